@@ -1,0 +1,1 @@
+"""What every operator means: definitions as data and small pure functions, a file a family."""

@@ -1,0 +1,129 @@
+"""The definition language: what a file of torch/_opdefs may say of an operator.
+
+Each decorator registers one `Definition` in `DEFINITIONS`. Everything else (overloads in place and `out=`, kernels, meta
+functions, gradients, stubs, tests) is derived from it by torch/_codegen and tools/build.
+
+Schemas are PyTorch's own strings without the `aten::` prefix. A definition lists the functional overloads it stands for;
+`add_.Tensor` and `add.out` follow from `add.Tensor` by the defaults of `Definition`, unless `inplace=` or `out=` say otherwise.
+
+Gradients: `grad` maps an argument's name to a formula, a string in the formula language (torch/_codegen/formula.py): Python
+over aten operators, in which `grad` (or `grads[i]`) is the incoming gradient, `result` (or `result0`, `result1`) an output and
+any argument goes by its name. What a formula names is what is saved; `self.shape`, `self.dtype` and the like save no tensor.
+A formula too long for a line is a Python function in the same subset. `grad=None` says: not differentiable.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Callable
+
+# result dtype rules of pointwise operators and reductions
+SAME = "Same"        # the promoted dtype of the operands
+FLOAT = "Float"      # the same, integers become the default float dtype
+BOOL = "Bool"
+REAL = "Real"        # complex becomes its real dtype
+INT64 = "Int64"
+
+# kinds of dtype an operator is defined for
+ALL = "bufsc"            # b bool, u unsigned, s signed, f float, c complex
+NUMERIC = "usfc"
+REALS = "busf"
+ORDERED = "busf"
+INTEGRAL = "bus"
+FLOATING = "f"
+FLOATING_COMPLEX = "fc"
+
+DEFINITIONS: dict[str, "Definition"] = {}
+
+
+@dataclass
+class Definition:
+    """One operator. `family` is the decorator's name; `options` what only that family reads."""
+
+    family: str
+    schemas: list[str]
+    body: Callable | None
+    doc: str
+    module: str
+    grad: Any = None                    # {argument: formula} or None
+    differentiable: bool = True
+    jvp: Any = "auto"                   # "auto" (pointwise), "linear", {result: formula} or None
+    inplace: Any = "auto"               # True/"auto": derived for pointwise; False; or a list of schema strings
+    out: Any = "auto"                   # likewise
+    python: str = "function method"     # where people find it: "function", "method", "nn" (torch._C._nn), "linalg", "fft", "special", ""
+    hidden: tuple = ()                  # overloads that exist below but are not tried by the Python parser (mul.Scalar)
+    node: str | None = None             # autograd node name where it is not the derived one
+    vmap: str = "auto"
+    samples: Any = None                 # extra rows for the generated tests
+    options: dict = field(default_factory=dict)
+
+    @property
+    def name(self):
+        return self.schemas[0].split("(")[0].split(".")[0]
+
+
+def _register(family, schemas, body, common, options):
+    definition = Definition(family, list(schemas), body, (body.__doc__ or "") if body else "", body.__module__ if body else "", **common,
+                            options=options)
+    key = schemas[0].split("(")[0]
+    if key in DEFINITIONS:
+        raise ValueError(f"{key} is defined twice: in {DEFINITIONS[key].module} and {definition.module}")
+    DEFINITIONS[key] = definition
+    return definition
+
+
+_COMMON = ("grad", "differentiable", "jvp", "inplace", "out", "python", "hidden", "node", "vmap", "samples")
+
+
+def _family(family, allowed):
+    def decorator(*schemas, **options):
+        common = {k: options.pop(k) for k in _COMMON if k in options}
+        unknown = set(options) - set(allowed)
+        if unknown:
+            raise TypeError(f"{schemas[0]}: {family} takes no {', '.join(sorted(unknown))}")
+
+        def apply(body):
+            _register(family, schemas, body, common, options)
+            return body
+        return apply
+    decorator.__name__ = family
+    return decorator
+
+
+# Element-wise. The body is called with one symbolic scalar per Tensor and number argument; a `str` argument, and whether an
+# optional one is given, select a variant: the body is called once for each.
+#   result   dtype rule; kinds: dtypes it is defined for; choices: {"approximate": ("none", "tanh")}
+#   store    {"self": "Bool"}: operands not stored in the compute dtype (where's condition); promotes: False demands like dtypes
+pointwise = _family("pointwise", ("result", "kinds", "choices", "store", "promotes"))
+
+# Folds over dimensions. Body: returns language.Fold(...).
+reduction = _family("reduction", ("result", "kinds", "identity", "dtype_arg"))
+
+# Prefix folds along one dimension. Body: returns language.Fold(...) used left to right.
+scan = _family("scan", ("result", "kinds"))
+
+# One kernel per row, from row expressions (softmax, layer_norm); see torch/_codegen/rows.py.
+fused = _family("fused", ("result", "kinds"))
+
+# A hand-written C++ kernel, `name` in namespace kindling::kernels (default: the operator's name and overload), which also
+# computes the shape, so that it serves device="meta": it must return before touching data when the output is meta.
+kernel = _family("kernel", ("name", "view"))
+
+# Over other operators, above autograd. Body in the formula subset: it becomes C++. `python_only=True` leaves it Python.
+composite = _family("composite", ("python_only", "view"))
+
+# Like composite, but below autograd: an operator in its own right (own grad, own call in traces) whose kernel is written
+# in other operators.
+decomposed = _family("decomposed", ("python_only",))
+
+
+@dataclass
+class Fold:
+    """A reduction: `map(element..., index)` makes a state (tuple of scalars), `combine` joins two, `finish(state, count)` reads it."""
+
+    init: tuple
+    map: Callable
+    combine: Callable
+    finish: Callable | None = None
+    types: tuple | None = None      # state types: "acc" (the compute type), "i64", "bool"
+    ordered: bool = False           # combine is not commutative (arg-reductions use the index instead)

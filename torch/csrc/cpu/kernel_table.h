@@ -1,0 +1,73 @@
+// The interface between the loop driver and the kernels that torch/_codegen emits, and the tables that name them.
+#pragma once
+#include "../dispatch/op.h"
+
+namespace kindling {
+
+// Kernels compute in these dtypes only; the driver converts other dtypes block by block.
+enum class Compute : uint8_t { i32, i64, u64, f32, f64, c64, c128, count };
+constexpr int kComputes = int(Compute::count);
+
+// Element-wise: operands[0..nout) are written, the rest read; all contiguous, except that bit k of `broadcast` marks
+// input k as one element. `scalars` holds the operator's Scalar arguments, each 16 bytes: {value, imaginary} as the
+// compute dtype's C type (complex: re, im; else the first 8 bytes: int64, uint64, float or double of the compute kind).
+using PointwiseKernel = void (*)(char* const* operands, int64_t n, const char* scalars, uint32_t broadcast);
+
+// Conversion dst[i] = src[i * stride] (stride in bytes; 0 fills); dst contiguous.
+using LoadKernel = void (*)(char* dst, const char* src, int64_t src_stride, int64_t n);
+// And back: dst[i * stride] = src[i]; src contiguous.
+using StoreKernel = void (*)(char* dst, const char* src, int64_t dst_stride, int64_t n);
+
+// Reductions. A state is `state_bytes` per output. Rows of `inner` elements, `outer` of them, are folded into states:
+//   inner reduction:  state[j] <- combine over i of x[j, i]      (n contiguous elements per state)
+//   column reduction: state[i] <- combine over j of x[j, i]      (contiguous across states)
+// `index0` is the logical index of the first element (arg-reductions).
+using ReduceRow = void (*)(char* state, const char* const* inputs, int64_t n, int64_t index0, const char* scalars);
+using ReduceColumns = void (*)(char* states, const char* const* inputs, int64_t rows, int64_t columns,
+                               int64_t row_stride, int64_t index0, const char* scalars);
+using ReduceMerge = void (*)(char* into, const char* from, int64_t n);
+using ReduceFinish = void (*)(char* const* outputs, const char* states, int64_t n, const char* scalars, int64_t count);
+
+// One row of a fused composite (softmax, layer_norm ...): operands contiguous, or of row-constant kind (see spec).
+using RowKernel = void (*)(char* const* operands, int64_t n, const char* scalars, char* scratch);
+// Scan along a row with carry.
+using ScanKernel = void (*)(char* const* operands, int64_t n, const char* scalars, char* carry);
+
+// Instruction sets: a kernel is emitted once for each and chosen when the library is loaded.
+#if defined(__x86_64__)
+enum Isa { kScalar, kAvx2, kAvx512, kIsas };
+#else
+enum Isa { kScalar, kNeon, kIsas };
+#endif
+extern Isa isa;   // KINDLING_ISA=scalar|avx2|avx512|neon lowers it
+
+template <class F> using PerIsa = F[kIsas];
+
+enum class ResultDType : uint8_t { Same, Float, Bool, Real, Int64, Complex, Fixed };
+enum class OperandKind : uint8_t { Compute, Bool, Int64, Real };   // stored as compute dtype | bool byte | int64 | real of complex
+
+// An argument that selects a variant of the kernel: a string (one of `values`), or an optional one (0 absent, 1 given).
+struct StaticArg {
+  uint8_t position, count;
+  const char* const* values;
+};
+
+struct PointwiseInfo {
+  uint8_t nout, nin, nscalars;
+  const uint8_t* inputs;          // argument positions of tensor inputs (a number there is a wrapped number)
+  const uint8_t* scalars;         // argument positions of Scalar arguments
+  const OperandKind* kinds;       // outs then ins
+  ResultDType result;
+  bool promotes_ints_to_float;    // int inputs compute in the default float dtype
+  bool promotes;                  // false: inputs must share a dtype
+  uint32_t kinds_allowed;         // bit Kind: bool, unsigned, signed, float, complex
+  const char* name;               // for errors: "bitwise_and_cpu"-like wording is made from it
+  uint8_t nstatics;
+  const StaticArg* statics;                          // the variant is their mixed-radix number, first one most significant
+  const PointwiseKernel (*kernels)[kIsas][kComputes];   // by variant; null: not defined for this compute dtype
+};
+
+extern const LoadKernel kLoad[kIsas][kDTypes][kComputes];
+extern const StoreKernel kStore[kIsas][kComputes][kDTypes];
+
+}  // namespace kindling
