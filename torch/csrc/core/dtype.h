@@ -89,6 +89,8 @@ float to_float(half h);
 float to_float(bfloat16 h);
 half to_half(float f);
 bfloat16 to_bfloat16(float f);
+float float8_to_float(uint8_t bits, DType d);
+uint8_t float_to_float8(float f, DType d);
 
 template <class T> struct DTypeOf;
 #define KD_MAP(T, D) template <> struct DTypeOf<T> { static constexpr DType value = DType::D; };

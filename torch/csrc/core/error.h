@@ -51,6 +51,14 @@ template <class... Parts>
   throw Error(kind, concat(parts...));
 }
 
+enum class WarningKind : uint8_t { User, Deprecation, Future, Runtime };
+extern void (*warning_hook)(WarningKind, const std::string&);   // python/ makes it warnings.warn
+
+template <class... Parts>
+void warn(WarningKind kind, const Parts&... parts) {
+  warning_hook(kind, concat(parts...));
+}
+
 }  // namespace kindling
 
 // The message is built only when the condition fails.

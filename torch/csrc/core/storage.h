@@ -32,6 +32,10 @@ void trim();                                   // give cached blocks back to the
 struct Stats { size_t in_use, cached, peak; uint64_t hits, misses; };
 Stats stats();
 void set_guard_pages(bool on);                 // debugging: every block between two unmapped pages
+// Objects of the runtime (tensors, storages): from the same thread's bins, never guarded. nbytes <= kSmall.
+constexpr size_t kSmall = 32 << 10;
+void* allocate_object(size_t nbytes);
+void free_object(void* p, size_t nbytes);
 }  // namespace allocator
 
 }  // namespace kindling

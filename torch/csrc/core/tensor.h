@@ -48,6 +48,7 @@ struct TensorImpl final {
   void set_sizes_contiguous(IntList sizes);
 };
 TensorImpl* new_impl();                    // from the freelist, refs == 1
+extern void (*release_pyobject)(void*);    // python/ sets it: drops the Python object that an OwnsPyObject tensor keeps alive
 void destroy_impl(const TensorImpl* p);    // drops storage, autograd, Python object; back to the freelist
 
 inline void retain(const TensorImpl* p) {
@@ -123,6 +124,8 @@ Tensor wrap_number(const Scalar& s);                                   // 0-dim,
 // A tensor over the same storage and version counter. No view metadata: ops that are views get it from the autograd layer.
 Tensor alias(const Tensor& t, IntList sizes, IntList strides, int64_t offset);
 Tensor alias(const Tensor& t);
+Scalar load_scalar(const char* p, DType d);                            // the element at p, which need not be aligned
+void store_scalar(char* p, const Scalar& s, DType d);
 Scalar item(const Tensor& t);                                          // the only element of a CPU tensor, conj/neg resolved
 
 // ---- shape.cpp ----
@@ -130,6 +133,7 @@ int64_t wrap_dim(int64_t d, int64_t ndim);                             // IndexE
 int64_t numel_of(IntList sizes);                                       // checks negative sizes and overflow
 Dims contiguous_strides(IntList sizes);
 Dims strides_for(IntList sizes, MemoryFormat f);
+Dims dense_strides_like(IntList sizes, IntList strides);               // without holes, in the order of the given strides
 Dims broadcast_shapes(IntList a, IntList b);                           // RuntimeError "The size of tensor a (3) must match ..."
 Dims infer_size(IntList shape, int64_t numel);                         // resolves one -1 of view/reshape
 bool compute_view_strides(IntList sizes, IntList strides, IntList new_sizes, Dims& new_strides);  // false: needs a copy
@@ -147,6 +151,7 @@ struct ResultType {
   DType dim = DType::none, zero = DType::none, wrapped = DType::none;
   void add(const Tensor& t);
   void add(const Scalar& s);
+  void add_wrapped(DType d);               // a number of this dtype
   DType get() const;
 };
 
