@@ -39,6 +39,7 @@ struct SaveSlot {
   enum Source : uint8_t { Arg, Result } source;
   bool meta_only;       // sizes, dtype and device only; the tensor itself is not kept alive
   uint8_t index;
+  uint32_t needed_by = ~0u;   // bit i: by the gradient of differentiable input i; kept only if one of these is wanted
 };
 
 struct Derivative {

@@ -11,7 +11,11 @@ struct ThreadState {
   bool interposed = false;            // function_modes || dispatch_modes || transforms: take the slow path
   bool anomaly = false, anomaly_nan = true;
   bool forward_ad = false;            // a dual level is open
+  bool forward_grad_enabled = true;   // forward-mode AD is on (forward_ad._set_fwd_grad_enabled)
   bool torch_function_disabled = false;   // DisableTorchFunction(Subclass)
+  bool torch_dispatch_disabled = false;   // inside a __torch_dispatch__ handler that asked for plain tensors
+  bool multithreading = true;         // torch.autograd.set_multithreading_enabled
+  bool view_replay = false;           // regenerate the grad_fn of views by replaying them instead of as_strided
   int32_t dispatch_modes = 0;         // TorchDispatchModes on the stack (python/modes.cpp owns it)
   int32_t function_modes = 0;
   void* saved_tensor_hooks = nullptr; // stack of (pack, unpack), python-owned
@@ -28,6 +32,12 @@ struct GradMode {
   explicit GradMode(bool on) : before(tls.grad_enabled) { tls.grad_enabled = on; }
   ~GradMode() { tls.grad_enabled = before; }
 };
+// For code that a kernel calls and that is to be recorded after all (backward inside of a handler).
+struct AboveAutograd {
+  bool before;
+  AboveAutograd() : before(tls.below_autograd) { tls.below_autograd = false; }
+  ~AboveAutograd() { tls.below_autograd = before; }
+};
 
 // Set by python/: handlers of the slow path. Return false to go on as if no mode were there.
 struct Op;
@@ -35,5 +45,6 @@ struct Value;
 class OwnedValue;
 extern bool (*python_dispatch)(const Op&, const Value* args, OwnedValue* rets);
 extern void (*python_composite)(const Op&, const Value* args, OwnedValue* rets);
+extern bool python_tensors_exist;     // some tensor was made with PythonDispatch: calls must look at flags
 
 }  // namespace kindling

@@ -1,0 +1,96 @@
+// The call path: which layers a call goes through.
+#include <cstring>
+#include <string>
+#include <unordered_map>
+
+#include "../autograd/meta.h"
+#include "../autograd/node.h"
+#include "op.h"
+#include "state.h"
+
+namespace kindling {
+
+thread_local constinit ThreadState tls;
+bool (*python_dispatch)(const Op&, const Value*, OwnedValue*) = nullptr;
+void (*python_composite)(const Op&, const Value*, OwnedValue*) = nullptr;
+bool python_tensors_exist = false;
+
+namespace {
+
+template <class F>
+inline bool any_tensor(const Op& op, const Value* args, F&& test) {
+  for (int i = 0; i < op.nargs; i++) {
+    const Value& v = args[i];
+    if (v.tag == Tag::Tensor) {
+      if (test(v.tensor_)) return true;
+    } else if (v.tag == Tag::List) {
+      for (const Value& e : v.list())
+        if (e.tag == Tag::Tensor && test(e.tensor_)) return true;
+    }
+  }
+  return false;
+}
+
+// A view of a plain tensor needs its base remembered, and a write its version counted: the autograd layer does both.
+inline bool meets_autograd(const Op& op, const Value* args) {
+  if (op.inplace | op.out_variant | op.is_view) return true;
+  return any_tensor(op, args, [](const TensorImpl* t) { return t->autograd != nullptr; });
+}
+
+// Inference mode: results are inference tensors, unless they share the storage of a normal one.
+void mark_inference(const Op& op, const Value* args, OwnedValue* rets) {
+  auto mark = [&](TensorImpl* t) {
+    bool shares = any_tensor(op, args, [&](const TensorImpl* a) {
+      return a == t || (!a->has(TensorImpl::Inference) && a->storage.get() == t->storage.get());
+    });
+    if (!shares) t->set(TensorImpl::Inference, true);
+  };
+  for (int i = 0; i < op.nrets; i++) {
+    if (rets[i].tag == Tag::Tensor) mark(rets[i].tensor_);
+    else if (rets[i].tag == Tag::List)
+      for (const Value& e : rets[i].list())
+        if (e.tag == Tag::Tensor) mark(e.tensor_);
+  }
+}
+
+}  // namespace
+
+void call_kernel(const Op& op, const Value* args, OwnedValue* rets) {
+  if (op.family == Family::PyComposite) return python_composite(op, args, rets);
+  if (op.family != Family::Kernel) return op.kernel(op, args, rets);
+  BelowAutograd guard;   // a hand-written kernel may call operators
+  op.kernel(op, args, rets);
+}
+
+void call_below_autograd(const Op& op, const Value* args, OwnedValue* rets) {
+  bool ask = tls.dispatch_modes > 0 ||
+             (python_tensors_exist && any_tensor(op, args, [](const TensorImpl* t) { return t->has(TensorImpl::PythonDispatch); }));
+  if (__builtin_expect(ask, 0) && !tls.torch_dispatch_disabled && python_dispatch) {
+    BelowAutograd guard;
+    if (python_dispatch(op, args, rets)) return;
+  }
+  call_kernel(op, args, rets);
+}
+
+void call(const Op& op, const Value* args, OwnedValue* rets) {
+  if (op.family >= Family::Composite) {
+    if (op.family == Family::PyComposite) return python_composite(op, args, rets);
+    return op.kernel(op, args, rets);
+  }
+  if (!tls.below_autograd && meets_autograd(op, args)) call_autograd(op, args, rets);
+  else call_below_autograd(op, args, rets);
+  if (__builtin_expect(tls.inference_mode, 0)) mark_inference(op, args, rets);
+}
+
+const Op* find_op(std::string_view name, std::string_view overload) {
+  static const std::unordered_map<std::string, const Op*> table = [] {
+    std::unordered_map<std::string, const Op*> made;
+    made.reserve(size_t(kNumOps) * 2);
+    for (int i = 0; i < kNumOps; i++) made.emplace(concat(kOps[i]->name, '.', kOps[i]->overload), kOps[i]);
+    return made;
+  }();
+  auto found = table.find(concat(name, '.', overload));
+  return found == table.end() ? nullptr : found->second;
+}
+
+}  // namespace kindling
