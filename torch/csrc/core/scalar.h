@@ -12,11 +12,11 @@ struct Scalar {
   union { int64_t i; double d; };
   double im = 0;
 
-  Scalar(int64_t v = 0) : type(Type::Int), i(v) {}
-  Scalar(int v) : type(Type::Int), i(v) {}
-  Scalar(bool v) : type(Type::Bool), i(v) {}
-  Scalar(double v) : type(Type::Float), d(v) {}
-  Scalar(std::complex<double> v) : type(Type::Complex), d(v.real()), im(v.imag()) {}
+  constexpr Scalar(int64_t v = 0) : type(Type::Int), i(v) {}
+  constexpr Scalar(int v) : type(Type::Int), i(v) {}
+  constexpr Scalar(bool v) : type(Type::Bool), i(v) {}
+  constexpr Scalar(double v) : type(Type::Float), d(v) {}
+  constexpr Scalar(std::complex<double> v) : type(Type::Complex), d(v.real()), im(v.imag()) {}
 
   bool is_integral() const { return type <= Type::Int; }
   bool is_complex() const { return type == Type::Complex; }

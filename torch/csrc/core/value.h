@@ -35,26 +35,26 @@ struct Value {
   };
   double im_ = 0;
 
-  Value() : int_(0) {}
-  Value(std::nullopt_t) : int_(0) {}
+  constexpr Value() : int_(0) {}
+  constexpr Value(std::nullopt_t) : int_(0) {}
   Value(const Tensor& t) : tag(t.defined() ? Tag::Tensor : Tag::None), tensor_(t.get()) {}
-  Value(bool v) : tag(Tag::Bool), int_(v) {}
-  Value(int v) : tag(Tag::Int), int_(v) {}
-  Value(int64_t v) : tag(Tag::Int), int_(v) {}
-  Value(double v) : tag(Tag::Float), double_(v) {}
-  Value(std::complex<double> v) : tag(Tag::Complex), double_(v.real()), im_(v.imag()) {}
-  Value(const Scalar& s) : tag(Tag(int(Tag::Bool) + int(s.type))), int_(s.i), im_(s.im) {}
-  Value(IntList v) : tag(Tag::Ints), len(uint32_t(v.size())), ints_(v.data()) {}
-  Value(const Dims& v) : Value(IntList(v)) {}
-  Value(std::span<const double> v) : tag(Tag::Floats), len(uint32_t(v.size())), doubles_(v.data()) {}
-  Value(std::span<const Value> v) : tag(Tag::List), len(uint32_t(v.size())), list_(v.data()) {}
-  Value(std::string_view s) : tag(Tag::Str), len(uint32_t(s.size())), chars_(s.data()) {}
-  Value(const char* s) : Value(std::string_view(s)) {}
-  Value(kindling::DType d) : tag(d == kindling::DType::none ? Tag::None : Tag::DType), small_(uint64_t(d)) {}
-  Value(kindling::Device d) : tag(Tag::Device), small_(uint64_t(uint8_t(d.type)) | uint64_t(uint8_t(d.index)) << 8) {}
-  Value(kindling::Layout l) : tag(Tag::Layout), small_(uint64_t(l)) {}
-  Value(kindling::MemoryFormat f) : tag(Tag::MemoryFormat), small_(uint64_t(f)) {}
-  Value(kindling::Generator* g) : tag(g ? Tag::Generator : Tag::None), ptr_(g) {}
+  constexpr Value(bool v) : tag(Tag::Bool), int_(v) {}
+  constexpr Value(int v) : tag(Tag::Int), int_(v) {}
+  constexpr Value(int64_t v) : tag(Tag::Int), int_(v) {}
+  constexpr Value(double v) : tag(Tag::Float), double_(v) {}
+  constexpr Value(std::complex<double> v) : tag(Tag::Complex), double_(v.real()), im_(v.imag()) {}
+  constexpr Value(const Scalar& s) : tag(Tag(int(Tag::Bool) + int(s.type))), int_(s.i), im_(s.im) {}
+  constexpr Value(IntList v) : tag(Tag::Ints), len(uint32_t(v.size())), ints_(v.data()) {}
+  constexpr Value(const Dims& v) : Value(IntList(v)) {}
+  constexpr Value(std::span<const double> v) : tag(Tag::Floats), len(uint32_t(v.size())), doubles_(v.data()) {}
+  constexpr Value(std::span<const Value> v) : tag(Tag::List), len(uint32_t(v.size())), list_(v.data()) {}
+  constexpr Value(std::string_view s) : tag(Tag::Str), len(uint32_t(s.size())), chars_(s.data()) {}
+  constexpr Value(const char* s) : Value(std::string_view(s)) {}
+  constexpr Value(kindling::DType d) : tag(d == kindling::DType::none ? Tag::None : Tag::DType), small_(uint64_t(d)) {}
+  constexpr Value(kindling::Device d) : tag(Tag::Device), small_(uint64_t(uint8_t(d.type)) | uint64_t(uint8_t(d.index)) << 8) {}
+  constexpr Value(kindling::Layout l) : tag(Tag::Layout), small_(uint64_t(l)) {}
+  constexpr Value(kindling::MemoryFormat f) : tag(Tag::MemoryFormat), small_(uint64_t(f)) {}
+  constexpr Value(kindling::Generator* g) : tag(g ? Tag::Generator : Tag::None), ptr_(g) {}
   template <class T> Value(const std::optional<T>& v) : Value() { if (v) *this = Value(*v); }
 
   bool is_none() const { return tag == Tag::None; }

@@ -1,0 +1,18 @@
+// The kernels shared by whole families of operators; each reads its table from the Op it is called with.
+#pragma once
+#include "kernel_table.h"
+
+namespace kindling {
+
+void pointwise_kernel(const Op& op, const Value* args, OwnedValue* rets);   // cpu/loop.cpp
+void reduction_kernel(const Op& op, const Value* args, OwnedValue* rets);   // cpu/reduce.cpp
+void scan_kernel(const Op& op, const Value* args, OwnedValue* rets);        // cpu/scan.cpp
+void rows_kernel(const Op& op, const Value* args, OwnedValue* rets);        // cpu/rows.cpp
+// In-place and out= forms of operators whose kernel only makes new tensors: run op.functional, then copy.
+void derived_form(const Op& op, const Value* args, OwnedValue* rets);       // cpu/copy.cpp
+// A composite written in Python: calls it through the hook that python/ sets.
+void python_composite_kernel(const Op& op, const Value* args, OwnedValue* rets);
+// A composite that names operators which are not defined yet.
+void untranslated_kernel(const Op& op, const Value* args, OwnedValue* rets);
+
+}  // namespace kindling
