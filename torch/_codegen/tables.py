@@ -190,15 +190,54 @@ class Generator:
         guard = f"  if ({guard}) return;" if guard else ""
         self.formulas.append("\n".join(filter(None, [f"static void backward_{name}(BackwardContext& c) {{", guard, *lines, "}"])))
         positions = ", ".join(str(s.index[a.name]) for a in inputs)
-        slots = ", ".join(f"{{SaveSlot::{source}, {str(meta).lower()}, {i}}}" for source, meta, i in saves)
+        slots = ", ".join(
+            f"{{SaveSlot::{source}, {str(meta).lower()}, {i}, {self.needed_by(name, statements, groups, numbers)}u}}" for source, meta, i, name in saves)
         self.derivatives.append(
             f"static const uint8_t inputs_{name}[] = {{{positions}}};\n"
             + (f"static const SaveSlot saves_{name}[] = {{{slots}}};\n" if saves else "")
             + f"extern const Derivative derivative_{name};\n"
             f"const Derivative derivative_{name} = {{{quoted(row.node_name)}, inputs_{name}, {len(inputs)}, "
-            f"{f'saves_{name}' if saves else 'nullptr'}, {len(saves)}, {(1 << max(1, nresults)) - 1}u, backward_{name}, nullptr}};"
+            f"{f'saves_{name}' if saves else 'nullptr'}, {len(saves)}, {(1 << max(1, nresults)) - 1}u, backward_{name}, {self.jvp(row)}}};"
         )
         self.backward[row] = f"derivative_{name}"
+
+    def needed_by(self, name, statements, groups, numbers):
+        """Bit i: the formula of differentiable input i uses the saved value `name`."""
+        return sum(1 << numbers[a.name] for key, body in statements.items() if name in formula.names_used(body) for a in groups[key][1] if numbers[a.name] < 32)
+
+    def jvp(self, row):
+        """The function that carries tangents forward, or nullptr."""
+        rule, s = row.definition.jvp, row.schema
+        if rule == "auto":
+            rule = "pointwise" if row.family == "pointwise" else "linear" if s.is_view else None
+        if rule is None or isinstance(rule, str):
+            return f"{rule}_jvp" if rule else "nullptr"
+        variables, declarations = {}, {}
+        for i, a in enumerate(s.args):
+            kind = type_of(a)
+            if kind in ("tensor", "tensors"):
+                suffix = "_list" if a.list else ""
+                for name, reader in ((a.name, "primal"), (f"{a.name}_p", "primal"), (f"{a.name}_t", "tangent")):
+                    variables[name] = (name, kind)
+                    declarations[name] = f"auto {name} = c.{reader}{suffix}({i});"
+            else:
+                variables[a.name] = (a.name, kind)
+                cpp = "auto" if not kind.startswith("optional ") else parameter_type(a)
+                declarations[a.name] = f"{cpp} {a.name} = {read_value(a, f'c.arg({i})')};"
+        for i, r in enumerate(s.returns):
+            for name in {f"result{i}", r.name or f"result{i}", "result" if len(s.returns) == 1 else f"result{i}"}:
+                variables[name] = (name, "tensor")
+                declarations[name] = f"auto {name} = c.result({i});"
+        lines = []
+        for result, f in rule.items():
+            number = int(result.removeprefix("result") or 0) if result.startswith("result") else [r.name for r in s.returns].index(result)
+            body = formula.source_ast(f)
+            translator = Translator(f"{s.key}: tangent of {result}", self.registry, variables, ["tensor"])
+            code = translator.function_body(body)
+            local = [declarations[n] for n in formula.names_used(body) if n in declarations]
+            lines += [f"  c.set({number}, [&]() -> Tensor {{ {' '.join([*local, *code])} }}());"]
+        self.formulas.append("\n".join([f"static void jvp_{s.unique}(ForwardContext& c) {{", *lines, "}"]))
+        return f"jvp_{s.unique}"
 
     def saved_variables(self, row, used):
         """Save slots of the names a formula uses; {name: (C++ name, type)}; {name: declaration}."""
@@ -212,15 +251,13 @@ class Generator:
             if kind == "tensor":
                 meta = formula.is_meta_only(used[a.name])
                 declarations[a.name] = f"MetaView {a.name}(c.meta({len(saves)}));" if meta else f"Tensor {a.name} = c.saved({len(saves)});"
-                saves.append(("Arg", meta, i))
+                saves.append(("Arg", meta, i, a.name))
             elif kind == "tensors":
                 declarations[a.name] = f"auto {a.name} = c.saved_list({len(saves)});"
-                saves.append(("Arg", False, i))
+                saves.append(("Arg", False, i, a.name))
             else:
                 cpp = "auto" if not kind.startswith("optional ") else parameter_type(a)
                 declarations[a.name] = f"{cpp} {a.name} = {read_value(a, f'c.arg({i})')};"
-        names = ["result"] if len(s.returns) == 1 else []
-        names += [f"result{i}" for i in range(len(s.returns))]
         for i, r in enumerate(s.returns):
             for name in ([r.name] if r.name else []) + ([f"result{i}"] + (["result"] if len(s.returns) == 1 else [])):
                 if name in used and name not in variables:
@@ -231,7 +268,7 @@ class Generator:
                     else:
                         declarations[name] = f"MetaView {name}(c.meta({len(saves)}));" if meta else f"Tensor {name} = c.saved({len(saves)});"
                         variables[name] = (name, "tensor")
-                    saves.append(("Result", meta, i))
+                    saves.append(("Result", meta, i, name))
         return saves, variables, declarations
 
     def gradient_code(self, row, body, members, variables, declarations, numbers, s):
@@ -390,7 +427,8 @@ class Generator:
         write_if_changed(out / "ops.h", header)
         write_if_changed(out / "ops.cpp", source)
         write_if_changed(out / "kernels.h", self.kernels_header())
-        includes = [HEADER + '#include "kernels.h"', '#include "autograd/call.h"', '#include "autograd/formulas.h"', "namespace kindling {"]
+        includes = [HEADER + '#include "kernels.h"', '#include "autograd/call.h"', '#include "autograd/forward.h"', '#include "autograd/formulas.h"',
+                    "namespace kindling {"]
         kernel_shims = [self.shim(r, f"kernels::{self.kernel_name(r)}") for r in self.kernel_rows()]
         composite_shims = [self.shim(r, f"composite_{r.schema.unique}") for r in self.rows if r.schema.key in self.translated]
         write_if_changed(out / "shims.cpp", "\n".join([*includes, *kernel_shims, "}", ""]))
