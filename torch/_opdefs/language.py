@@ -36,6 +36,16 @@ FLOATING_COMPLEX = "fc"
 DEFINITIONS: dict[str, "Definition"] = {}
 
 
+class _Missing:
+    """`grad` was not given: derived for pointwise operators, refused by the checker for others."""
+
+    def __bool__(self):
+        return False
+
+
+MISSING = _Missing()
+
+
 @dataclass
 class Definition:
     """One operator. `family` is the decorator's name; `options` what only that family reads."""
@@ -45,8 +55,7 @@ class Definition:
     body: Callable | None
     doc: str
     module: str
-    grad: Any = None                    # {argument: formula} or None
-    differentiable: bool = True
+    grad: Any = MISSING                 # {argument: formula}; None: not differentiable
     jvp: Any = "auto"                   # "auto" (pointwise), "linear", {result: formula} or None
     inplace: Any = "auto"               # True/"auto": derived for pointwise; False; or a list of schema strings
     out: Any = "auto"                   # likewise
@@ -72,7 +81,7 @@ def _register(family, schemas, body, common, options):
     return definition
 
 
-_COMMON = ("grad", "differentiable", "jvp", "inplace", "out", "python", "hidden", "node", "vmap", "samples")
+_COMMON = ("grad", "jvp", "inplace", "out", "python", "hidden", "node", "vmap", "samples")
 
 
 def _family(family, allowed):
