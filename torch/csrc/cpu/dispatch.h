@@ -7,7 +7,7 @@
 
 namespace kindling {
 
-template <class T> struct Tag { using type = T; };
+template <class T> struct Of { using type = T; };
 
 // Groups of dtypes for `visit`.
 enum VisitMask : uint32_t {
@@ -20,10 +20,10 @@ enum VisitMask : uint32_t {
   fail(ErrorKind::NotImplemented, '"', name, "\" not implemented for '", legacy_name(d), "'");
 }
 
-// f(Tag<T>()) for the type T that stores `d`; NotImplementedError when `d` is in none of the groups of `Mask`.
+// f(Of<T>()) for the type T that stores `d`; NotImplementedError when `d` is in none of the groups of `Mask`.
 template <uint32_t Mask, class F>
 decltype(auto) visit(DType d, std::string_view name, F&& f) {
-#define KD_CASE(group, id, T) case DType::id: if constexpr (Mask & (group)) return f(Tag<T>()); else break;
+#define KD_CASE(group, id, T) case DType::id: if constexpr (Mask & (group)) return f(Of<T>()); else break;
   switch (d) {
     KD_CASE(kBoolT, bool_, bool)
     KD_CASE(kIntsT, uint8, uint8_t) KD_CASE(kIntsT, int8, int8_t) KD_CASE(kIntsT, int16, int16_t)
@@ -41,15 +41,15 @@ decltype(auto) visit(DType d, std::string_view name, F&& f) {
 
 struct Bytes16 { uint64_t low, high; };
 
-// f(Tag<T>()) for an unsigned type as wide as an element: enough for kernels that only move values.
+// f(Of<T>()) for an unsigned type as wide as an element: enough for kernels that only move values.
 template <class F>
 decltype(auto) visit_width(int64_t itemsize, F&& f) {
   switch (itemsize) {
-    case 1: return f(Tag<uint8_t>());
-    case 2: return f(Tag<uint16_t>());
-    case 4: return f(Tag<uint32_t>());
-    case 8: return f(Tag<uint64_t>());
-    default: return f(Tag<Bytes16>());
+    case 1: return f(Of<uint8_t>());
+    case 2: return f(Of<uint16_t>());
+    case 4: return f(Of<uint32_t>());
+    case 8: return f(Of<uint64_t>());
+    default: return f(Of<Bytes16>());
   }
 }
 
