@@ -182,7 +182,7 @@ class Generator:
         saves, variables, declarations = self.saved_variables(row, used)
         numbers = {a.name: i for i, a in enumerate(inputs)}
         lines = []
-        for key, (_, members) in groups.items():
+        for key, (_, members) in sorted(groups.items()):   # the order in which PyTorch computes them
             lines += self.gradient_code(row, statements[key], members, variables, declarations, numbers, s)
         name = s.unique
         nresults = len(s.returns)
@@ -321,7 +321,7 @@ class Generator:
         """Binary operators take a Python number in a Tensor slot where an overload with a Scalar there stands beside, unseen by the parser."""
         if not arg.is_tensor or row.schema.index.get(arg.name, 0) == 0 and not row.definition.options.get("number_first"):
             return False
-        if row.family == "pointwise" and not arg.write:
+        if not arg.write:
             names = [a.name for a in row.schema.args]
             siblings = [r for r in self.rows if r.schema.name == row.schema.name and r.hidden and [a.name for a in r.schema.args] == names]
             return any(r.schema.args[row.schema.index[arg.name]].base == "Scalar" for r in siblings)
