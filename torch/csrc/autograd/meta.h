@@ -14,6 +14,7 @@ struct ViewMeta {
   Tensor via;
   const Op* op = nullptr;
   std::vector<OwnedValue> args;
+  uint32_t index = 0;            // which of the views that `op` returns
 };
 
 struct AutogradMeta {
@@ -25,7 +26,8 @@ struct AutogradMeta {
   Node* accumulator = nullptr;   // weak: AccumulateGrad of a leaf, which clears this when it dies
   NodeHooks* hooks = nullptr;    // of a leaf; those of a computed tensor live on its grad_fn
   ViewMeta* view = nullptr;
-  Tensor forward_grad;           // tangent at the open dual level
+  Tensor forward_grad;           // tangent, while `forward_level` is the open dual level
+  uint32_t forward_level = 0;
   DType grad_dtype = DType::none;   // none: the tensor's own
   bool any_grad_dtype = false;      // grad_dtype = None: `.grad` may have any dtype
 };

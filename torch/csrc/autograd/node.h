@@ -23,6 +23,15 @@ struct OutputMeta {
   explicit OutputMeta(const Tensor& t) : sizes(t.sizes()), dtype(t.dtype()), device(t.device()) {}
 };
 
+// Likewise of a tensor of which a formula needs no values: also where it lies in its storage.
+struct SavedMeta : OutputMeta {
+  Dims strides;
+  int64_t offset = 0;
+
+  SavedMeta() = default;
+  explicit SavedMeta(const Tensor& t) : OutputMeta(t), strides(t.strides()), offset(t.offset()) {}
+};
+
 using TensorVec = SmallVec<Tensor, 4>;
 
 struct NodeHooks;  // tensor pre-hooks, pre-hooks, post-hooks (autograd/hooks.h)
@@ -43,6 +52,7 @@ struct Node : RefCounted {
   virtual const char* name() const = 0;
   virtual void release_saved() {}                 // after backward without retain_graph
   virtual bool is_accumulate() const { return false; }
+  virtual NodeHooks* tensor_hooks() const { return hooks; }   // where the hooks of the tensors it made are kept
   void destroy() const override;                  // iterative: long chains must not overflow the stack
 };
 uint64_t peek_sequence();                         // number of the next node of this thread
@@ -69,7 +79,6 @@ struct SavedTensor {
   void pack(void* packed, void* unpack_callable);  // from now on hold `packed` instead of the tensor; takes both references
   // RuntimeError if changed in place or already freed. `node` is null where an output is asked for outside of backward.
   Tensor unpack_for(const Node& node) const;
-  Tensor original() const;                        // the tensor as it was saved, for pack hooks and default use
 };
 
 // Backward of one operator call, driven by its generated formula.
@@ -77,7 +86,7 @@ struct OpNode final : Node {
   const Op* op;
   const Derivative* derivative;
   SmallVec<SavedTensor, 2> tensors;    // saved tensors, in slot order; list arguments expand
-  SmallVec<OutputMeta, 1> metas;       // meta_only slots; list arguments expand
+  SmallVec<SavedMeta, 1> metas;        // meta_only slots; list arguments expand
   SmallVec<OwnedValue, 4> values;      // arguments by position: numbers and the like; of a tensor list its length (Int)
   SmallVec<uint16_t, 4> begins;        // slot -> first of its entries in `tensors` or `metas`
   bool released = false;
@@ -105,8 +114,8 @@ struct BackwardContext {
   bool needs_element(int input, int element) const;    // likewise of an element of a list
   Tensor saved(int slot) const;
   SmallVec<Tensor, 4> saved_list(int slot) const;
-  const OutputMeta& meta(int slot) const;
-  std::span<const OutputMeta> metas(int slot) const;   // of a list
+  const SavedMeta& meta(int slot) const;
+  std::span<const SavedMeta> metas(int slot) const;    // of a list
   bool has(int slot) const;                            // was an optional argument given?
   const Value& arg(int position) const { return node.values[position]; }
   void set(int input, Tensor grad);
@@ -123,6 +132,8 @@ void set_history(const Tensor& result, const Ref<Node>& node, uint32_t output);
 void rebase_history(const Tensor& changed, const Ref<Node>& node, int self_edge = 0);   // in-place on a tensor, or on a view (CopySlices)
 void check_inplace(const Tensor& t);                   // leaf, multi-output view, ...: RuntimeError as PyTorch words it
 void mark_view(const Tensor& view, const Tensor& base, bool multi_output);
+// Likewise of the result of a view operator: keeps what replays it where as_strided on the base would not do.
+void mark_view(const Tensor& view, const Tensor& parent, bool multi_output, const Op& op, const Value* args, int index);
 
 // ---- engine ----
 struct BackwardOptions { bool retain_graph = false, create_graph = false, accumulate = true; };
