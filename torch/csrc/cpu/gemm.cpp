@@ -98,7 +98,7 @@ struct Product {
     row_blocks = ceil_div(m, kBlockRows);
     block_panels = ceil_div(a_panels, row_blocks);
     row_blocks = ceil_div(a_panels, block_panels);
-    int64_t threads = num_threads();
+    int64_t threads = get_num_threads();
     int64_t wanted = threads == 1 ? 1 : std::min<int64_t>(4 * threads, 2 * m * n * k / kTaskFlops);
     column_chunks = std::clamp<int64_t>(ceil_div(wanted, row_blocks), 1, b_panels);
     chunk_panels = ceil_div(b_panels, column_chunks);
