@@ -141,10 +141,10 @@ FITS = {
     "sinpi": (_odd(mp.sinpi, SINPI), _odd_weight(mp.sinpi), mp.mpf(0), mp.mpf("0.2501"), {"f32": 3, "f64": 7}),
     # tan(r) = r + r z p(z), |r| <= pi / 4
     "tan": (_odd(mp.tan, [1, mp.mpf(1) / 3, mp.mpf(2) / 15, mp.mpf(17) / 315]), _odd_weight(mp.tan), mp.mpf(0), (mp.mpf("0.787"))**2,
-            {"f32": 5, "f64": 12}),
+            {"f32": 6, "f64": 14}),
     # asin(x) = x + x z p(z), |x| <= 1 / 2
     "asin": (_odd(mp.asin, [1, mp.mpf(1) / 6, mp.mpf(3) / 40, mp.mpf(15) / 336]), _odd_weight(mp.asin), mp.mpf(0), mp.mpf("0.2501"),
-             {"f32": 4, "f64": 11}),
+             {"f32": 4, "f64": 12}),
     # atan(x) = x + x z p(z), |x| <= sqrt(2) - 1
     "atan": (_odd(mp.atan, [1, -mp.mpf(1) / 3, mp.mpf(1) / 5, -mp.mpf(1) / 7]), _odd_weight(mp.atan), mp.mpf(0), mp.mpf("0.17165"),
              {"f32": 4, "f64": 11}),
@@ -153,19 +153,19 @@ FITS = {
              {"f32": 3, "f64": 7}),
     # erf(x) = x + x p(z)
     "erf": (lambda z: mp.erf(mp.sqrt(z)) / mp.sqrt(z) - 1 if z else 2 / mp.sqrt(PI) - 1, lambda z: mp.sqrt(z) / mp.erf(mp.sqrt(z)) if z else mp.mpf(1),
-            mp.mpf(0), mp.mpf(1), {"f32": 6, "f64": 12}),
+            mp.mpf(0), mp.mpf(1), {"f32": 6, "f64": 13}),
     # log(1 - erf(a)) for 0.9 <= a <= 4
-    "erf_tail": (lambda a: mp.log(mp.erfc(a)), lambda a: mp.erfc(a) / mp.erf(a), mp.mpf("0.9"), mp.mpf(4), {"f32": 7}),
+    "erf_tail": (lambda a: mp.log(mp.erfc(a)), lambda a: mp.erfc(a) / mp.erf(a), mp.mpf("0.9"), mp.mpf(4), {"f32": 6}),
     # (1 + 2 a) exp(a**2) erfc(a) over t = (a - 4) / (a + 4) in f64, (a - 2) / (a + 2) in f32
     "erfcx": {"f32": (erfcx_scaled(2), lambda t: 1 / erfcx_scaled(2)(t), mp.mpf(-1), mp.mpf("0.7"), 10),
-              "f64": (erfcx_scaled(4), lambda t: 1 / erfcx_scaled(4)(t), mp.mpf(-1), mp.mpf("0.76"), 21)},
+              "f64": (erfcx_scaled(4), lambda t: 1 / erfcx_scaled(4)(t), mp.mpf(-1), mp.mpf("0.76"), 23)},
     # erfinv(x) = x p(w - 2.5), w = -log(1 - x**2) < 5; beyond, x p(sqrt(w) - 3)
-    "erfinv": (lambda v: erfinv_ratio(v + mp.mpf(2.5)), lambda v: 1 / erfinv_ratio(v + mp.mpf(2.5)), mp.mpf(-2.5), mp.mpf(2.5), {"f32": 8}),
-    "erfinv_tail": (lambda v: erfinv_ratio((v + 3)**2), lambda v: 1 / erfinv_ratio((v + 3)**2), mp.sqrt(5) - 3, mp.mpf("3.3"), {"f32": 9}),
-    # lgamma(2 + p) = p poly(p), 0 <= p <= 1
-    "lgamma": (lgamma_2, lambda p: 1 / lgamma_2(p), mp.mpf(0), mp.mpf(1), {"f32": 8, "f64": 17}),
-    # lgamma(x) = (x - 1/2) log x - x + log(2 pi) / 2 + p(1 / x**2) / x, x >= 3 (f32), 7 (f64)
-    "stirling": {"f32": (stirling, one, mp.mpf(0), mp.mpf(1) / 9, 3), "f64": (stirling, one, mp.mpf(0), mp.mpf(1) / 49, 6)},
+    "erfinv": (lambda v: erfinv_ratio(v + mp.mpf(2.5)), lambda v: 1 / erfinv_ratio(v + mp.mpf(2.5)), mp.mpf(-2.5), mp.mpf(2.5), {"f32": 10}),
+    "erfinv_tail": (lambda v: erfinv_ratio((v + 3)**2), lambda v: 1 / erfinv_ratio((v + 3)**2), mp.sqrt(5) - 3, mp.mpf("3.3"), {"f32": 13}),
+    # lgamma(2 + p) = p poly(p), |p| <= 1/2
+    "lgamma": (lgamma_2, lambda p: 1 / lgamma_2(p), mp.mpf("-0.5"), mp.mpf("0.5"), {"f32": 8, "f64": 18}),
+    # lgamma(x) = (x - 1/2) log x - x + log(2 pi) / 2 + p(1 / x**2) / x, x >= 2.5 (f32), 6.5 (f64)
+    "stirling": {"f32": (stirling, one, mp.mpf(0), mp.mpf("0.16"), 4), "f64": (stirling, one, mp.mpf(0), mp.mpf("0.0237"), 7)},
     # digamma(x) = log(x) - 1 / (2 x) - p(1 / x**2) / x**2, x >= 3 (f32), 7 (f64)
     "digamma": {"f32": (digamma_tail, one, mp.mpf(0), mp.mpf(1) / 9, 4), "f64": (digamma_tail, one, mp.mpf(0), mp.mpf(1) / 49, 8)},
 }

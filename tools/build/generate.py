@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import platform
+import subprocess
 import sys
 from pathlib import Path
 
@@ -29,13 +30,14 @@ def main():
     csrc = source.ROOT / "torch" / "csrc"
     formula.read_helpers((csrc / "autograd" / "formulas.h").read_text())
     args.out.mkdir(parents=True, exist_ok=True)
-    plans = objects.plans(definitions)
-    generator = tables.Generator(definitions, plans, lenient=args.lenient)
+    generator = tables.Generator(definitions, objects.plan, args.isa, lenient=args.lenient)
     generator.write(args.out)
     for problem in generator.problems:
         print("left out:", problem, file=sys.stderr)
-    built = objects.write_objects(definitions, args.out, args.isa, args.jobs)
-    tables.write_if_changed(args.out / "objects.txt", "\n".join(str(p) for p in built) + "\n")
+    built = objects.write_objects(definitions, args.out / "objects", args.isa, args.jobs)
+    archive = args.out / "libkernels.a"
+    archive.unlink(missing_ok=True)
+    subprocess.run(["ar", "rcsD", archive, *built], check=True)
     if args.depfile:
         inputs = [p for d in ("_opdefs", "_codegen") for p in sorted((source.ROOT / "torch" / d).rglob("*.py"))]
         args.depfile.write_text(f"{args.out / 'tables.cpp'}: " + " ".join(map(str, [*inputs, csrc / "autograd" / "formulas.h"])) + "\n")

@@ -76,9 +76,15 @@ def _base_of(form, functionals):
     return (exact or named or [None])[0]
 
 
-def expand(definitions):
-    """All overloads of `definitions`, functional ones before their forms, with in-place and out forms linked to them."""
+def expand(definitions, problem=None):
+    """All overloads of `definitions`, functional ones before their forms, with in-place and out forms linked to them.
+
+    What is wrong with them is a ValueError, or a call of `problem` with its text where one is given.
+    """
     table, seen, counts = [], {}, {}
+    if problem is None:
+        def problem(text):
+            raise ValueError(text)
     for definition in definitions:
         functionals = []
         for text in definition.schemas:
@@ -95,14 +101,16 @@ def expand(definitions):
                 pairs = [(_base_of(s, functionals), s) for s in listed]
             for base, schema in pairs:
                 if base is None:
-                    raise ValueError(f"{schema.key}: no functional schema of {definition.name} has these arguments")
+                    problem(f"{schema.key}: no functional schema of {definition.name} has these arguments")
+                    continue
                 hidden = schema.key in definition.hidden or base.hidden
                 form = Overload(definition, schema, kind, base, base.python, hidden)
                 base.forms.append(form)
                 rows.append(form)
         for row in rows:
             if row.schema.key in seen:
-                raise ValueError(f"{row.schema.key} comes from {definition.module} and from {seen[row.schema.key].definition.module}")
+                problem(f"{row.schema.key} comes from {definition.module} and from {seen[row.schema.key].definition.module}")
+                continue
             seen[row.schema.key] = row
             row.index = len(table)
             table.append(row)

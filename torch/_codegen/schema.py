@@ -192,10 +192,12 @@ def out_of(schema, overload=None):
     if overload is None:
         overload = "out" if schema.overload in ("", "Tensor") else f"{schema.overload}_out"
     letters = "abcdefgh"
+    options = ("dtype", "layout", "device", "pin_memory")   # an output brings its own
+    args = tuple(a for a in schema.args if a.name not in options) if all(n in schema.index for n in options) else schema.args
     outs, returns = [], []
     for i, r in enumerate(schema.returns):
         name = "out" if len(schema.returns) == 1 else (r.name or f"out{i}")
         text = f"Tensor({letters[i]}!)" + ("[]" if r.list else "")
         outs.append(Arg(name, "Tensor", list=r.list, alias=f"{letters[i]}!", kwarg_only=True, text=text))
         returns.append(Arg(r.name if len(schema.returns) > 1 else "", "Tensor", list=r.list, alias=f"{letters[i]}!", text=text))
-    return Schema(schema.name, overload, schema.args + tuple(outs), tuple(returns))
+    return Schema(schema.name, overload, args + tuple(outs), tuple(returns))

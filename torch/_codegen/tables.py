@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from . import formula
+from . import formula, infos
+from .convert import DTYPES
 from .formula import FormulaError, Translator, default_value, parameter_type, result_type, type_of
 from .overloads import expand
 
@@ -59,12 +60,17 @@ def signature(schema, name):
 class Generator:
     """All tables of one set of definitions. `lenient` drops what does not translate yet, with a line on `problems`."""
 
-    def __init__(self, definitions, plans, lenient=False):
+    def __init__(self, definitions, plan, isas, lenient=False):
         self.definitions = list(definitions)
-        self.rows = expand(self.definitions)
-        self.plans = plans                    # key of the functional schema -> objects.Plan
         self.lenient = lenient
         self.problems: list[str] = []
+        self.rows = expand(self.definitions, self.problem)
+        self.isas = isas
+        self.plans = {}                       # key of a schema -> the plan of its emitted kernels
+        for row in self.rows:
+            found = None if row.derived else plan(row.definition, row.schema)
+            if found is not None:
+                self.plans[row.schema.key] = found
         self.registry: dict = {}
         for row in self.rows:
             self.registry.setdefault(row.schema.name, []).append(row.schema)
@@ -368,7 +374,7 @@ class Generator:
             kernel = FAMILY_KERNELS[d.family]
             if s.key in self.plans:
                 extra = f"&info_{s.unique}"
-                externs.append(self.plans[s.key].declaration(f"info_{s.unique}"))
+                externs.append(f"extern const {infos.RECORDS[d.family][0]} info_{s.unique};")
         derivative = "nullptr"
         if base in self.backward:
             derivative = f"&{self.backward[base]}"
@@ -399,6 +405,15 @@ class Generator:
             lines += [f"extern const FunctionEntry {symbol}[];", f"const FunctionEntry {symbol}[] = {{", *table, "  {nullptr, nullptr, 0, nullptr}};",
                       f"extern const int kNum{symbol[1:]};", f"const int kNum{symbol[1:]} = {len(table)};"]
         return lines
+
+    def infos(self):
+        """The records of all emitted kernels."""
+        lines = [HEADER + '#include "cpu/kernel_table.h"', "namespace kindling {"]
+        for row in self.rows:
+            plan = self.plans.get(row.schema.key)
+            if plan is not None and not row.derived:
+                lines.append(infos.RECORDS[row.family][1](row.schema.unique, plan, row.schema, self.isas))
+        return "\n".join([*lines, infos.conversions(self.isas, DTYPES), "}", ""])
 
     # ---- everything ----
     def translate(self):
@@ -434,4 +449,5 @@ class Generator:
         write_if_changed(out / "shims.cpp", "\n".join([*includes, *kernel_shims, "}", ""]))
         write_if_changed(out / "composites.cpp", "\n".join([*includes, *self.bodies, *composite_shims, "}", ""]))
         write_if_changed(out / "formulas.cpp", "\n".join([*includes, *self.formulas, *self.derivatives, "}", ""]))
+        write_if_changed(out / "infos.cpp", self.infos())
         write_if_changed(out / "tables.cpp", self.table())

@@ -51,7 +51,7 @@ def machine(isa):
 def attributes(isa):
     """The attribute group of every function: unwind tables and frame pointers, so that debuggers and profilers see through."""
     bits = TARGETS[isa].vector_bits
-    return f'attributes #0 = {{ nounwind uwtable "frame-pointer"="all" "prefer-vector-width"="{bits}" }}'
+    return f'attributes #0 = {{ nounwind uwtable "no-builtins" "frame-pointer"="all" "prefer-vector-width"="{bits}" }}'
 
 
 def optimised(ir, isa):

@@ -157,17 +157,7 @@ decomposed(
 )(_div_mode)
 
 
-@pointwise(
-    "remainder.Tensor(Tensor self, Tensor other) -> Tensor", "remainder.Scalar(Tensor self, Scalar other) -> Tensor",
-    "remainder.Scalar_Tensor(Scalar self, Tensor other) -> Tensor",
-    kinds=REALS, grad={"self": "grad", "other": "grad * -self.div(other, rounding_mode='floor')"},
-)
-def remainder(x, y):
-    """x - y floor(x / y): the sign is y's.
-
-    >>> torch.remainder(torch.tensor([-3., 3.]), 2)
-    tensor([1., 1.])
-    """
+def _remainder(x, y):
     r = remainder_trunc(x, y)
     if x.type == "u64":
         return r
@@ -175,8 +165,31 @@ def remainder(x, y):
 
 
 @pointwise(
+    "remainder.Tensor(Tensor self, Tensor other) -> Tensor", "remainder.Scalar(Tensor self, Scalar other) -> Tensor",
+    kinds=REALS, grad={"self": "grad", "other": "grad * -self.div(other, rounding_mode='floor')"},
+    out=["remainder.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)",
+         "remainder.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)"],
+)
+def remainder(x, y):
+    """x - y floor(x / y): the sign is y's.
+
+    >>> torch.remainder(torch.tensor([-3., 3.]), 2)
+    tensor([1., 1.])
+    """
+    return _remainder(x, y)
+
+
+@pointwise("remainder.Scalar_Tensor(Scalar self, Tensor other) -> Tensor", kinds=REALS, inplace=False, python="function",
+           grad={"other": "grad * -floor_divide(scalar_tensor(self, dtype=grad.dtype), other)"})
+def remainder_of_number(x, y):
+    """x - y floor(x / y), x a number."""
+    return _remainder(x, y)
+
+
+@pointwise(
     "fmod.Tensor(Tensor self, Tensor other) -> Tensor", "fmod.Scalar(Tensor self, Scalar other) -> Tensor",
     kinds=REALS, grad={"self": "grad", "other": "grad * -self.div(other, rounding_mode='trunc')"},
+    out=["fmod.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)", "fmod.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)"],
 )
 def fmod(x, y):
     """x - y trunc(x / y): the sign is x's.

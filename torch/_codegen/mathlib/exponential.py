@@ -1,0 +1,91 @@
+"""Exponentials and what is built of them: exp, exp2, expm1, sigmoid, sinh, cosh, tanh."""
+
+from __future__ import annotations
+
+from ..._opdefs import expr as E
+from .base import (LN2, at_least, at_most, flip_sign, format_of, polynomial, power_of_two, round_to_int, rounded, scale_by_power, sign_bits, split)
+
+__all__ = ["exp", "exp2", "expm1", "sigmoid", "sinh", "cosh", "tanh"]
+
+# beyond these exp is inf or 0
+EXP_RANGE = {"f32": (-104.0, 89.0), "f64": (-746.0, 710.0)}
+EXP2_RANGE = {"f32": (-151.0, 129.0), "f64": (-1077.0, 1025.0)}
+# from here on: expm1(-x) = -1, tanh(x) = 1
+EXPM1_LEAST = {"f32": -18.0, "f64": -38.0}
+TANH_MOST = {"f32": 9.1, "f64": 19.1}
+
+
+def reduced_expm1(x, correction=None):
+    """(expm1(r), k) with x = k log(2) + r, |r| <= log(2) / 2; `correction` is a small number to add to x."""
+    n, k = round_to_int(x, rounded(1 / LN2, x.type))
+    high, low = split(LN2, x.type, 2)
+    r = E.fma(n, -low, E.fma(n, -high, x))
+    if correction is not None:
+        r = r + correction
+    return E.fma(r * r, polynomial("exp", r), r), k
+
+
+def scaled_exp(x, shift=0, least=None, most=None):
+    """exp(x) * 2**shift."""
+    low, high = EXP_RANGE[x.type]
+    e, k = reduced_expm1(at_least(at_most(x, high if most is None else most), low if least is None else least))
+    return scale_by_power(e + 1.0, k + shift if shift else k)
+
+
+def exp(x):
+    return scaled_exp(x)
+
+
+def exp_moderate(x):
+    """exp(x) where neither x nor the result is near the ends of its range."""
+    e, k = reduced_expm1(x)
+    s = power_of_two(k, format_of(x))
+    return E.fma(e, s, s)
+
+
+def exp2(x):
+    low, high = EXP2_RANGE[x.type]
+    x = at_least(at_most(x, high), low)
+    n, k = round_to_int(x)
+    r = x - n
+    return scale_by_power(E.fma(r, polynomial("exp2", r), 1.0), k)
+
+
+def expm1(x):
+    # 2 (2**(k-1) expm1(r) + 2**(k-1) - 1/2): k itself would overflow just before the result does
+    f = format_of(x)
+    e, k = reduced_expm1(at_least(at_most(x, EXP_RANGE[x.type][1]), EXPM1_LEAST[x.type]))
+    s = power_of_two(k - 1, f)
+    far = E.fma(s, e, s - 0.5)
+    return E.copysign(E.where(E.eq(k, 0), e, far + far), x)
+
+
+def _expm1_positive(a):
+    """expm1 of a moderate a >= 0."""
+    e, k = reduced_expm1(a)
+    s = power_of_two(k, format_of(a))
+    return E.fma(s, e, s - 1.0)
+
+
+def tanh(x):
+    a = at_most(E.abs(x), TANH_MOST[x.type])
+    e = _expm1_positive(a + a)
+    return flip_sign(e / (e + 2.0), sign_bits(x))
+
+
+def sigmoid(x):
+    z = scaled_exp(-E.abs(x), most=0.0)
+    return E.where(x < 0, z, E.const(1, x.type)) / (z + 1.0)
+
+
+def sinh(x):
+    a = E.abs(x)
+    half = scaled_exp(a, -1, most=EXP_RANGE[x.type][1] + 1)
+    z = a * a
+    near = E.fma(a * z, polynomial("sinh", z), a)
+    return flip_sign(E.where(a < 1.0, near, half - 0.25 / half), sign_bits(x))
+
+
+def cosh(x):
+    half = scaled_exp(E.abs(x), -1, most=EXP_RANGE[x.type][1] + 1)
+    return half + 0.25 / half
