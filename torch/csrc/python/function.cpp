@@ -1,0 +1,195 @@
+// The callables torch.add, Tensor.add and their calls.
+#include <cstring>
+
+#include "function.h"
+#include "parse.h"
+#include "types.h"
+
+namespace kindling::python {
+
+namespace {
+
+constexpr int kMaxResults = 8;
+
+PyObject* run(const Op& op, Parse& p) {
+  if (op.nrets == 1) {
+    OwnedValue ret;
+    call(op, p.values(), &ret);
+    if (ret.tag == Tag::Tensor) {
+      if (p.requires_grad) return require_grad(wrap(ret.take()));
+      return wrap(ret.take());
+    }
+    return results_to_python(op, &ret, 1);
+  }
+  KD_CHECK(op.nrets <= kMaxResults, Runtime, op.name, ": too many results");
+  OwnedValue rets[kMaxResults];
+  call(op, p.values(), rets);
+  return results_to_python(op, rets, op.nrets);
+}
+
+// A factory's out= with options that contradict it.
+void check_out_options(const Parse& p, const CallArguments& c) {
+  PyObject* out = c.find("out");
+  PyObject* dtype = c.find("dtype");
+  if (!out || !is_tensor(out) || !dtype || dtype == Py_None || !is_dtype(dtype)) return;
+  for (int i = 0; i < p.op->nargs; i++)
+    if (!std::strcmp(p.op->args[i].name, "dtype")) return;
+  KD_CHECK(dtype_of(dtype) == impl_of(out)->dtype, Runtime, "dtype ", info(dtype_of(dtype)).name, " does not match dtype of out parameter (",
+           info(impl_of(out)->dtype).name, ")");
+}
+
+}  // namespace
+
+PyObject* require_grad(PyObject* tensor) {
+  PyRef t = PyRef::steal(tensor);
+  check(PyObject_SetAttrString(tensor, "requires_grad", Py_True));
+  return t.release();
+}
+
+PyObject* call_function(const FunctionEntry& entry, PyObject* callable, bool method, PyObject* const* args, size_t nargs, PyObject* kwnames) {
+  return guard([&]() -> PyObject* {
+    CallArguments c{args, nargs, kwnames};
+    Face face = method ? Face::Method : Face::Function;
+    if (method && (nargs == 0 || !is_tensor(args[0])))
+      fail(ErrorKind::Type, "descriptor '", entry.name, "' for 'torch._C.TensorBase' objects doesn't apply to a '",
+           nargs ? type_name(args[0]) : "NoneType", "' object");
+    Parse p;
+    parse(entry.overloads, entry.noverloads, entry.name, face, c, p);
+    if (!p.overloaded.empty() || (tls.function_modes > 0 && !tls.torch_function_disabled)) {
+      if (!p.overloaded.empty() || callable) return call_torch_function(callable, p.overloaded, args, nargs, kwnames);
+    }
+    if (kwnames && p.op->out_variant) check_out_options(p, c);
+    return run(*p.op, p);
+  });
+}
+
+PyObject* call_overload(const Op& op, PyObject* const* args, size_t nargs, PyObject* kwnames) {
+  return guard([&]() -> PyObject* {
+    const Op* only = &op;
+    Parse p;
+    std::string name = concat("aten::", op.name);
+    parse(&only, 1, name.c_str(), Face::Operator, {args, nargs, kwnames}, p);
+    return run(op, p);
+  });
+}
+
+// ---- the callable objects ----
+
+namespace {
+
+FunctionObject* as_function(PyObject* o) { return reinterpret_cast<FunctionObject*>(o); }
+
+PyObject* function_vectorcall(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
+  return call_function(*as_function(self)->entry, self, false, args, size_t(PyVectorcall_NARGS(nargsf)), kwnames);
+}
+PyObject* method_vectorcall(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
+  return call_function(*as_function(self)->entry, self, true, args, size_t(PyVectorcall_NARGS(nargsf)), kwnames);
+}
+
+PyObject* function_repr(PyObject* self) {
+  return PyUnicode_FromFormat("<built-in method %s of %s>", as_function(self)->entry->name, as_function(self)->module);
+}
+PyObject* method_repr(PyObject* self) {
+  return PyUnicode_FromFormat("<method '%s' of 'torch._C.TensorBase' objects>", as_function(self)->entry->name);
+}
+PyObject* method_get(PyObject* self, PyObject* instance, PyObject*) {
+  if (instance) return PyMethod_New(self, instance);
+  Py_INCREF(self);
+  return self;
+}
+
+PyObject* get_name(PyObject* self, void*) { return PyUnicode_FromString(as_function(self)->entry->name); }
+PyObject* get_module(PyObject* self, void*) { return PyUnicode_FromString(as_function(self)->module); }
+PyObject* get_qualname(PyObject* self, void*) {
+  auto* f = as_function(self);
+  const char* owner = f->method ? "TensorBase" : std::strcmp(f->module, "torch") ? "" : "_VariableFunctionsClass";
+  return *owner ? PyUnicode_FromFormat("%s.%s", owner, f->entry->name) : PyUnicode_FromString(f->entry->name);
+}
+PyObject* get_doc(PyObject* self, void*) {
+  auto* f = as_function(self);
+  if (f->doc) {
+    Py_INCREF(f->doc);
+    return f->doc;
+  }
+  if (!f->entry->doc) Py_RETURN_NONE;
+  return PyUnicode_FromString(f->entry->doc);
+}
+int set_doc(PyObject* self, PyObject* value, void*) {
+  Py_XINCREF(value);
+  Py_XSETREF(as_function(self)->doc, value);
+  return 0;
+}
+PyObject* get_none(PyObject*, void*) { Py_RETURN_NONE; }
+PyObject* get_self(PyObject* self, void*) {  // what a built-in method is bound to: for torch.add, torch._C._VariableFunctions
+  PyRef module = PyRef::steal(PyImport_ImportModule("torch._C"));
+  return module ? PyObject_GetAttrString(module.get(), "_VariableFunctions") : nullptr;
+}
+PyObject* get_objclass(PyObject*, void*) { return PyRef::share(reinterpret_cast<PyObject*>(&TensorBaseType)).release(); }
+PyObject* get_overloads(PyObject* self, void*) {  // the schemas, in the order they are tried
+  auto* f = as_function(self);
+  PyRef tuple = PyRef::steal(PyTuple_New(f->entry->noverloads));
+  for (int i = 0; tuple && i < f->entry->noverloads; i++)
+    PyTuple_SET_ITEM(tuple.get(), i, PyUnicode_FromString(f->entry->overloads[i]->schema));
+  return tuple.release();
+}
+PyObject* function_reduce(PyObject* self, PyObject*) {
+  auto* f = as_function(self);
+  if (!f->method && !std::strcmp(f->module, "torch")) return PyUnicode_FromString(f->entry->name);
+  PyRef builtins = PyRef::steal(PyImport_ImportModule("builtins"));
+  PyRef getattr = builtins ? PyRef::steal(PyObject_GetAttrString(builtins.get(), "getattr")) : PyRef();
+  if (!getattr) return nullptr;
+  PyRef owner = f->method ? PyRef::share(reinterpret_cast<PyObject*>(&TensorBaseType)) : PyRef::steal(PyImport_ImportModule(f->module));
+  return owner ? Py_BuildValue("O(Os)", getattr.get(), owner.get(), f->entry->name) : nullptr;
+}
+
+PyMethodDef function_methods[] = {{"__reduce__", function_reduce, METH_NOARGS, nullptr}, {}};
+PyGetSetDef function_properties[] = {
+    {"__name__", get_name, nullptr, nullptr, nullptr},
+    {"__qualname__", get_qualname, nullptr, nullptr, nullptr},
+    {"__module__", get_module, nullptr, nullptr, nullptr},
+    {"__doc__", get_doc, set_doc, nullptr, nullptr},
+    {"__text_signature__", get_none, nullptr, nullptr, nullptr},
+    {"__self__", get_self, nullptr, nullptr, nullptr},
+    {"_schemas", get_overloads, nullptr, "Schemas of the overloads, in the order they are tried.", nullptr},
+    {}};
+PyGetSetDef method_properties[] = {
+    {"__name__", get_name, nullptr, nullptr, nullptr},
+    {"__qualname__", get_qualname, nullptr, nullptr, nullptr},
+    {"__module__", get_none, nullptr, nullptr, nullptr},
+    {"__doc__", get_doc, set_doc, nullptr, nullptr},
+    {"__text_signature__", get_none, nullptr, nullptr, nullptr},
+    {"__objclass__", get_objclass, nullptr, nullptr, nullptr},
+    {"_schemas", get_overloads, nullptr, "Schemas of the overloads, in the order they are tried.", nullptr},
+    {}};
+
+PyTypeObject function_type(const char* name, bool method) {
+  PyTypeObject t = {PyVarObject_HEAD_INIT(nullptr, 0)};
+  t.tp_name = name;
+  t.tp_basicsize = sizeof(FunctionObject);
+  t.tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | (method ? Py_TPFLAGS_METHOD_DESCRIPTOR : 0);
+  t.tp_vectorcall_offset = offsetof(FunctionObject, vectorcall);
+  t.tp_call = PyVectorcall_Call;
+  t.tp_repr = method ? method_repr : function_repr;
+  t.tp_descr_get = method ? method_get : nullptr;
+  t.tp_methods = function_methods;
+  t.tp_getset = method ? method_properties : function_properties;
+  return t;
+}
+
+}  // namespace
+
+PyTypeObject FunctionType = function_type("builtin_function_or_method", false);
+PyTypeObject MethodType = function_type("method_descriptor", true);
+
+PyObject* make_function(const FunctionEntry& entry, const char* module, bool method) {
+  PyTypeObject* type = method ? &MethodType : &FunctionType;
+  PyObject* o = check(type->tp_alloc(type, 0));
+  auto* f = as_function(o);
+  f->vectorcall = method ? method_vectorcall : function_vectorcall;
+  f->entry = &entry;
+  f->module = module;
+  f->method = method;
+  return o;
+}
+
+}  // namespace kindling::python

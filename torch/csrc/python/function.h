@@ -1,0 +1,28 @@
+// The callable made from a FunctionEntry.
+#pragma once
+#include "python.h"
+
+namespace kindling {
+
+// The generated tables of public callables.
+extern const FunctionEntry kTorchFunctions[], kTensorMethods[], kNNFunctions[], kLinalgFunctions[], kFFTFunctions[], kSpecialFunctions[];
+extern const int kNumTorchFunctions, kNumTensorMethods, kNumNNFunctions, kNumLinalgFunctions, kNumFFTFunctions, kNumSpecialFunctions;
+
+}  // namespace kindling
+
+namespace kindling::python {
+
+struct FunctionObject {
+  PyObject_HEAD
+  vectorcallfunc vectorcall;
+  const FunctionEntry* entry;
+  const char* module;
+  PyObject* doc;                             // set from Python; else the entry's
+  bool method;
+};
+extern PyTypeObject FunctionType, MethodType;
+
+PyObject* require_grad(PyObject* tensor);    // takes over the reference and returns it
+PyObject* find_return_type(const std::string& name);
+
+}  // namespace kindling::python
