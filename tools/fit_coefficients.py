@@ -157,7 +157,7 @@ FITS = {
     # log(1 - erf(a)) for 0.9 <= a <= 4
     "erf_tail": (lambda a: mp.log(mp.erfc(a)), lambda a: mp.erfc(a) / mp.erf(a), mp.mpf("0.9"), mp.mpf(4), {"f32": 6}),
     # (1 + 2 a) exp(a**2) erfc(a) over t = (a - 4) / (a + 4) in f64, (a - 2) / (a + 2) in f32
-    "erfcx": {"f32": (erfcx_scaled(2), lambda t: 1 / erfcx_scaled(2)(t), mp.mpf(-1), mp.mpf("0.7"), 10),
+    "erfcx": {"f32": (erfcx_scaled(2), lambda t: 1 / erfcx_scaled(2)(t), mp.mpf(-1), mp.mpf("0.7"), 13),
               "f64": (erfcx_scaled(4), lambda t: 1 / erfcx_scaled(4)(t), mp.mpf(-1), mp.mpf("0.76"), 23)},
     # erfinv(x) = x p(w - 2.5), w = -log(1 - x**2) < 5; beyond, x p(sqrt(w) - 3)
     "erfinv": (lambda v: erfinv_ratio(v + mp.mpf(2.5)), lambda v: 1 / erfinv_ratio(v + mp.mpf(2.5)), mp.mpf(-2.5), mp.mpf(2.5), {"f32": 10}),

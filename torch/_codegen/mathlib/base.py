@@ -157,6 +157,21 @@ def fast_two_sum(a, b):
     return head, (a - head) + b
 
 
+def two_sum(a, b):
+    """a + b as head and tail, whichever is larger."""
+    head = a + b
+    virtual = head - a
+    return head, (a - (head - virtual)) + (b - virtual)
+
+
+def ratio(numerator, a, b):
+    """numerator / (a + b) with one rounding, nearly; |a| >= |b|."""
+    head, tail = fast_two_sum(a, b)
+    inverse = 1.0 / head
+    q = numerator * inverse
+    return E.fma(E.fma(-q, tail, E.fma(-q, head, numerator)), inverse, q)
+
+
 def two_product(a, b):
     head = a * b
     return head, E.fma(a, b, -head)

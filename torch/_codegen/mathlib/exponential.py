@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..._opdefs import expr as E
-from .base import (LN2, at_least, at_most, flip_sign, format_of, polynomial, power_of_two, round_to_int, rounded, scale_by_power, sign_bits, split)
+from .base import (LN2, at_least, at_most, flip_sign, format_of, polynomial, power_of_two, ratio, round_to_int, rounded, scale_by_power, sign_bits, split)
 
 __all__ = ["exp", "exp2", "expm1", "sigmoid", "sinh", "cosh", "tanh"]
 
@@ -70,12 +70,14 @@ def _expm1_positive(a):
 def tanh(x):
     a = at_most(E.abs(x), TANH_MOST[x.type])
     e = _expm1_positive(a + a)
-    return flip_sign(e / (e + 2.0), sign_bits(x))
+    # for large e the order of magnitude that `ratio` asks for is reversed, but then the 2 hardly matters
+    return flip_sign(ratio(e, E.const(2, x.type), e), sign_bits(x))
 
 
 def sigmoid(x):
     z = scaled_exp(-E.abs(x), most=0.0)
-    return E.where(x < 0, z, E.const(1, x.type)) / (z + 1.0)
+    one = E.const(1, x.type)
+    return ratio(E.where(x < 0, z, one), one, z)
 
 
 def sinh(x):

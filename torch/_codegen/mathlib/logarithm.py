@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ..._opdefs import expr as E
-from .base import (LN2, LN10, at_least, at_most, fast_two_sum, flip_sign, format_of, polynomial, power_of_two, round_to_int,
+from .base import (LN2, LN10, at_least, at_most, fast_two_sum, flip_sign, format_of, polynomial, power_of_two, ratio, round_to_int,
                    rounded, scale_by_power, sign_bits, split, two_product)
 from fractions import Fraction
 
@@ -114,7 +114,7 @@ def asinh(x):
     a = E.abs(x)
     large = a > 2.0**(format_of(x).mantissa // 2 + 3)
     square = a * a
-    argument = E.where(large, a, a + square / (E.sqrt(square + 1.0) + 1.0))
+    argument = E.where(large, a - 1.0, a + square / (E.sqrt(square + 1.0) + 1.0))
     result = log1p_finite(argument) + E.where(large, E.const(rounded(LN2, x.type), x.type), E.const(0, x.type))
     return E.where(a < math.inf, flip_sign(result, sign_bits(x)), x)
 
@@ -122,14 +122,14 @@ def asinh(x):
 def acosh(x):
     large = x > 2.0**(format_of(x).mantissa // 2 + 3)
     t = x - 1.0
-    argument = E.where(large, x, t + E.sqrt(t * (t + 2.0)))
+    argument = E.where(large, t, t + E.sqrt(E.fma(t, t, t + t)))
     result = log1p_finite(argument) + E.where(large, E.const(rounded(LN2, x.type), x.type), E.const(0, x.type))
     return E.where((x >= 1) & (x < math.inf), result, E.where(E.eq(x, math.inf), x, format_of(x).const(math.nan)))
 
 
 def atanh(x):
     a = E.abs(x)
-    result = 0.5 * log1p_finite((a + a) / (1.0 - a))
+    result = 0.5 * log1p_finite(ratio(a + a, E.const(1, x.type), -a))
     result = E.where(a < 1, result, E.where(E.eq(a, 1), format_of(x).const(math.inf), format_of(x).const(math.nan)))
     return flip_sign(result, sign_bits(x))
 

@@ -52,8 +52,9 @@ def erf(x):
 
 
 def erfc(x):
-    tail = _erfc_positive(at_most(E.abs(x), ERFC_MOST[x.type]))
-    return E.where(x < 0, 2.0 - tail, tail)
+    a = E.abs(x)
+    tail = _erfc_positive(at_most(a, ERFC_MOST[x.type]))
+    return E.where(a < 0.5, 1.0 - _erf_near(x), E.where(x < 0, 2.0 - tail, tail))
 
 
 def _erfinv_fit(a):

@@ -13,7 +13,7 @@ from fractions import Fraction
 
 from ..._opdefs import expr as E
 from .base import (PI, fast_two_sum, flip_sign, format_of, is_negative, polynomial, rarely, round_to_int, rounded, sign_bits, split,
-                   two_product)
+                   two_product, two_sum)
 
 __all__ = ["sin", "cos", "tan", "asin", "acos", "atan", "atan2", "sinpi", "cospi"]
 
@@ -76,6 +76,7 @@ def _half_turns_f64(a):
 
 def _huge_reduced(a, shift, multiple=1):
     """a - pi (n + shift) / multiple nearest 0, and the parity of n as a float 0 or 1."""
+    f = format_of(a)
     if a.type == "f32":
         head, tail = _half_turns_f32(a) * multiple - shift, None
         head = _without_even(head)
@@ -83,9 +84,8 @@ def _huge_reduced(a, shift, multiple=1):
         head, tail = _half_turns_f64(a)
         head, tail = _without_even(head * multiple), tail * multiple
         if shift:
-            high = head - shift
-            tail = tail + ((head - high) - shift)
-            head = high
+            head, error = two_sum(head, f.const(-shift))
+            tail = tail + error
     n = E.rint(head)
     odd = E.ne(_without_even(n), 0)
     d = head - n
@@ -97,13 +97,14 @@ def _huge_reduced(a, shift, multiple=1):
 
 
 def _moderate_reduced(a, shift, multiple=1):
-    """The same for moderate a; the parity is the last bit of an integer."""
+    """The same for moderate a in two words; the parity is the last bit of an integer."""
     shifted = E.fma(a, rounded(multiple / PI, a.type), -shift) if shift else a
     n, k = round_to_int(shifted, 1.0 if shift else rounded(multiple / PI, a.type))
     r, n = a, n + shift if shift else n
     for part in split(PI / multiple, a.type, 3):
+        last = r
         r = E.fma(n, -part, r)
-    return r, k
+    return r, E.fma(n, -part, last - r), k
 
 
 def _sine_polynomial(r):
@@ -114,7 +115,7 @@ def _sine_polynomial(r):
 def _reduced_signed(a, shift):
     """r with sin(a - shift pi) = sin(r)."""
     f = format_of(a)
-    r, k = _moderate_reduced(a, shift)
+    r, _, k = _moderate_reduced(a, shift)
     r = flip_sign(r, k << (f.bits - 1))
     huge, odd = _huge_reduced(a, shift)
     return rarely(a > MODERATE[a.type], E.where(odd, -huge, huge), r)
@@ -131,7 +132,7 @@ def cos(x):
 
 def tan(x):
     a = E.abs(x)
-    r, k = _moderate_reduced(a, 0, 2)
+    r, r_low, k = _moderate_reduced(a, 0, 2)
     huge, huge_odd = _huge_reduced(a, 0, 2)
     far = a > MODERATE[x.type] / 2
     r = rarely(far, huge, r)
@@ -140,6 +141,7 @@ def tan(x):
     parity = rarely(far, E.where(huge_odd, one, one - 1.0), E.cast(k & 1, x.type) if x.type == "f32" else E.where(E.ne(k & 1, 0), one, one - 1.0))
     z = r * r
     t, t_low = fast_two_sum(r, r * z * polynomial("tan", z))
+    t_low = rarely(far, t_low, t_low + r_low)
     q = -1.0 / t
     reciprocal = E.fma(q, E.fma(q, t_low, E.fma(q, t, 1.0)), q)
     return flip_sign(E.where(parity > 0.5, reciprocal, t), sign_bits(x))
