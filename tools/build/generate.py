@@ -26,10 +26,11 @@ def main():
     parser.add_argument("--depfile", type=Path)
     args = parser.parse_args()
     definitions = source.load_definitions()
-    from torch._codegen import formula, objects, tables
+    from torch._codegen import derive, formula, objects, tables
     csrc = source.ROOT / "torch" / "csrc"
     formula.read_helpers((csrc / "autograd" / "formulas.h").read_text())
     args.out.mkdir(parents=True, exist_ok=True)
+    definitions = derive.complete(definitions, (lambda text: None) if args.lenient else None)
     generator = tables.Generator(definitions, objects.plan, args.isa, lenient=args.lenient)
     generator.write(args.out)
     for problem in generator.problems:

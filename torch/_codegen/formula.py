@@ -23,6 +23,7 @@ _SCHEMA_TYPES = {
     "Tensor": "tensor", "Scalar": "scalar", "Int": "int", "Float": "float", "Bool": "bool", "Str": "str", "DType": "dtype", "Device": "device",
     "Layout": "layout", "MemoryFormat": "memory_format", "Generator": "generator", "Storage": "storage", "Object": "object",
 }
+DTYPE_DEFAULTS = {4: "int64", 6: "float32"}   # schemas write a default dtype by PyTorch's number
 _NUMBERS = ("int", "float", "bool", "scalar")
 # types whose C++ form has a "not given" of its own
 _NULLABLE = ("tensor", "dtype", "generator")
@@ -652,7 +653,7 @@ def default_value(arg):
     if base == "memory_format":
         return "MemoryFormat::" + str(value).replace("_format", "")
     if base == "dtype":
-        return f"DType::{value}"
+        return f"DType::{DTYPE_DEFAULTS.get(value, value)}"
     if base == "values":
         return "std::span<const Value>()"
     raise FormulaError(f"default {arg.default!r} of {arg.name}")

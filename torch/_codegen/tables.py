@@ -72,8 +72,10 @@ class Generator:
             if found is not None:
                 self.plans[row.schema.key] = found
         self.registry: dict = {}
+        self.registry_rows: dict = {}
         for row in self.rows:
             self.registry.setdefault(row.schema.name, []).append(row.schema)
+            self.registry_rows.setdefault(row.schema.name, []).append(row)
         self.bodies: list[str] = []           # composite bodies
         self.backward: dict = {}              # row -> name of its Derivative
         self.derivatives: list[str] = []
@@ -207,6 +209,15 @@ class Generator:
         )
         self.backward[row] = f"derivative_{name}"
 
+    def fused_call(self, schema, arg, variables):
+        """`fusable(...) ? run_fused(...)` where the gradient of `arg` has a kernel of its own, else None."""
+        row = next((r for r in self.registry_rows.get(f"_fused_{schema.unique}_{arg.name}", ())), None)
+        if row is None:
+            return None
+        codes = ["c.grad(0)" if a.name == "grad" else variables[a.name][0] for a in row.schema.args]
+        tensors = ", ".join(f"&{c}" for c, a in zip(codes, row.schema.args) if a.base == "Tensor")
+        return f"fusable({{{tensors}}}) ? run_fused({row.index}, {{{', '.join(f'Value({c})' for c in codes)}}})"
+
     def needed_by(self, name, statements, groups, numbers):
         """Bit i: the formula of differentiable input i uses the saved value `name`."""
         return sum(1 << numbers[a.name] for key, body in statements.items() if name in formula.names_used(body) for a in groups[key][1] if numbers[a.name] < 32)
@@ -293,10 +304,12 @@ class Generator:
         translator = Translator(where, self.registry, parameters, kinds)
         translator.needs = {name: f"c.needs({i})" for name, i in numbers.items()}
         lines = translator.function_body(body)
+        fused = self.fused_call(s, members[0], variables) if len(members) == 1 else None
         test = " || ".join(f"c.needs({numbers[a.name]})" for a in members)
         cpp = [formula.CPP_TYPES[k] for k in kinds]
         result = cpp[0] if len(cpp) == 1 else f"std::tuple<{', '.join(cpp)}>"
-        code = [f"  if ({test}) {{", *(f"    {d}" for d in local), f"    auto g = [&]() -> {result} {{", *(f"      {x}" for x in lines), "    }();"]
+        code = [f"  if ({test}) {{", *(f"    {d}" for d in local), f"    auto g = {f'{fused} : ' if fused else ''}[&]() -> {result} {{",
+                *(f"      {x}" for x in lines), "    }();"]
         for i, a in enumerate(members):
             value = "g" if len(members) == 1 else f"std::get<{i}>(g)"
             setter = f"c.set_list({numbers[a.name]}, {value});" if a.list else f"c.set({numbers[a.name]}, std::move({value}));"

@@ -90,4 +90,8 @@ inline Scalar conj_of(const Scalar& s) { return s.is_complex() ? Scalar(std::con
 
 Tensor conj_if_complex(const Tensor& t);   // aten::conj for complex tensors, the tensor itself otherwise
 
+// May a gradient run as one kernel, unseen? Plain tensors of one shape and of float32 or float64; nothing records or watches.
+bool fusable(std::initializer_list<const Tensor*> operands);
+Tensor run_fused(int op, std::initializer_list<Value> args);
+
 }  // namespace kindling

@@ -75,12 +75,6 @@ void TensorImpl::set_sizes_contiguous(IntList sizes) {
 int64_t Tensor::size(int64_t d) const { return p_->dims[wrap_dim(d, dim())]; }
 int64_t Tensor::stride(int64_t d) const { return p_->dims[dim() + wrap_dim(d, dim())]; }
 
-void Tensor::bump_version() const {
-  if (p_->has(TensorImpl::Inference)) return;
-  if (!p_->version) p_->version = Ref<VersionCounter>::make();
-  p_->version->value.fetch_add(1, std::memory_order_relaxed);
-}
-
 // Does `order` (fastest dimension first) lay the sizes out without holes?
 static bool dense_in_order(IntList sizes, IntList strides, std::span<const int8_t> order) {
   int64_t expected = 1;
