@@ -6,6 +6,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "attention.h"
 #include "gemm.h"
 
 #pragma GCC target("avx2,fma")
@@ -38,11 +39,14 @@ inline void store_part(double* p, Vec<double>::type v, int n) {
 constexpr int kRows = 6, kVectors = 2;
 
 #include "gemm_kernel.h"
+#include "attention_kernel.h"
 
 }  // namespace
 
 extern const GemmKernels<float> kGemmAvx2F = kernels<float>();
 extern const GemmKernels<double> kGemmAvx2D = kernels<double>();
+extern const AttentionKernels<float> kAttentionAvx2F = attention<float>();
+extern const AttentionKernels<double> kAttentionAvx2D = attention<double>();
 
 }  // namespace kindling
 #endif

@@ -6,6 +6,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "attention.h"
 #include "gemm.h"
 
 #pragma GCC target("avx512f,avx512dq,avx512vl,avx512bw,fma")
@@ -32,11 +33,14 @@ inline void store_part(double* p, Vec<double>::type v, int n) { _mm512_mask_stor
 constexpr int kRows = 14, kVectors = 2;
 
 #include "gemm_kernel.h"
+#include "attention_kernel.h"
 
 }  // namespace
 
 extern const GemmKernels<float> kGemmAvx512F = kernels<float>();
 extern const GemmKernels<double> kGemmAvx512D = kernels<double>();
+extern const AttentionKernels<float> kAttentionAvx512F = attention<float>();
+extern const AttentionKernels<double> kAttentionAvx512D = attention<double>();
 
 }  // namespace kindling
 #endif

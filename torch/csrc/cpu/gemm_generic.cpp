@@ -3,6 +3,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "attention.h"
 #include "gemm.h"
 
 namespace kindling {
@@ -33,10 +34,13 @@ constexpr int kRows = 4, kVectors = 2;
 #endif
 
 #include "gemm_kernel.h"
+#include "attention_kernel.h"
 
 }  // namespace
 
 extern const GemmKernels<float> kGemmGenericF = kernels<float>();
 extern const GemmKernels<double> kGemmGenericD = kernels<double>();
+extern const AttentionKernels<float> kAttentionGenericF = attention<float>();
+extern const AttentionKernels<double> kAttentionGenericD = attention<double>();
 
 }  // namespace kindling

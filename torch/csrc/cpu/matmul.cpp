@@ -37,7 +37,7 @@ struct Dense {
   Scratch<C> values;
 
   template <class T, class F>
-  Dense(const Operand& o, Tag<T>, F&& convert)
+  Dense(const Operand& o, Of<T>, F&& convert)
       : size(o.rows * o.columns), row(o.row == 1 && o.column != 1 ? 1 : o.columns), column(row == 1 && o.columns != 1 ? o.rows : 1),
         shared(o.batch_stride == 0), values(size * (shared ? 1 : o.batch)) {
     if (row == 1 && o.columns == 1) column = 1;
@@ -78,7 +78,7 @@ void real_product(T* out, const Operand& a, const Operand& b, T alpha, T beta) {
 
 template <class T>
 void half_product(T* out, const Operand& a, const Operand& b, float alpha, float beta) {
-  Dense<float> fa(a, Tag<T>(), [](T x) { return load(x); }), fb(b, Tag<T>(), [](T x) { return load(x); });
+  Dense<float> fa(a, Of<T>(), [](T x) { return load(x); }), fb(b, Of<T>(), [](T x) { return load(x); });
   int64_t size = a.rows * b.columns;
   if (a.neg != b.neg) alpha = -alpha;
   for_batch(a.batch, 2.0 * size * a.columns, [&](int64_t i) {
@@ -96,7 +96,7 @@ void complex_product(std::complex<R>* out, const Operand& a, const Operand& b, s
   using T = std::complex<R>;
   auto real = [](T x) { return x.real(); };
   auto imag = [](T x) { return x.imag(); };
-  Dense<R> ar(a, Tag<T>(), real), ai(a, Tag<T>(), imag), br(b, Tag<T>(), real), bi(b, Tag<T>(), imag);
+  Dense<R> ar(a, Of<T>(), real), ai(a, Of<T>(), imag), br(b, Of<T>(), real), bi(b, Of<T>(), imag);
   if (a.neg != b.neg) alpha = -alpha;
   R sign_a = a.conj ? -1 : 1, sign_b = b.conj ? -1 : 1;
   int64_t m = a.rows, n = b.columns, k = a.columns, size = m * n;
@@ -119,7 +119,7 @@ template <class T>
 void integer_product(T* out, const Operand& a, const Operand& b, T alpha, T beta) {
   int64_t m = a.rows, n = b.columns, k = a.columns;
   using U = std::make_unsigned_t<T>;
-  Dense<T> dense_b(b, Tag<T>(), [](T x) { return x; });
+  Dense<T> dense_b(b, Of<T>(), [](T x) { return x; });
   for_batch(a.batch, 2.0 * m * n * k, [&](int64_t batch) {
     Matrix<T> ma = a.matrix<T>(batch), mb = dense_b.matrix(batch);
     Scratch<U> line(n);

@@ -1,0 +1,136 @@
+"""Scaled dot-product attention: one fused operator for the plain case, the same written in operators otherwise."""
+
+from .language import composite, decomposed, kernel
+
+
+@kernel(
+    "_scaled_dot_product_flash_attention_for_cpu(Tensor query, Tensor key, Tensor value, float dropout_p=0., bool is_causal=False, *, "
+    "Tensor? attn_mask=None, float? scale=None) -> (Tensor output, Tensor logsumexp)",
+    python="function", out=False,
+    grad={"query, key, value": "_scaled_dot_product_flash_attention_for_cpu_backward(grad, query, key, value, output, logsumexp, dropout_p, is_causal, "
+                               "attn_mask=attn_mask, scale=scale)"},
+    jvp=None,
+)
+def _scaled_dot_product_flash_attention_for_cpu():
+    """softmax(query key' * scale + attn_mask) value in blocks, and the logarithm of each row's sum, for (batch, heads, sequence, dim)."""
+
+
+@kernel(
+    "_scaled_dot_product_flash_attention_for_cpu_backward(Tensor grad_out, Tensor query, Tensor key, Tensor value, Tensor out, Tensor logsumexp, "
+    "float dropout_p, bool is_causal, *, Tensor? attn_mask=None, float? scale=None) -> (Tensor grad_query, Tensor grad_key, Tensor grad_value)",
+    python="function", out=False, grad=None, jvp=None,
+)
+def _scaled_dot_product_flash_attention_for_cpu_backward():
+    """Gradients of the fused attention; recomputes the weights."""
+
+
+@decomposed(
+    "_safe_softmax(Tensor self, int dim, ScalarType? dtype=None) -> Tensor", python="function",
+    grad={"self": "_softmax_backward_data(grad, result, dim, self.dtype)"}, jvp=None,
+)
+def _safe_softmax(self, dim, dtype):
+    """softmax whose rows of nothing but -inf become 0 instead of NaN."""
+    out = softmax(self, dim, dtype)  # noqa: F821
+    masked = self.eq(-inf).all(dim, True)  # noqa: F821
+    return where(masked, zeros_like(out), out)  # noqa: F821
+
+
+@composite(
+    "_scaled_dot_product_attention_math(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0., bool is_causal=False, "
+    "Tensor? dropout_mask=None, *, float? scale=None, bool enable_gqa=False) -> (Tensor, Tensor)",
+    python="function",
+)
+def _scaled_dot_product_attention_math(query, key, value, attn_mask, dropout_p, is_causal, dropout_mask, scale, enable_gqa):
+    """Attention written in operators: the result and the weights. The scale is shared between query and key, for the sake of half precision."""
+    factor = scale if scale is not None else 1.0 / math.sqrt(query.size(-1))  # noqa: F821
+    root = math.sqrt(abs(factor))  # noqa: F821
+    q = query * (-root if factor < 0 else root)
+    mask = attn_mask
+    if is_causal:
+        if attn_mask is not None:
+            raise RuntimeError("_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True")
+        seen = ones([query.size(-2), key.size(-2)], dtype=torch.bool, device=query.device).tril()  # noqa: F821
+        mask = _additive_mask(seen, query.dtype)  # noqa: F821
+    elif attn_mask is not None:
+        if attn_mask.dtype == torch.bool:  # noqa: F821
+            mask = _additive_mask(attn_mask, query.dtype)  # noqa: F821
+    k = key
+    v = value
+    if enable_gqa:
+        if query.size(-3) % key.size(-3) != 0 or query.size(-3) % value.size(-3) != 0:
+            raise RuntimeError("Number of heads in key and value must divide the number of heads in query")
+        k = key.repeat_interleave(query.size(-3) // key.size(-3), -3)
+        v = value.repeat_interleave(query.size(-3) // value.size(-3), -3)
+    weights = q.matmul(k.transpose(-2, -1) * root)
+    if mask is not None:
+        weights = weights + mask
+    weights = _safe_softmax(weights, -1)
+    if dropout_p > 0:
+        if dropout_mask is not None:
+            dropped = weights.masked_fill(dropout_mask.logical_not(), 0.0)
+            return dropped.matmul(v * (1.0 / (1.0 - dropout_p))), weights
+        weights = dropout(weights, dropout_p, True)  # noqa: F821
+    return weights.matmul(v), weights
+
+
+@composite("_additive_mask(Tensor mask, ScalarType dtype) -> Tensor", python="")
+def _additive_mask(mask, dtype):
+    """0 where the boolean mask is True, -inf elsewhere."""
+    return where(mask, aten.scalar_tensor.default(0.0, dtype=dtype, device=mask.device),  # noqa: F821
+                 aten.scalar_tensor.default(-inf, dtype=dtype, device=mask.device))  # noqa: F821
+
+
+@composite(
+    "_fused_sdp_choice(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0., bool is_causal=False, *, "
+    "float? scale=None, bool enable_gqa=False) -> int",
+    python="function",
+)
+def _fused_sdp_choice(query, key, value, attn_mask, dropout_p, is_causal, scale, enable_gqa):
+    """1 where the fused attention applies, 0 where attention runs as separate operators."""
+    if query.ndim != 4 or key.ndim != 4 or value.ndim != 4 or dropout_p != 0 or not query.is_floating_point():
+        return 0
+    if query.size(0) != key.size(0) or query.size(0) != value.size(0) or query.size(3) != key.size(3) or query.size(3) != value.size(3):
+        return 0
+    if key.size(1) != value.size(1) or key.size(2) != value.size(2) or query.numel() == 0 or key.numel() == 0:
+        return 0
+    if query.size(1) != key.size(1) and not (enable_gqa and query.size(1) % key.size(1) == 0):
+        return 0
+    if query.stride(3) != 1 or key.stride(3) != 1 or value.stride(3) != 1:
+        return 0
+    if attn_mask is not None:
+        if attn_mask.requires_grad:
+            return 0
+        if attn_mask.ndim != 2 and attn_mask.ndim != 4:
+            return 0
+    return 1
+
+
+@composite(
+    "scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0., bool is_causal=False, *, "
+    "float? scale=None, bool enable_gqa=False) -> Tensor",
+    python="nn",
+)
+def scaled_dot_product_attention(query, key, value, attn_mask, dropout_p, is_causal, scale, enable_gqa):
+    """softmax(query key' * scale + mask) value for query (..., L, E), key (..., S, E) and value (..., S, Ev).
+
+    A boolean mask is True where a query may look; `is_causal` lets query i see keys up to i; `scale` is 1 / sqrt(E) unless given;
+    `enable_gqa` repeats key and value heads until there are as many as query heads. Dropout applies whenever dropout_p > 0.
+    """
+    if query.dtype != key.dtype or query.dtype != value.dtype:
+        raise RuntimeError(f"Expected query, key, and value to have the same dtype, but got query.dtype: {query.dtype} key.dtype: {key.dtype} and "
+                           f"value.dtype: {value.dtype} instead.")
+    if query.ndim < 2 or key.ndim < 2 or value.ndim < 2:
+        raise RuntimeError(f"Expected query, key, and value to all be  at least 2 dimensional, but got query.dim: {query.ndim} key.dim: {key.ndim} and "
+                           f"value.dim: {value.ndim} instead.")
+    mask = attn_mask
+    if attn_mask is not None:
+        if attn_mask.dtype == torch.bool:  # noqa: F821
+            mask = _additive_mask(attn_mask, query.dtype)  # noqa: F821
+        elif attn_mask.dtype != query.dtype and attn_mask.dtype != torch.float:  # noqa: F821
+            raise RuntimeError(f"Expected attn_mask dtype to be bool or float or to match query dtype, but got attn_mask.dtype: {attn_mask.dtype} and "
+                               f"query.dtype: {query.dtype} instead.")
+    if _fused_sdp_choice(query, key, value, mask, dropout_p, is_causal, scale=scale, enable_gqa=enable_gqa) == 1:  # noqa: F821
+        out, _ = _scaled_dot_product_flash_attention_for_cpu(query, key, value, dropout_p, is_causal, attn_mask=mask, scale=scale)
+        return out
+    result, _ = _scaled_dot_product_attention_math(query, key, value, mask, dropout_p, is_causal, None, scale=scale, enable_gqa=enable_gqa)
+    return result
