@@ -76,6 +76,15 @@ def _base_of(form, functionals):
     return (exact or named or [None])[0]
 
 
+def _inplace(schema, plain):
+    return inplace_of(schema)
+
+
+def _out(schema, plain):
+    """`out` belongs to the overload without a name, if the operator has one, otherwise to `Tensor`."""
+    return out_of(schema, f"{schema.overload}_out" if schema.name in plain and schema.overload else None)
+
+
 def expand(definitions, problem=None):
     """All overloads of `definitions`, functional ones before their forms, with in-place and out forms linked to them.
 
@@ -93,10 +102,11 @@ def expand(definitions, problem=None):
             overload = Overload(definition, schema, role, python=_python_of(definition, schema), hidden=schema.key in definition.hidden)
             functionals.append(overload)
         rows = list(functionals)
-        for kind, derive in (("inplace", inplace_of), ("out", out_of)):
+        for kind, derive in (("inplace", _inplace), ("out", _out)):
             listed = _explicit(getattr(definition, kind))
             if listed is None:
-                pairs = [(f, derive(f.schema)) for f in functionals if f.role == "functional" and _wanted(definition, f.schema, kind)]
+                plain = {f.schema.name for f in functionals if not f.schema.overload}
+                pairs = [(f, derive(f.schema, plain)) for f in functionals if f.role == "functional" and _wanted(definition, f.schema, kind)]
             else:
                 pairs = [(_base_of(s, functionals), s) for s in listed]
             for base, schema in pairs:

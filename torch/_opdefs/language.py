@@ -87,6 +87,8 @@ _COMMON = ("grad", "jvp", "inplace", "out", "python", "hidden", "node", "vmap", 
 def _family(family, allowed):
     def decorator(*schemas, **options):
         common = {k: options.pop(k) for k in _COMMON if k in options}
+        if options.pop("differentiable", True) is False:
+            common["grad"] = None
         unknown = set(options) - set(allowed)
         if unknown:
             raise TypeError(f"{schemas[0]}: {family} takes no {', '.join(sorted(unknown))}")
@@ -105,8 +107,11 @@ def _family(family, allowed):
 #   store    {"self": "Bool"}: operands not stored in the compute dtype (where's condition); promotes: False demands like dtypes
 pointwise = _family("pointwise", ("result", "kinds", "choices", "store", "promotes"))
 
-# Folds over dimensions. Body: returns language.Fold(...).
-reduction = _family("reduction", ("result", "kinds", "identity", "dtype_arg"))
+# Folds over dimensions. Body: called with the number arguments (but dim and keepdim), returns language.Fold(...).
+#   result   one rule or one per output; floats: integers fold as floats; widens: integers fold, and come out, as int64
+#   identity False: there must be an element; choices: {"ord": (2, 1)}: values of a number argument that get a variant of their own
+#   error    message for dtypes outside `kinds`
+reduction = _family("reduction", ("result", "kinds", "identity", "floats", "widens", "choices", "error"))
 
 # Prefix folds along one dimension. Body: returns language.Fold(...) used left to right.
 scan = _family("scan", ("result", "kinds"))
@@ -136,3 +141,4 @@ class Fold:
     finish: Callable | None = None
     types: tuple | None = None      # state types: "acc" (the compute type), "i64", "bool"
     ordered: bool = False           # combine is not commutative (arg-reductions use the index instead)
+    block: Callable | None = None   # the state of a few elements at once, where that is cheaper than combining their own
