@@ -26,7 +26,7 @@ def main():
     parser.add_argument("--depfile", type=Path)
     args = parser.parse_args()
     definitions = source.load_definitions()
-    from torch._codegen import derive, formula, objects, tables
+    from torch._codegen import derive, formula, objects, stubs, tables
     csrc = source.ROOT / "torch" / "csrc"
     formula.read_helpers((csrc / "autograd" / "formulas.h").read_text())
     args.out.mkdir(parents=True, exist_ok=True)
@@ -35,6 +35,10 @@ def main():
     generator.write(args.out)
     for problem in generator.problems:
         print("left out:", problem, file=sys.stderr)
+    folder = args.out / "stubs" / "_C"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in stubs.render(generator.rows).items():
+        tables.write_if_changed(folder / name, text)
     built = objects.write_objects(definitions, args.out / "objects", args.isa, args.jobs)
     archive = args.out / "libkernels.a"
     archive.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from . import reduce
 from .convert import symbols as conversion_symbols
 from .pointwise import COMPUTES
 
@@ -65,4 +66,4 @@ def conversions(isas, dtypes):
 
 
 # family -> (C++ type of its record, function that writes one)
-RECORDS = {"pointwise": ("PointwiseInfo", pointwise)}
+RECORDS = {"pointwise": ("PointwiseInfo", pointwise), "reduction": ("ReductionInfo", reduce.record)}
