@@ -130,6 +130,7 @@ class Block:
 
     def __init__(self, module, lanes):
         self.module, self.lanes, self.lines, self.count = module, lanes, [], 0
+        self.aliases = {}
 
     def line(self, text):
         self.lines.append("  " + text)
@@ -145,6 +146,17 @@ class Block:
 
     def type(self, kind, lanes=None):
         return vector(LLVM_TYPE[kind], lanes or self.lanes)
+
+    def alias(self, name, value):
+        """What `name`, used before in a phi node, stands for."""
+        self.aliases[name] = value
+
+    def text(self, header):
+        """The function, its `header` being all before the brace."""
+        body = "\n".join(self.lines)
+        if self.aliases:
+            body = re.sub(r"%[\w.]+", lambda m: self.aliases.get(m.group(), m.group()), body)
+        return f"{header} {{\n{body}\n}}"
 
     def splat(self, scalar, kind, lanes=None):
         """A scalar of `kind` in every lane."""

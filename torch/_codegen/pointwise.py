@@ -19,7 +19,7 @@ from .schema import parse
 
 COMPUTES = ("i32", "i64", "u64", "f32", "f64", "c64", "c128")
 COMPONENT = {"c64": "f32", "c128": "f64"}
-INT_KINDS, KIND_COMPUTES = "bus", {"i32": "bus", "i64": "bus", "u64": "u", "f32": "f", "f64": "f", "c64": "c", "c128": "c"}
+KIND_COMPUTES = {"i32": "bus", "i64": "bus", "u64": "u", "f32": "f", "f64": "f", "c64": "c", "c128": "c"}
 LIGHT = 12   # bodies of fewer instructions than this run two vectors at a time
 
 
@@ -375,20 +375,25 @@ def trace(definition, compute, chosen, lay=None):
     return [(kind, coerce(value, kind, compute)) for kind, value in zip(outs, results, strict=True)]
 
 
-def computes(definition):
-    """The compute dtypes a definition has kernels for. Without `kinds`, complex is in if the body is defined for it."""
-    result = definition.options.get("result", L.SAME)
-    kinds = definition.options.get("kinds") or L.ALL
+def computes_of_kinds(kinds, floats):
+    """Compute dtypes for dtypes of `kinds`; with `floats`, integers are computed as floats."""
     found = []
     for compute in COMPUTES:
         wanted = set(KIND_COMPUTES[compute]) & set(kinds)
-        if compute in ("f32", "f64") and result == L.FLOAT:
+        if floats and compute in ("f32", "f64"):
             wanted = kinds
-        elif compute in ("i32", "i64", "u64") and result == L.FLOAT:
+        elif floats and compute in ("i32", "i64", "u64"):
             wanted = None
-        if wanted and (compute not in COMPONENT or definition.options.get("kinds") or _complex_works(definition, compute)):
+        if wanted:
             found.append(compute)
     return found
+
+
+def computes(definition):
+    """The compute dtypes a definition has kernels for. Without `kinds`, complex is in if the body is defined for it."""
+    kinds = definition.options.get("kinds")
+    found = computes_of_kinds(kinds or L.ALL, definition.options.get("result", L.SAME) == L.FLOAT)
+    return [c for c in found if c not in COMPONENT or kinds or _complex_works(definition, c)]
 
 
 def _complex_works(definition, compute):

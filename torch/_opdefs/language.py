@@ -110,8 +110,8 @@ pointwise = _family("pointwise", ("result", "kinds", "choices", "store", "promot
 # Folds over dimensions. Body: called with the number arguments (but dim and keepdim), returns language.Fold(...).
 #   result   one rule or one per output; floats: integers fold as floats; widens: integers fold, and come out, as int64
 #   identity False: there must be an element; choices: {"ord": (2, 1)}: values of a number argument that get a variant of their own
-#   error    message for dtypes outside `kinds`
-reduction = _family("reduction", ("result", "kinds", "identity", "floats", "widens", "choices", "error"))
+#   error    message for dtypes outside `kinds`; kernels: the definition (by unique name) whose kernels serve this one too
+reduction = _family("reduction", ("result", "kinds", "identity", "floats", "widens", "choices", "error", "kernels"))
 
 # Prefix folds along one dimension. Body: returns language.Fold(...) used left to right.
 scan = _family("scan", ("result", "kinds"))
@@ -129,6 +129,43 @@ composite = _family("composite", ("python_only", "view"))
 # Like composite, but below autograd: an operator in its own right (own grad, own call in traces) whose kernel is written
 # in other operators.
 decomposed = _family("decomposed", ("python_only",))
+
+
+def _call_text(name, arguments):
+    """`arguments`, the text between a schema's brackets, passed on to `name` in the formula language."""
+    values, keyword = [], False
+    for part in arguments.split(", "):
+        argument = part.split("=")[0].split()[-1]
+        if part == "*":
+            keyword = True
+        else:
+            values.append(f"{argument}={argument}" if keyword else argument)
+    return f"{name}({', '.join(values)})"
+
+
+def aliases(of, *names, inplace=True, out=True):
+    """Further names of an operator, as composites that call it. To be written below the definitions of `of`.
+
+    Every overload gets the names, with its in-place form if the operator has one.
+    """
+    for name in names:
+        for definition in [d for d in DEFINITIONS.values() if d.name == of]:
+            for schema in definition.schemas:
+                head, rest = schema.split("(", 1)
+                arguments, result = rest.rsplit(") -> ", 1)
+                overload = head[len(of):]
+                doc = f"Alias of :func:`torch.{of}`."
+                _add_alias(f"{name}{overload}({rest}", _call_text(of, arguments), doc, definition, out and definition.out is not False)
+                if inplace and definition.inplace is not False and arguments.startswith("Tensor self"):
+                    written = arguments.replace("Tensor self", "Tensor(a!) self", 1)
+                    _add_alias(f"{name}_{overload}({written}) -> Tensor(a!)", _call_text(of + "_", arguments), f"{doc[:-1]}, in place.", definition, False)
+
+
+def _add_alias(schema, body, doc, definition, out):
+    key = schema.split("(")[0]
+    if key in DEFINITIONS:
+        raise ValueError(f"{key} is defined twice: in {DEFINITIONS[key].module} and as an alias of {definition.name}")
+    DEFINITIONS[key] = Definition("composite", [schema], body, doc, definition.module, inplace=False, out=out)
 
 
 @dataclass

@@ -9,7 +9,7 @@ enum class Compute : uint8_t { i32, i64, u64, f32, f64, c64, c128, count };
 constexpr int kComputes = int(Compute::count);
 
 // Element-wise: operands[0..nout) are written, the rest read; all contiguous, except that bit k of `broadcast` marks
-// input k as one element. `scalars` holds the operator's Scalar arguments, each 16 bytes: {value, imaginary} as the
+// input k as one element. Optional tensors that are absent have no operand. An output may be an input. `scalars` holds the operator's Scalar arguments, each 16 bytes: {value, imaginary} as the
 // compute dtype's C type (complex: re, im; else the first 8 bytes: int64, uint64, float or double of the compute kind).
 using PointwiseKernel = void (*)(char* const* operands, int64_t n, const char* scalars, uint32_t broadcast);
 
@@ -18,15 +18,19 @@ using LoadKernel = void (*)(char* dst, const char* src, int64_t src_stride, int6
 // And back: dst[i * stride] = src[i]; src contiguous.
 using StoreKernel = void (*)(char* dst, const char* src, int64_t dst_stride, int64_t n);
 
-// Reductions. A state is `state_bytes` per output. Rows of `inner` elements, `outer` of them, are folded into states:
-//   inner reduction:  state[j] <- combine over i of x[j, i]      (n contiguous elements per state)
-//   column reduction: state[i] <- combine over j of x[j, i]      (contiguous across states)
-// `index0` is the logical index of the first element (arg-reductions).
-using ReduceRow = void (*)(char* state, const char* const* inputs, int64_t n, int64_t index0, const char* scalars);
-using ReduceColumns = void (*)(char* states, const char* const* inputs, int64_t rows, int64_t columns,
-                               int64_t row_stride, int64_t index0, const char* scalars);
-using ReduceMerge = void (*)(char* into, const char* from, int64_t n);
-using ReduceFinish = void (*)(char* const* outputs, const char* states, int64_t n, const char* scalars, int64_t count);
+// Reductions. A fold keeps a state of a few components per output; `states` holds `capacity` states component by component:
+// component c of state j is at states + capacity * (bytes of the components before c) + j * bytes[c].
+//   rows:    state[at + j] <- fold over i < n of x[j * stride + i], for j < outer; n <= kReduceChunk
+//   columns: state[at + i] <- fold over j < outer of x[j * stride + i], for i < n; outer <= kReduceRows
+// Elements are of the compute dtype, `stride` in bytes. `index0` is the index of the first element within its reduction.
+using ReduceKernel = void (*)(char* states, int64_t capacity, int64_t at, const char* x, int64_t outer, int64_t n, int64_t stride,
+                              int64_t index0, const char* scalars);
+// state[into + j] <- combine(state[into + j], state[from + j]) for j < n.
+using ReduceMerge = void (*)(char* states, int64_t capacity, int64_t into, int64_t from, int64_t n, const char* scalars);
+// outputs[o][j] <- what state[at + j] says after `count` elements; writes and reads whole groups of kReducePad states.
+using ReduceFinish = void (*)(char* const* outputs, const char* states, int64_t capacity, int64_t at, int64_t n, int64_t count,
+                              const char* scalars);
+constexpr int64_t kReduceChunk = 4096, kReduceRows = 256, kReducePad = 16;
 
 // One row of a fused composite (softmax, layer_norm ...): operands contiguous, or of row-constant kind (see spec).
 using RowKernel = void (*)(char* const* operands, int64_t n, const char* scalars, char* scratch);
@@ -65,6 +69,34 @@ struct PointwiseInfo {
   uint8_t nstatics;
   const StaticArg* statics;                          // the variant is their mixed-radix number, first one most significant
   const PointwiseKernel (*kernels)[kIsas][kComputes];   // by variant; null: not defined for this compute dtype
+};
+
+struct ReductionKernels {
+  ReduceKernel rows, columns;
+  ReduceMerge merge;
+  ReduceFinish finish;
+};
+
+struct ReductionInfo {
+  uint8_t nout;
+  uint8_t dim, keepdim, dtype;    // argument positions, 255: there is none
+  uint8_t nscalars;
+  const uint8_t* scalars;         // argument positions of number arguments
+  const OperandKind* kinds;       // of the outputs
+  const ResultDType* results;
+  bool promotes_ints_to_float;
+  bool widens_ints;               // integers fold, and come out, as int64
+  bool identity;                  // defined for no elements
+  bool indexed;                   // the elements' order matters: the lowest index wins
+  uint32_t kinds_allowed;         // bit Kind
+  const char* kinds_error;        // message for other dtypes, which is appended; null: the usual one
+  const char* name;
+  uint8_t choice;                 // argument position of a number that selects the variant, 255: one variant
+  uint8_t nchoices;
+  const double* choices;          // variant i is for choices[i], the one after the last for any other value
+  uint8_t ncomponents[kComputes];
+  uint8_t bytes[kComputes][6];    // of the state's components
+  const ReductionKernels (*kernels)[kIsas][kComputes];   // by variant
 };
 
 extern const LoadKernel kLoad[kIsas][kDTypes][kComputes];
