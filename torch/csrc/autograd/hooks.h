@@ -38,7 +38,6 @@ struct PythonAutograd {
   Tensor (*unpack)(void* packed, void* unpack);
   void (*anomaly_record)(Node& node);                             // keeps the Python stack in node.metadata
   void (*anomaly_report)(const Node& node);                       // warns with the stack of a node that failed
-  void (*node_died)(Node& node);
 };
 extern PythonAutograd python_autograd;
 

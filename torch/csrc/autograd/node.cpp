@@ -31,7 +31,6 @@ Node::Node() : sequence(next_sequence++) {
 
 Node::~Node() {
   delete hooks;
-  if (pyobj && python_autograd.node_died) python_autograd.node_died(*this);
   if (metadata) python_autograd.drop_object(metadata);
 }
 

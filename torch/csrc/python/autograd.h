@@ -12,7 +12,7 @@ struct NodeObject {                 // torch._C.Node: shows a node that C++ made
   Node* node;                       // one reference
 };
 
-struct FunctionObject {             // torch._C._FunctionBase: `ctx` of a torch.autograd.Function, and the node's Python face
+struct ContextObject {             // torch._C._FunctionBase: `ctx` of a torch.autograd.Function, and the node's Python face
   PyObject_HEAD
   Node* node;                       // borrowed; null before and after its time in a graph
   PyObject *to_save, *to_save_forward, *dirty, *non_differentiable, *needs_input_grad;

@@ -11,7 +11,7 @@ PyTypeObject* FunctionBaseType = nullptr;
 namespace {
 
 struct PyNode final : Node {
-  PyObject* ctx;                        // owned: the FunctionObject
+  PyObject* ctx;                        // owned: the ContextObject
   std::string title;
   std::vector<uint8_t> takes_gradient;  // which arguments of apply() were tensors: these have edges
   std::vector<OutputMeta> made;         // all tensor outputs, differentiable or not
@@ -19,14 +19,14 @@ struct PyNode final : Node {
   PyNode(PyObject* c, std::string t) : ctx(Py_NewRef(c)), title(std::move(t)) { pyobj = c; }
   ~PyNode() override {
     Gil gil;
-    reinterpret_cast<FunctionObject*>(ctx)->node = nullptr;
+    reinterpret_cast<ContextObject*>(ctx)->node = nullptr;
     Py_DECREF(ctx);
   }
   const char* name() const override { return title.c_str(); }
   TensorVec apply(TensorVec grads) override;
   void release_saved() override {
     Gil gil;
-    auto* f = reinterpret_cast<FunctionObject*>(ctx);
+    auto* f = reinterpret_cast<ContextObject*>(ctx);
     f->released = f->saved && !f->saved->empty();
     if (f->saved) f->saved->clear();
   }
@@ -40,7 +40,7 @@ Tensor zeros_of(const OutputMeta& m) {
 
 TensorVec PyNode::apply(TensorVec grads) {
   Gil gil;
-  auto* f = reinterpret_cast<FunctionObject*>(ctx);
+  auto* f = reinterpret_cast<ContextObject*>(ctx);
   PyRef args = owned(PyTuple_New(Py_ssize_t(made.size())));
   for (size_t i = 0; i < made.size(); i++) {
     Tensor g = int64_t(i) < grads.size() ? std::move(grads[int64_t(i)]) : Tensor();
@@ -115,7 +115,7 @@ Tensor as_own_view(const Tensor& t) {
 }
 
 // One output of forward as apply() returns it.
-Tensor wrap_output(const Tensor& t, FunctionObject* f, const Ref<PyNode>& node, uint32_t number, bool is_input) {
+Tensor wrap_output(const Tensor& t, ContextObject* f, const Ref<PyNode>& node, uint32_t number, bool is_input) {
   bool written = holds(f->dirty, t.get());
   bool differentiable = node && is_differentiable(t.dtype()) && !holds(f->non_differentiable, t.get());
   if (written) {
@@ -141,7 +141,7 @@ Tensor wrap_output(const Tensor& t, FunctionObject* f, const Ref<PyNode>& node, 
   return out;
 }
 
-void save_tensors(FunctionObject* f, const Ref<PyNode>& node) {
+void save_tensors(ContextObject* f, const Ref<PyNode>& node) {
   if (!f->to_save || f->to_save == Py_None) return;
   KD_CHECK(PyTuple_Check(f->to_save), Type, "saved tensors argument is expected to be a tuple of tensors, got ", type_name(f->to_save));
   if (!f->saved) f->saved = new std::vector<SavedTensor>;
@@ -159,7 +159,7 @@ void save_tensors(FunctionObject* f, const Ref<PyNode>& node) {
   Py_CLEAR(f->to_save);
 }
 
-void carry_tangents(PyObject* ctx, FunctionObject* f, PyObject* args, std::vector<Tensor>& outputs) {
+void carry_tangents(PyObject* ctx, ContextObject* f, PyObject* args, std::vector<Tensor>& outputs) {
   bool any = false;
   PyRef tangents = owned(PyTuple_New(PyTuple_GET_SIZE(args)));
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(args); i++) {
@@ -199,7 +199,7 @@ PyRef run_forward(PyObject* cls, PyObject* ctx, PyObject* args) {
   return owned(PyObject_Call(forward.get(), with_ctx.get(), nullptr));
 }
 
-void check_dirty(FunctionObject* f, PyObject* outputs) {
+void check_dirty(ContextObject* f, PyObject* outputs) {
   if (!f->dirty || f->dirty == Py_None) return;
   KD_CHECK(PyTuple_Check(f->dirty), Type, "autograd internal error: dirty_tensors attribute is expected to be a tuple but is ", type_name(f->dirty));
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(f->dirty); i++) {
@@ -213,7 +213,7 @@ void check_dirty(FunctionObject* f, PyObject* outputs) {
 PyObject* apply_function(PyObject* cls, PyObject* args) {
   PyRef backward_class = owned(PyObject_GetAttrString(cls, "_backward_cls"));
   PyRef ctx = owned(PyObject_CallNoArgs(backward_class.get()));
-  auto* f = reinterpret_cast<FunctionObject*>(ctx.get());
+  auto* f = reinterpret_cast<ContextObject*>(ctx.get());
   Inputs in = unpack_inputs(args);
   Py_XSETREF(f->needs_input_grad, Py_NewRef(in.needs.get()));
   Ref<PyNode> node;
@@ -262,13 +262,13 @@ PyObject* function_apply(PyObject* cls, PyObject* args) {
 // ---- the ctx object ----
 
 PyObject* function_new(PyTypeObject* type, PyObject*, PyObject*) {
-  auto* f = reinterpret_cast<FunctionObject*>(type->tp_alloc(type, 0));
+  auto* f = reinterpret_cast<ContextObject*>(type->tp_alloc(type, 0));
   if (f) f->materialize_grads = true;
   return reinterpret_cast<PyObject*>(f);
 }
 
 int function_traverse(PyObject* self, visitproc visit, void* arg) {
-  auto* f = reinterpret_cast<FunctionObject*>(self);
+  auto* f = reinterpret_cast<ContextObject*>(self);
   Py_VISIT(f->to_save);
   Py_VISIT(f->to_save_forward);
   Py_VISIT(f->dirty);
@@ -279,7 +279,7 @@ int function_traverse(PyObject* self, visitproc visit, void* arg) {
 }
 
 int function_clear(PyObject* self) {
-  auto* f = reinterpret_cast<FunctionObject*>(self);
+  auto* f = reinterpret_cast<ContextObject*>(self);
   Py_CLEAR(f->to_save);
   Py_CLEAR(f->to_save_forward);
   Py_CLEAR(f->dirty);
@@ -292,16 +292,16 @@ void function_dealloc(PyObject* self) {
   PyTypeObject* type = Py_TYPE(self);
   PyObject_GC_UnTrack(self);
   function_clear(self);
-  delete reinterpret_cast<FunctionObject*>(self)->saved;
+  delete reinterpret_cast<ContextObject*>(self)->saved;
   type->tp_free(self);
   Py_DECREF(type);
 }
 
-FunctionObject* ctx_of(PyObject* self) { return reinterpret_cast<FunctionObject*>(self); }
+ContextObject* ctx_of(PyObject* self) { return reinterpret_cast<ContextObject*>(self); }
 
 PyObject* get_saved_tensors(PyObject* self, void*) {
   return guard([&]() -> PyObject* {
-    FunctionObject* f = ctx_of(self);
+    ContextObject* f = ctx_of(self);
     KD_CHECK(!f->released, Runtime, "Trying to backward through the graph a second time (or directly access saved tensors after they have "
              "already been freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify "
              "retain_graph=True if you need to backward through the graph a second time or if you need to access saved tensors after "
@@ -318,7 +318,7 @@ PyObject* get_saved_tensors(PyObject* self, void*) {
 
 PyObject* get_needs(PyObject* self, void*) {
   return guard([&]() -> PyObject* {
-    FunctionObject* f = ctx_of(self);
+    ContextObject* f = ctx_of(self);
     if (!f->needs_input_grad) return Py_NewRef(Py_None);
     if (!f->node || current_node() != f->node) return Py_NewRef(f->needs_input_grad);
     auto* node = static_cast<PyNode*>(f->node);
@@ -373,7 +373,7 @@ PyObject* get_input_metadata(PyObject* self, void*) {
 }
 PyObject* get_requires_grad(PyObject* self, void*) { return PyBool_FromLong(ctx_of(self)->node != nullptr); }
 
-#define KD_MEMBER(field) reinterpret_cast<void*>(offsetof(FunctionObject, field))
+#define KD_MEMBER(field) reinterpret_cast<void*>(offsetof(ContextObject, field))
 PyGetSetDef function_properties[] = {
     {"saved_tensors", get_saved_tensors, nullptr, "The tensors given to save_for_backward.", nullptr},
     {"saved_variables", get_saved_tensors, nullptr, "Old name of saved_tensors.", nullptr},
@@ -390,7 +390,7 @@ PyGetSetDef function_properties[] = {
     {nullptr, nullptr, nullptr, nullptr, nullptr}};
 
 PyObject* clear_saved(PyObject* self, PyObject*) {
-  FunctionObject* f = ctx_of(self);
+  ContextObject* f = ctx_of(self);
   if (f->saved) f->saved->clear();
   f->released = true;
   Py_RETURN_NONE;
@@ -412,7 +412,7 @@ void init_functions(PyObject* module) {
                          {Py_tp_getset, function_properties},
                          {Py_tp_doc, const_cast<char*>("What a torch.autograd.Function keeps between forward and backward.")},
                          {0, nullptr}};
-  PyType_Spec spec{"torch._C._FunctionBase", sizeof(FunctionObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots};
+  PyType_Spec spec{"torch._C._FunctionBase", sizeof(ContextObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots};
   FunctionBaseType = reinterpret_cast<PyTypeObject*>(check(PyType_FromSpec(&spec)));
   check(PyModule_AddObjectRef(module, "_FunctionBase", reinterpret_cast<PyObject*>(FunctionBaseType)));
 }

@@ -149,7 +149,7 @@ PyObject* input_metadata(const Node& node) {
 namespace {
 
 Node& self_node(PyObject* self) {
-  Node* n = PyType_IsSubtype(Py_TYPE(self), FunctionBaseType) ? reinterpret_cast<FunctionObject*>(self)->node
+  Node* n = PyType_IsSubtype(Py_TYPE(self), FunctionBaseType) ? reinterpret_cast<ContextObject*>(self)->node
                                                               : reinterpret_cast<NodeObject*>(self)->node;
   KD_CHECK(n, Runtime, "Attribute of a node is not accessible: the function did not take part in a graph, or its graph is gone.");
   return *n;
@@ -431,7 +431,7 @@ PyObject* wrap_node(const Ref<Node>& node) {
 }
 
 Ref<Node> node_of(PyObject* o) {
-  if (PyType_IsSubtype(Py_TYPE(o), FunctionBaseType)) return Ref<Node>::share(reinterpret_cast<FunctionObject*>(o)->node);
+  if (PyType_IsSubtype(Py_TYPE(o), FunctionBaseType)) return Ref<Node>::share(reinterpret_cast<ContextObject*>(o)->node);
   KD_CHECK(PyType_IsSubtype(Py_TYPE(o), NodeBaseType), Type, "expected a node of the autograd graph, but got ", type_name(o));
   return Ref<Node>::share(reinterpret_cast<NodeObject*>(o)->node);
 }

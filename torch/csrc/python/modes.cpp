@@ -1,0 +1,416 @@
+// Interposition from Python: TorchDispatchMode, TorchFunctionMode, __torch_dispatch__ subclasses, operator objects.
+#include <cstddef>
+#include <unordered_map>
+
+#include "autograd.h"
+#include "structmember.h"
+
+namespace kindling::python {
+
+namespace {
+
+struct ModeStack {
+  std::vector<PyObject*> modes;   // owned
+  int32_t* count;
+};
+ModeStack& dispatch_stack() {
+  static thread_local ModeStack stack{{}, &tls.dispatch_modes};
+  return stack;
+}
+ModeStack& function_stack() {
+  static thread_local ModeStack stack{{}, &tls.function_modes};
+  return stack;
+}
+void update(ModeStack& s) {
+  *s.count = int32_t(s.modes.size());
+  tls.interposed = tls.dispatch_modes > 0 || tls.function_modes > 0;
+}
+
+// Takes the innermost mode off for the length of a call of its handler.
+struct Aside {
+  ModeStack& stack;
+  PyRef mode;
+  explicit Aside(ModeStack& s) : stack(s), mode(PyRef::steal(s.modes.back())) {
+    stack.modes.pop_back();
+    update(stack);
+  }
+  ~Aside() {
+    stack.modes.push_back(mode.release());
+    update(stack);
+  }
+};
+
+// ---- operator objects: torch._C._Op ----
+
+struct OpObject {
+  PyObject_HEAD
+  vectorcallfunc vectorcall;
+  const Op* op;
+};
+PyTypeObject* OpType = nullptr;
+
+PyObject* op_vectorcall(PyObject* self, PyObject* const* args, size_t nargs, PyObject* kwnames) {
+  return guard([&] { return call_overload(*reinterpret_cast<OpObject*>(self)->op, args, PyVectorcall_NARGS(nargs), kwnames); });
+}
+
+PyObject* op_object(const Op& op) {
+  static std::unordered_map<const Op*, PyObject*> made;
+  PyObject*& o = made[&op];
+  if (!o) {
+    auto* fresh = reinterpret_cast<OpObject*>(OpType->tp_alloc(OpType, 0));
+    check(reinterpret_cast<PyObject*>(fresh));
+    fresh->vectorcall = op_vectorcall;
+    fresh->op = &op;
+    o = reinterpret_cast<PyObject*>(fresh);
+  }
+  return Py_NewRef(o);
+}
+
+const Op& op_of(PyObject* o) { return *reinterpret_cast<OpObject*>(o)->op; }
+
+PyObject* op_name(PyObject* self, void*) { return PyUnicode_FromString(op_of(self).name); }
+PyObject* op_overload(PyObject* self, void*) { return PyUnicode_FromString(op_of(self).overload); }
+PyObject* op_schema(PyObject* self, void*) { return PyUnicode_FromString(op_of(self).schema); }
+PyObject* op_doc(PyObject* self, void*) { return PyUnicode_FromString(op_of(self).doc ? op_of(self).doc : ""); }
+PyObject* op_is_view(PyObject* self, void*) { return PyBool_FromLong(op_of(self).is_view); }
+PyObject* op_is_composite(PyObject* self, void*) { return PyBool_FromLong(op_of(self).family >= Family::Composite); }
+PyObject* op_is_differentiable(PyObject* self, void*) { return PyBool_FromLong(op_of(self).derivative != nullptr); }
+PyObject* op_family(PyObject* self, void*) {
+  static const char* names[] = {"kernel", "pointwise", "reduction", "view", "composite", "composite"};
+  return PyUnicode_FromString(names[int(op_of(self).family)]);
+}
+
+// below_autograd(*args, **kwargs): the call without recording it
+PyObject* op_below(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+  return guard([&] {
+    BelowAutograd below;
+    return call_overload(op_of(self), args, size_t(nargs), kwnames);
+  });
+}
+
+#define KD_KEYWORDS(f) reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(f))
+PyGetSetDef op_properties[] = {{"name", op_name, nullptr, nullptr, nullptr},
+                               {"overload", op_overload, nullptr, nullptr, nullptr},
+                               {"schema", op_schema, nullptr, nullptr, nullptr},
+                               {"__doc__", op_doc, nullptr, nullptr, nullptr},
+                               {"is_view", op_is_view, nullptr, nullptr, nullptr},
+                               {"is_composite", op_is_composite, nullptr, nullptr, nullptr},
+                               {"is_differentiable", op_is_differentiable, nullptr, nullptr, nullptr},
+                               {"family", op_family, nullptr, nullptr, nullptr},
+                               {nullptr, nullptr, nullptr, nullptr, nullptr}};
+PyMethodDef op_methods[] = {{"below_autograd", KD_KEYWORDS(op_below), METH_FASTCALL | METH_KEYWORDS, nullptr}, {nullptr, nullptr, 0, nullptr}};
+PyMemberDef op_members[] = {{const_cast<char*>("__vectorcalloffset__"), T_PYSSIZET, offsetof(OpObject, vectorcall), READONLY, nullptr},
+                            {nullptr, 0, 0, 0, nullptr}};
+
+PyObject* get_op(PyObject*, PyObject* args) {
+  return guard([&]() -> PyObject* {
+    const char *name, *overload = "";
+    if (!PyArg_ParseTuple(args, "s|s", &name, &overload)) return nullptr;
+    const Op* op = find_op(name, overload);
+    if (!op) Py_RETURN_NONE;
+    return op_object(*op);
+  });
+}
+
+// _op_overloads(name) -> names of the overloads in the tables, () when there is no such operator
+PyObject* op_overloads(PyObject*, PyObject* name) {
+  return guard([&]() -> PyObject* {
+    static const std::unordered_map<std::string_view, std::vector<const Op*>> by_name = [] {
+      std::unordered_map<std::string_view, std::vector<const Op*>> map;
+      for (int i = 0; i < kNumOps; i++) map[kOps[i]->name].push_back(kOps[i]);
+      return map;
+    }();
+    std::string text = utf8(name);
+    auto found = by_name.find(text);
+    size_t n = found == by_name.end() ? 0 : found->second.size();
+    PyRef tuple = owned(PyTuple_New(Py_ssize_t(n)));
+    for (size_t i = 0; i < n; i++) PyTuple_SET_ITEM(tuple.get(), i, check(PyUnicode_FromString(found->second[i]->overload)));
+    return tuple.release();
+  });
+}
+
+PyObject* op_names(PyObject*, PyObject*) {
+  return guard([&] {
+    PyRef set = owned(PySet_New(nullptr));
+    for (int i = 0; i < kNumOps; i++) {
+      PyRef name = owned(PyUnicode_FromString(kOps[i]->name));
+      check(PySet_Add(set.get(), name.get()));
+    }
+    return set.release();
+  });
+}
+
+// ---- __torch_dispatch__ ----
+
+// torch.ops.aten.add.Tensor
+PyObject* overload_object(const Op& op) {
+  static std::unordered_map<const Op*, PyObject*> made;
+  PyObject*& o = made[&op];
+  if (!o) {
+    static PyObject* lookup = call_torch("torch._ops", "_overload_object");
+    o = check(PyObject_CallFunction(lookup, "ss", op.name, op.overload));
+  }
+  return o;
+}
+
+bool same_value(const Value& a, const Value& b) {
+  if (a.tag != b.tag) return a.is_number() && b.is_number() && !a.is_tensor() && a.tag != Tag::Bool && b.tag != Tag::Bool && a.scalar() == b.scalar();
+  switch (a.tag) {
+    case Tag::None: return true;
+    case Tag::Float: return a.double_ == b.double_;
+    case Tag::Bool: case Tag::Int: return a.int_ == b.int_;
+    case Tag::Complex: return a.double_ == b.double_ && a.im_ == b.im_;
+    case Tag::Ints: return same(a.ints(), b.ints());
+    case Tag::Str: return a.str() == b.str();
+    case Tag::DType: case Tag::Device: case Tag::Layout: case Tag::MemoryFormat: return a.small_ == b.small_;
+    case Tag::List: return a.len == 0 && b.len == 0;
+    default: return false;
+  }
+}
+
+bool is_default(const Op& op, const Value* args, int i) {
+  return op.args[i].has_default && same_value(args[i], op.args[i].default_value);
+}
+
+struct PythonCall {
+  PyRef args, kwargs;
+};
+
+// The arguments as a handler sees them: defaults left out, keyword-only ones by name.
+PythonCall python_call(const Op& op, const Value* args) {
+  int positional = 0;
+  while (positional < op.nargs && !op.args[positional].kwarg_only) positional++;
+  int last = positional;
+  while (last > 0 && is_default(op, args, last - 1)) last--;
+  PythonCall call{owned(PyTuple_New(last)), owned(PyDict_New())};
+  for (int i = 0; i < last; i++) PyTuple_SET_ITEM(call.args.get(), i, check(to_python(args[i])));
+  for (int i = positional; i < op.nargs; i++) {
+    if (is_default(op, args, i)) continue;
+    PyRef value = owned(to_python(args[i]));
+    check(PyDict_SetItemString(call.kwargs.get(), op.args[i].name, value.get()));
+  }
+  return call;
+}
+
+void add_subclass(TensorImpl* t, std::vector<PyRef>& found) {
+  if (!t->has(TensorImpl::PythonDispatch)) return;
+  PyRef o = owned(wrap(Tensor::share(t)));
+  for (const PyRef& seen : found)
+    if (Py_TYPE(seen.get()) == Py_TYPE(o.get())) return;
+  size_t at = found.size();
+  for (size_t i = 0; i < found.size(); i++)
+    if (PyType_IsSubtype(Py_TYPE(o.get()), Py_TYPE(found[i].get()))) {
+      at = i;
+      break;
+    }
+  found.insert(found.begin() + std::ptrdiff_t(at), std::move(o));
+}
+
+std::vector<PyRef> subclass_arguments(const Op& op, const Value* args) {
+  std::vector<PyRef> found;
+  for (int i = 0; i < op.nargs; i++) {
+    if (args[i].is_tensor()) add_subclass(args[i].tensor_, found);
+    for (const Value& e : args[i].list())
+      if (e.is_tensor()) add_subclass(e.tensor_, found);
+  }
+  return found;
+}
+
+PyRef ask(PyObject* handler_owner, PyObject* func, PyObject* types, const PythonCall& call) {
+  static PyObject* name = intern("__torch_dispatch__");
+  PyRef handler = owned(PyObject_GetAttr(handler_owner, name));
+  return owned(PyObject_CallFunctionObjArgs(handler.get(), func, types, call.args.get(), call.kwargs.get(), nullptr));
+}
+
+bool dispatch(const Op& op, const Value* args, OwnedValue* rets) {
+  Gil gil;
+  std::vector<PyRef> subclasses = subclass_arguments(op, args);
+  if (dispatch_stack().modes.empty() && subclasses.empty()) return false;
+  PyObject* func = overload_object(op);
+  PythonCall call = python_call(op, args);
+  PyRef types = owned(PyTuple_New(Py_ssize_t(subclasses.size())));
+  for (size_t i = 0; i < subclasses.size(); i++)
+    PyTuple_SET_ITEM(types.get(), i, Py_NewRef(reinterpret_cast<PyObject*>(Py_TYPE(subclasses[i].get()))));
+  PyRef result;
+  if (!dispatch_stack().modes.empty()) {
+    Aside aside(dispatch_stack());
+    result = ask(aside.mode.get(), func, types.get(), call);
+  }
+  for (size_t i = 0; i < subclasses.size() && (!result || result.get() == Py_NotImplemented); i++)
+    result = ask(reinterpret_cast<PyObject*>(Py_TYPE(subclasses[i].get())), func, types.get(), call);
+  if (result.get() == Py_NotImplemented) {
+    PyRef shown = owned(PyObject_Repr(types.get()));
+    fail(ErrorKind::Type, "Multiple dispatch failed for 'torch.ops.aten.", op.name, ".", *op.overload ? op.overload : "default",
+         "'; all __torch_dispatch__ handlers returned NotImplemented: ", utf8(shown.get()));
+  }
+  results_from_python(op, result.get(), rets);
+  return true;
+}
+
+// "module:function", called with the arguments by name.
+void composite(const Op& op, const Value* args, OwnedValue* rets) {
+  Gil gil;
+  static std::unordered_map<const Op*, PyObject*> made;
+  PyObject*& function = made[&op];
+  if (!function) {
+    std::string_view where = op.python;
+    size_t colon = where.find(':');
+    function = call_torch(std::string(where.substr(0, colon)).c_str(), std::string(where.substr(colon + 1)).c_str());
+  }
+  PyRef given = owned(PyTuple_New(op.nargs));
+  for (int i = 0; i < op.nargs; i++) PyTuple_SET_ITEM(given.get(), i, check(to_python(args[i])));
+  PyRef result = owned(PyObject_Call(function, given.get(), nullptr));
+  results_from_python(op, result.get(), rets);
+}
+
+// ---- the stacks from Python ----
+
+PyObject* push(ModeStack& s, PyObject* mode) {
+  s.modes.push_back(Py_NewRef(mode));
+  update(s);
+  Py_RETURN_NONE;
+}
+PyObject* pop(ModeStack& s, const char* what) {
+  if (s.modes.empty()) {
+    PyErr_Format(PyExc_RuntimeError, "no %s mode is on the stack", what);
+    return nullptr;
+  }
+  PyObject* mode = s.modes.back();
+  s.modes.pop_back();
+  update(s);
+  return mode;
+}
+PyObject* at(ModeStack& s, PyObject* index) {
+  Py_ssize_t i = PyNumber_AsSsize_t(index, PyExc_IndexError);
+  if (i < 0 || i >= Py_ssize_t(s.modes.size())) {
+    if (!PyErr_Occurred()) PyErr_Format(PyExc_IndexError, "the stack has %zd modes", Py_ssize_t(s.modes.size()));
+    return nullptr;
+  }
+  return Py_NewRef(s.modes[size_t(i)]);
+}
+PyObject* push_dispatch(PyObject*, PyObject* mode) { return push(dispatch_stack(), mode); }
+PyObject* pop_dispatch(PyObject*, PyObject*) { return pop(dispatch_stack(), "torch_dispatch"); }
+PyObject* len_dispatch(PyObject*, PyObject*) { return PyLong_FromLong(tls.dispatch_modes); }
+PyObject* at_dispatch(PyObject*, PyObject* i) { return at(dispatch_stack(), i); }
+PyObject* push_function(PyObject*, PyObject* mode) { return push(function_stack(), mode); }
+PyObject* pop_function(PyObject*, PyObject*) { return pop(function_stack(), "torch_function"); }
+PyObject* len_function(PyObject*, PyObject*) { return PyLong_FromLong(tls.function_modes); }
+PyObject* at_function(PyObject*, PyObject* i) { return at(function_stack(), i); }
+
+PyObject* set_dispatch_disabled(PyObject*, PyObject* on) {
+  bool before = tls.torch_dispatch_disabled;
+  tls.torch_dispatch_disabled = PyObject_IsTrue(on) == 1;
+  return PyBool_FromLong(before);
+}
+PyObject* disabled_torch_dispatch(PyObject*, PyObject* args) {   // (cls, func, types, args, kwargs)
+  return guard([&]() -> PyObject* {
+    PyObject *func, *types, *positional = nullptr, *kwargs = nullptr;
+    if (!PyArg_ParseTuple(args, "OO|OO", &func, &types, &positional, &kwargs)) return nullptr;
+    struct Off {
+      bool before = tls.torch_dispatch_disabled;
+      Off() { tls.torch_dispatch_disabled = true; }
+      ~Off() { tls.torch_dispatch_disabled = before; }
+    } off;
+    PyRef none = owned(PyTuple_New(0));
+    return PyObject_Call(func, positional ? positional : none.get(), kwargs);
+  });
+}
+
+PyMethodDef functions[] = {
+    {"_get_op", get_op, METH_VARARGS, nullptr},
+    {"_op_overloads", op_overloads, METH_O, nullptr},
+    {"_op_names", op_names, METH_NOARGS, nullptr},
+    {"_push_on_torch_dispatch_stack", push_dispatch, METH_O, nullptr},
+    {"_pop_torch_dispatch_stack", pop_dispatch, METH_VARARGS, nullptr},
+    {"_len_torch_dispatch_stack", len_dispatch, METH_NOARGS, nullptr},
+    {"_get_dispatch_stack_at", at_dispatch, METH_O, nullptr},
+    {"_push_on_torch_function_stack", push_function, METH_O, nullptr},
+    {"_pop_torch_function_stack", pop_function, METH_NOARGS, nullptr},
+    {"_len_torch_function_stack", len_function, METH_NOARGS, nullptr},
+    {"_get_function_stack_at", at_function, METH_O, nullptr},
+    {"_set_torch_dispatch_disabled", set_dispatch_disabled, METH_O, nullptr},
+    {"_disabled_torch_dispatch_impl", disabled_torch_dispatch, METH_VARARGS, nullptr},
+    {nullptr, nullptr, 0, nullptr}};
+
+PyTypeObject* tensor_class(PyObject* cls) {
+  KD_CHECK(PyType_Check(cls), Type, "cls must be a type (got ", type_name(cls), ")");
+  auto* type = reinterpret_cast<PyTypeObject*>(cls);
+  KD_CHECK(PyType_IsSubtype(type, &TensorBaseType), Type, "cls must be a subclass of torch.Tensor, not ", type->tp_name);
+  return type;
+}
+
+}  // namespace
+
+PyObject* call_function_mode(PyObject* callable, PyObject* types, PyObject* args, PyObject* kwargs) {
+  static PyObject* name = intern("__torch_function__");
+  Aside aside(function_stack());
+  return PyObject_CallMethodObjArgs(aside.mode.get(), name, callable, types, args, kwargs, nullptr);
+}
+
+// _make_subclass(cls, data, require_grad=False, ...)
+PyObject* make_subclass(PyObject*, PyObject* args, PyObject* kwargs) {
+  return guard([&]() -> PyObject* {
+    static const char* names[] = {"cls", "data", "require_grad", "dispatch_strides", "dispatch_device", "device_for_backend_keys", nullptr};
+    PyObject *cls, *data, *device = nullptr;
+    int requires_grad = 0, strides = 0, dispatch_device = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|pppO:_make_subclass", const_cast<char**>(names), &cls, &data, &requires_grad, &strides,
+                                     &dispatch_device, &device))
+      return nullptr;
+    PyTypeObject* type = tensor_class(cls);
+    Tensor t = detach(unwrap_checked(data, "_make_subclass"));
+    t->set(TensorImpl::PythonDispatch, false);
+    if (requires_grad) set_requires_grad(t, true);
+    return wrap_as(std::move(t), type);
+  });
+}
+
+// _make_wrapper_subclass(cls, size, strides=None, storage_offset=None, memory_format=None, dtype=None, layout=None, device=None, ...)
+PyObject* make_wrapper_subclass(PyObject*, PyObject* args, PyObject* kwargs) {
+  return guard([&]() -> PyObject* {
+    static const char* names[] = {"cls", "size", "strides", "storage_offset", "memory_format", "dtype", "layout", "device", "pin_memory",
+                                  "requires_grad", "dispatch_sizes_strides_policy", "dispatch_device", "dispatch_layout", "_extra_dispatch_keys",
+                                  "storage_size", nullptr};
+    PyObject *cls, *size, *strides = Py_None, *offset = Py_None, *format = Py_None, *dtype = Py_None, *layout = Py_None, *device = Py_None;
+    PyObject *policy = nullptr, *keys = nullptr, *storage_size = nullptr;
+    int pin = 0, requires_grad = 0, dispatch_device = 0, dispatch_layout = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|OOOOOOppOppOO:_make_wrapper_subclass", const_cast<char**>(names), &cls, &size, &strides,
+                                     &offset, &format, &dtype, &layout, &device, &pin, &requires_grad, &policy, &dispatch_device,
+                                     &dispatch_layout, &keys, &storage_size))
+      return nullptr;
+    PyTypeObject* type = tensor_class(cls);
+    KD_CHECK(reinterpret_cast<TensorMetaObject*>(type)->overrides_dispatch, Type,
+             type->tp_name, " must define __torch_dispatch__: a tensor made by _make_wrapper_subclass has no elements of its own");
+    auto ints = [](PyObject* o) {
+      Dims d;
+      PyRef all = owned(PySequence_Tuple(o));
+      for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(all.get()); i++) d.push_back(int_of(PyTuple_GET_ITEM(all.get(), i)));
+      return d;
+    };
+    Dims sizes = ints(size);
+    Dims steps = strides == Py_None ? contiguous_strides(sizes) : ints(strides);
+    DType d = dtype == Py_None ? default_dtype() : dtype_of(dtype);
+    Tensor t = empty_strided(sizes, steps, {d, Device{DeviceType::meta}});
+    if (device == Py_None) t->device = Device{};
+    else t->device = device_of(device);
+    if (offset != Py_None) t->offset = int_of(offset);
+    if (requires_grad) set_requires_grad(t, true);
+    return wrap_as(std::move(t), type);
+  });
+}
+
+void init_modes(PyObject* module) {
+  PyType_Slot slots[] = {{Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
+                         {Py_tp_members, op_members},
+                         {Py_tp_getset, op_properties},
+                         {Py_tp_methods, op_methods},
+                         {0, nullptr}};
+  unsigned flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_DISALLOW_INSTANTIATION;
+  PyType_Spec spec{"torch._C._Op", sizeof(OpObject), 0, flags, slots};
+  OpType = reinterpret_cast<PyTypeObject*>(check(PyType_FromSpec(&spec)));
+  check(PyModule_AddObjectRef(module, "_Op", reinterpret_cast<PyObject*>(OpType)));
+  check(PyModule_AddFunctions(module, functions));
+  python_dispatch = dispatch;
+  python_composite = composite;
+}
+
+}  // namespace kindling::python
