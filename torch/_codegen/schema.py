@@ -18,8 +18,8 @@ BASE_TYPES = {
     "Stream": "Object", "Any": "Object", "DeviceIndex": "Int",
 }
 
-# values that defaults name (PyTorch prints enums in schemas by number or by name)
-NAMED_DEFAULTS = {"None": None, "True": True, "False": False, "Mean": 1, "Sum": 2, "long": "int64", "contiguous_format": "contiguous_format"}
+# PyTorch prints enums in schemas by number
+NAMED_DEFAULTS = {"None": None, "True": True, "False": False}
 
 _TYPE = re.compile(
     r"(?P<base>\w+)(?P<alias>\([^)]*\))?(?P<optional_element>\?)?(?:\[(?P<size>\d*)\](?P<list_alias>\([^)]*\))?(?P<list_optional>\?)?)?(?P<rest>.*)$"
@@ -61,6 +61,8 @@ class Arg:
     def value(self):
         """The default as a Python value."""
         text = self.default
+        if self.base == "MemoryFormat" and text == "0":
+            return "contiguous_format"
         if text in NAMED_DEFAULTS:
             return NAMED_DEFAULTS[text]
         try:
@@ -149,6 +151,7 @@ def parse_arg(text, kwarg_only=False):
     match = re.match(r"^(.*?[\w\])?*] \w+)\s*=\s*(.*)$", text)
     if match:
         declaration, default = match.groups()
+        default = {"contiguous_format": "0", "long": "4", "Mean": "1"}.get(default, default.replace("'", '"'))
     match = re.match(r"^(.*[\w\])?*]) (\w+)$", declaration)
     type_text, name = match.groups() if match else (declaration, "")
     m = _TYPE.match(type_text)
