@@ -337,6 +337,8 @@ class Translator:
             return "{}", "empty"
         if kinds <= {"tensor", "none"} and "tensor" in kinds:
             return f"std::vector<Tensor>{{{', '.join(self.convert(c, k, 'tensor', node) for c, k in parts)}}}", "tensors"
+        if kinds == {"bool"}:
+            return f"FlagsOf({{{', '.join(c for c, _ in parts)}}})", "values"
         if kinds <= {"int", "bool", "optional int"}:
             return f"Dims{{{', '.join(self.convert(c, k, 'int', node) for c, k in parts)}}}", "ints"
         if kinds <= {"float", "int"}:
@@ -694,7 +696,7 @@ HELPERS: dict = {}
 _HELPER_TYPES = {"const Tensor&": "tensor", "Tensor": "tensor", "int64_t": "int", "double": "float", "bool": "bool", "const Scalar&": "scalar",
                  "Scalar": "scalar", "IntList": "ints", "Dims": "ints", "TensorList": "tensors", "std::vector<Tensor>": "tensors", "DType": "dtype",
                  "std::string_view": "str", "std::optional<int64_t>": "optional int", "std::optional<IntList>": "optional ints",
-                 "std::optional<double>": "optional float", "std::optional<Scalar>": "optional scalar"}
+                 "std::optional<double>": "optional float", "std::optional<Scalar>": "optional scalar", "std::optional<MemoryFormat>": "optional memory_format"}
 
 
 def read_helpers(header):

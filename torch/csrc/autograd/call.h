@@ -23,6 +23,15 @@ struct ListOf {
   operator Value() const { return Value(std::span<const Value>(values)); }
 };
 
+// A bool[] argument.
+struct FlagsOf {
+  SmallVec<Value, 4> values;
+  FlagsOf(std::initializer_list<bool> flags) {
+    for (bool f : flags) values.push_back(Value(f));
+  }
+  operator std::span<const Value>() const { return values; }
+};
+
 // The Values of a list argument as tensors.
 struct TensorsOf {
   SmallVec<Tensor, 8> tensors;
