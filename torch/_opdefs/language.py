@@ -143,29 +143,35 @@ def _call_text(name, arguments):
     return f"{name}({', '.join(values)})"
 
 
-def aliases(of, *names, inplace=True, out=True):
+def aliases(of, *names, inplace=None, out=True, python="function method", overloads=None):
     """Further names of an operator, as composites that call it. To be written below the definitions of `of`.
 
-    Every overload gets the names, with its in-place form if the operator has one.
+    Every overload (or those of `overloads`, ".Tensor") gets the names, with its in-place form `name_` (or `inplace`) if it has one.
     """
     for name in names:
         for definition in [d for d in DEFINITIONS.values() if d.name == of]:
             for schema in definition.schemas:
                 head, rest = schema.split("(", 1)
-                arguments, result = rest.rsplit(") -> ", 1)
+                arguments = rest.rsplit(") -> ", 1)[0]
                 overload = head[len(of):]
+                if overloads is not None and overload not in overloads:
+                    continue
                 doc = f"Alias of :func:`torch.{of}`."
-                _add_alias(f"{name}{overload}({rest}", _call_text(of, arguments), doc, definition, out and definition.out is not False)
-                if inplace and definition.inplace is not False and arguments.startswith("Tensor self"):
+                outs = [o.replace(of, name, 1) for o in definition.out if o.split("(", 1)[1].startswith(arguments + ", ")] \
+                    if isinstance(definition.out, list) else bool(definition.out)
+                _add_alias(f"{name}{overload}({rest}", _call_text(of, arguments), doc, definition, out and outs, python)
+                if inplace is not False and definition.inplace is not False and arguments.startswith("Tensor self"):
                     written = arguments.replace("Tensor self", "Tensor(a!) self", 1)
-                    _add_alias(f"{name}_{overload}({written}) -> Tensor(a!)", _call_text(of + "_", arguments), f"{doc[:-1]}, in place.", definition, False)
+                    _add_alias(f"{inplace or name + '_'}{overload}({written}) -> Tensor(a!)", _call_text(of + "_", arguments), f"{doc[:-1]}, in place.",
+                               definition, False, python)
 
 
-def _add_alias(schema, body, doc, definition, out):
+def _add_alias(schema, body, doc, definition, out, python):
     key = schema.split("(")[0]
     if key in DEFINITIONS:
         raise ValueError(f"{key} is defined twice: in {DEFINITIONS[key].module} and as an alias of {definition.name}")
-    DEFINITIONS[key] = Definition("composite", [schema], body, doc, definition.module, inplace=False, out=out)
+    DEFINITIONS[key] = Definition("composite", [schema], body, doc, definition.module, inplace=False, out=out, python=python,
+                                  hidden=(key,) if any(key == h.replace(definition.name, key.split(".")[0], 1) for h in definition.hidden) else ())
 
 
 @dataclass
