@@ -1,4 +1,4 @@
-// Functions that gradient formulas call by name: shapes of gradients that are clumsy to say in the formula language.
+// Functions that gradient formulas and composites call by name: what is clumsy to say in the formula language.
 #pragma once
 #include <optional>
 #include <string_view>
@@ -8,26 +8,36 @@
 
 namespace kindling::formulas {
 
-// Gradient of a reduction, made to broadcast against its argument again: puts the reduced dimensions back as 1.
-Tensor unsqueeze_reduced(const Tensor& grad, std::optional<IntList> dim, bool keepdim, int64_t ndim);
-Tensor sum_backward(const Tensor& grad, IntList sizes, std::optional<IntList> dim, bool keepdim);
-// Number of elements that a reduction over `dim` folds into one.
-int64_t reduced_numel(IntList sizes, std::optional<IntList> dim);
+// ---- reductions ----
+// Puts the dimensions that a reduction removed back with size 1, so that the gradient broadcasts against the argument.
+Tensor restore_dims(const Tensor& grad, int64_t ndim, std::optional<IntList> dim, bool keepdim);
+Tensor restore_view(const Tensor& t, IntList sizes, std::optional<IntList> dim, bool keepdim);
+// How many elements a reduction over `dim` folds into one.
+int64_t reduced_count(IntList sizes, std::optional<IntList> dim);
+Tensor prod_backward(const Tensor& grad, const Tensor& self, int64_t dim);
+Tensor var_backward(const Tensor& grad, const Tensor& self, std::optional<IntList> dim, std::optional<Scalar> correction, bool keepdim);
+Tensor std_backward(const Tensor& grad, const Tensor& self, const Tensor& result, std::optional<IntList> dim, std::optional<Scalar> correction, bool keepdim);
+Tensor norm_backward(const Tensor& grad, const Tensor& self, const Scalar& ord, const Tensor& norm, std::optional<IntList> dim, bool keepdim);
+
+// ---- views and joins ----
 // Of squeeze: puts the dimensions of size one back.
 Tensor unsqueeze_to(const Tensor& grad, IntList sizes);
-Tensor unsqueeze_to_dim(const Tensor& grad, int64_t dim, IntList sizes);
 Tensor unsqueeze_to_dims(const Tensor& grad, IntList dims, IntList sizes);
-// Of repeat: sums over the copies.
+// Of expand and repeat.
+Tensor sum_to_size(const Tensor& t, IntList sizes);
 Tensor repeat_backward(const Tensor& grad, IntList repeats, IntList sizes);
-// Of cat: the part of the gradient that belongs to each of the tensors.
-std::vector<Tensor> cat_backward(const Tensor& grad, TensorList tensors, int64_t dim);
-// Of split and unbind: the gradients of the parts, zeros where none arrived.
-Tensor split_backward(TensorList grads, IntList part_sizes, int64_t dim, IntList sizes, DType dtype);
-Tensor unbind_backward(TensorList grads, int64_t dim);
 // Of as_strided: adds what each element of the view got to where it lies in the argument.
 Tensor as_strided_backward(const Tensor& grad, IntList self_sizes, IntList self_strides, int64_t self_offset, IntList size, IntList stride, std::optional<int64_t> storage_offset);
-// Order of dimensions that undoes permute(dims).
+// The order of dimensions that undoes permute(dims).
 Dims inverse_permutation(IntList dims);
-Tensor sum_to_size(const Tensor& t, IntList sizes);
+// Of cat: the part of the gradient that belongs to each of the tensors.
+std::vector<Tensor> cat_backward(const Tensor& grad, TensorList tensors, int64_t dim);
+// Of split and unbind, whose results may lack a gradient: zeros there.
+Tensor split_backward(TensorList grads, IntList part_sizes, int64_t dim, IntList sizes, DType dtype);
+Tensor unbind_backward(TensorList grads, int64_t dim);
+
+// ---- copies ----
+// Is `t` laid out as this format asks? Preserve and no format: always.
+bool has_format(const Tensor& t, std::optional<MemoryFormat> format);
 
 }  // namespace kindling::formulas
