@@ -1,0 +1,166 @@
+// Gradients of views and joins.
+#include "formulas.h"
+
+#include <algorithm>
+
+#include "ops.h"
+
+namespace kindling::formulas {
+
+Tensor unsqueeze_to(const Tensor& grad, IntList sizes) {
+  Tensor t = grad;
+  for (size_t i = 0; i < sizes.size(); i++)
+    if (sizes[i] == 1) t = ops::unsqueeze(t, int64_t(i));
+  return t;
+}
+
+Tensor unsqueeze_to_dims(const Tensor& grad, IntList dims, IntList sizes) {
+  std::vector<bool> squeezed(sizes.size());
+  for (int64_t d : dims)
+    if (!sizes.empty()) squeezed[size_t(wrap_dim(d, int64_t(sizes.size())))] = true;
+  Tensor t = grad;
+  for (size_t i = 0; i < sizes.size(); i++)
+    if (squeezed[i] && sizes[i] == 1) t = ops::unsqueeze(t, int64_t(i));
+  return t;
+}
+
+Tensor sum_to_size(const Tensor& t, IntList sizes) { return same(t.sizes(), sizes) ? t : sum_to(t, sizes); }
+
+// A repeated dimension of n elements is r runs of n: seen as (r, n), the gradient is the sum over r.
+Tensor repeat_backward(const Tensor& grad, IntList repeats, IntList sizes) {
+  for (int64_t r : repeats)
+    if (r == 0) return ops::zeros(sizes, grad.dtype(), std::nullopt, grad.device(), std::nullopt);
+  size_t lead = repeats.size() - sizes.size();
+  Tensor t = grad;
+  Dims leading;
+  for (size_t i = 0; i < lead; i++) leading.push_back(int64_t(i));
+  if (!leading.empty()) t = ops::sum_dim_IntList(t, IntList(leading), false, DType::none);
+  Dims split, runs;
+  for (size_t i = 0; i < sizes.size(); i++) {
+    int64_t r = repeats[lead + i];
+    if (r != 1) {
+      runs.push_back(split.size());
+      split.push_back(r);
+    }
+    split.push_back(sizes[i]);
+  }
+  return runs.empty() ? t : ops::sum_dim_IntList(ops::reshape(t, split), IntList(runs), false, DType::none);
+}
+
+Dims inverse_permutation(IntList dims) {
+  Dims inverse(int64_t(dims.size()));
+  for (size_t i = 0; i < dims.size(); i++) inverse[wrap_dim(dims[i], int64_t(dims.size()))] = int64_t(i);
+  return inverse;
+}
+
+std::vector<Tensor> cat_backward(const Tensor& grad, TensorList tensors, int64_t dim) {
+  std::vector<Tensor> parts;
+  if (!grad.defined()) return std::vector<Tensor>(tensors.size());
+  dim = wrap_dim(dim, grad.dim());
+  int64_t start = 0;
+  for (const Tensor& t : tensors) {
+    if (t.dim() == 1 && t.numel() == 0) {   // an empty tensor of one dimension may be joined to anything
+      parts.push_back(ops::zeros(t.sizes(), grad.dtype(), std::nullopt, grad.device(), std::nullopt));
+      continue;
+    }
+    int64_t length = t.size(dim);
+    parts.push_back(ops::slice_Tensor(grad, dim, start, start + length, 1));
+    start += length;
+  }
+  return parts;
+}
+
+Tensor split_backward(TensorList grads, IntList part_sizes, int64_t dim, IntList sizes, DType dtype) {
+  dim = wrap_dim(dim, int64_t(sizes.size()));
+  Device device;
+  for (const Tensor& g : grads)
+    if (g.defined()) device = g.device();
+  std::vector<Tensor> parts;
+  for (size_t i = 0; i < grads.size(); i++) {
+    if (grads[i].defined()) {
+      parts.push_back(grads[i]);
+      continue;
+    }
+    Dims shape(sizes);
+    shape[dim] = part_sizes[i];
+    parts.push_back(ops::zeros(shape, dtype, std::nullopt, device, std::nullopt));
+  }
+  return ops::cat(parts, dim);
+}
+
+Tensor unbind_backward(TensorList grads, int64_t dim) {
+  Tensor like;
+  for (const Tensor& g : grads)
+    if (g.defined()) like = g;
+  std::vector<Tensor> parts;
+  for (const Tensor& g : grads)
+    parts.push_back(g.defined() ? g : ops::zeros(like.sizes(), like.dtype(), std::nullopt, like.device(), std::nullopt));
+  return ops::stack(parts, dim);
+}
+
+namespace {
+
+// One past the last element that a geometry reaches, from its offset.
+int64_t reach(IntList sizes, IntList strides) {
+  int64_t last = 0;
+  for (size_t i = 0; i < sizes.size(); i++) {
+    if (sizes[i] == 0) return 0;
+    last += (sizes[i] - 1) * strides[i];
+  }
+  return last + 1;
+}
+
+// Some element may be reached twice. Sorted by stride, each step must leap over all that smaller steps reach.
+bool may_overlap(IntList sizes, IntList strides) {
+  std::vector<std::pair<int64_t, int64_t>> steps;
+  for (size_t i = 0; i < sizes.size(); i++)
+    if (sizes[i] > 1) steps.emplace_back(strides[i], sizes[i]);
+  std::sort(steps.begin(), steps.end());
+  int64_t reached = 0;
+  for (auto [stride, size] : steps) {
+    if (stride <= reached) return true;
+    reached += (size - 1) * stride;
+  }
+  return false;
+}
+
+}  // namespace
+
+Tensor as_strided_backward(const Tensor& grad, IntList self_sizes, IntList self_strides, int64_t self_offset, IntList size, IntList stride,
+                           std::optional<int64_t> storage_offset) {
+  Tensor g = grad;
+  Dims sizes, strides;
+  for (int64_t i = int64_t(size.size()) - 1; i >= 0; i--) {   // a dimension that does not move is summed
+    if (size[i] == 1) {
+      g = ops::squeeze_dim(g, i);
+    } else if (stride[i] == 0) {
+      g = ops::sum_dim_IntList(g, IntList(&i, 1), false, DType::none);
+    } else {
+      sizes.insert(0, size[i]);
+      strides.insert(0, stride[i]);
+    }
+  }
+  int64_t offset = storage_offset.value_or(self_offset), start = std::min(offset, self_offset);
+  int64_t extent = std::max(offset - start + reach(sizes, strides), self_offset - start + reach(self_sizes, self_strides));
+  Tensor storage = ops::new_zeros(grad, Dims{extent}, DType::none, std::nullopt, std::nullopt, std::nullopt);
+  bool view_overlaps = may_overlap(sizes, strides), self_overlaps = may_overlap(self_sizes, self_strides);
+  auto places = [&](IntList n, IntList s, int64_t at) {
+    Tensor all = ops::arange(Scalar(extent), DType::int64, std::nullopt, grad.device(), std::nullopt);
+    return ops::reshape(ops::as_strided(all, n, s, at), Dims{-1});
+  };
+  if (view_overlaps) storage = ops::index_add(storage, 0, places(sizes, strides, offset - start), ops::reshape(g, Dims{-1}), Scalar(1));
+  else ops::copy_(ops::as_strided(storage, sizes, strides, offset - start), g, false);
+  if (self_overlaps) {   // elements that self shows several times: each gets its share
+    Tensor index = places(self_sizes, self_strides, self_offset - start);
+    Tensor count = ops::zeros_like(storage, DType::none, std::nullopt, std::nullopt, std::nullopt, std::nullopt);
+    Tensor ones = ops::ones(index.sizes(), grad.dtype(), std::nullopt, grad.device(), std::nullopt);
+    storage = ops::div_Tensor(storage, ops::index_add(count, 0, index, ones, Scalar(1)));
+  }
+  return ops::as_strided(storage, self_sizes, self_strides, self_offset - start);
+}
+
+bool has_format(const Tensor& t, std::optional<MemoryFormat> format) {
+  return !format || *format == MemoryFormat::preserve || t.is_contiguous(*format);
+}
+
+}  // namespace kindling::formulas
