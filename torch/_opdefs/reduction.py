@@ -36,7 +36,7 @@ def sum_fold():
 
 
 @reduction("sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor", widens=True,
-           grad={"self": "unsqueeze_reduced(grad, dim, keepdim, self.ndim).expand(self.shape)"}, jvp="linear")
+           grad={"self": "restore_dims(grad, self.ndim, dim, keepdim).expand(self.shape)"}, jvp="linear")
 def sum_dim():
     """Sum over dimensions. Integers add up in int64.
 
@@ -54,7 +54,7 @@ def sum():
 
 
 @reduction("nansum(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor", kinds="busf", widens=True,
-           grad={"self": "unsqueeze_reduced(grad, dim, keepdim, self.ndim).expand(self.shape) * self.isnan().logical_not()"})
+           grad={"self": "restore_dims(grad, self.ndim, dim, keepdim).expand(self.shape) * self.isnan().logical_not()"})
 def nansum():
     """Sum over dimensions, NaN counting as 0."""
     return Fold((0,), map=lambda x: (where(isnan(x), 0, x),), combine=lambda a, b: (a[0] + b[0],))
@@ -65,7 +65,7 @@ def prod_fold():
 
 
 @reduction("prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor", widens=True,
-           grad={"self": "prod_backward(unsqueeze_reduced(grad, [dim], keepdim, self.ndim), self, dim)"})
+           grad={"self": "prod_backward(restore_dims(grad, self.ndim, [dim], keepdim), self, dim)"})
 def prod_dim():
     """Product over one dimension."""
     return prod_fold()
@@ -87,7 +87,7 @@ def mean_fold():
 
 
 @reduction("mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor", kinds="fc", error=MEAN_ERROR,
-           grad={"self": "unsqueeze_reduced(grad, dim, keepdim, self.ndim).expand(self.shape) / reduced_numel(self.shape, dim)"}, jvp="linear")
+           grad={"self": "restore_dims(grad, self.ndim, dim, keepdim).expand(self.shape) / reduced_count(self.shape, dim)"}, jvp="linear")
 def mean_dim():
     """Mean over dimensions."""
     return mean_fold()
@@ -348,7 +348,7 @@ def _var_mean(grads, self, dim, correction, keepdim):
     if grads[0].defined():
         g = var_backward(grads[0], self, dim, correction, keepdim)
     if grads[1].defined():
-        m = unsqueeze_reduced(grads[1], dim, keepdim, self.ndim).expand(self.shape) / reduced_numel(self.shape, dim)
+        m = restore_dims(grads[1], self.ndim, dim, keepdim).expand(self.shape) / reduced_count(self.shape, dim)
         g = g + m
     return g
 
@@ -358,7 +358,7 @@ def _std_mean(grads, self, result0, dim, correction, keepdim):
     if grads[0].defined():
         g = std_backward(grads[0], self, result0, dim, correction, keepdim)
     if grads[1].defined():
-        m = unsqueeze_reduced(grads[1], dim, keepdim, self.ndim).expand(self.shape) / reduced_numel(self.shape, dim)
+        m = restore_dims(grads[1], self.ndim, dim, keepdim).expand(self.shape) / reduced_count(self.shape, dim)
         g = g + m
     return g
 
@@ -507,7 +507,7 @@ def log_sum_fold():
 
 
 @reduction("logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor", kinds="busf", floats=True,
-           grad={"self": "unsqueeze_reduced(grad, dim, keepdim, self.ndim) * (self - unsqueeze_reduced(result, dim, keepdim, self.ndim)).exp()"})
+           grad={"self": "restore_dims(grad, self.ndim, dim, keepdim) * (self - restore_dims(result, self.ndim, dim, keepdim)).exp()"})
 def logsumexp():
     """log(sum(exp(x))) over dimensions, without overflow."""
     return log_sum_fold()
