@@ -37,7 +37,7 @@ METHODS = {
     "is_floating_point": "bool", "storage_offset": "int", "sizes": "ints", "strides": "ints", "is_conj": "bool", "is_neg": "bool", "is_meta": "bool",
 }
 _METHOD_CPP = {"is_floating_point": "is_floating", "storage_offset": "offset"}
-_META = {"shape", "dtype", "device", "ndim", "size", "dim", "numel", "is_complex", "is_floating_point", "sizes"}
+_META = {"shape", "dtype", "device", "ndim", "size", "dim", "numel", "is_complex", "is_floating_point", "sizes", "strides", "storage_offset"}
 _ERRORS = {
     "RuntimeError": "Runtime", "TypeError": "Type", "ValueError": "Value", "IndexError": "Index", "NotImplementedError": "NotImplemented",
     "AssertionError": "Assertion",

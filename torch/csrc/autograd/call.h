@@ -51,9 +51,11 @@ inline OwnedValue of_vector(std::vector<Tensor> list) { return OwnedValue::tenso
 
 // Shape and dtype of a tensor that was not saved, under the names a tensor has.
 struct MetaView {
-  const OutputMeta& m;
-  explicit MetaView(const OutputMeta& meta) : m(meta) {}
+  const SavedMeta& m;
+  explicit MetaView(const SavedMeta& meta) : m(meta) {}
   IntList sizes() const { return m.sizes; }
+  IntList strides() const { return m.strides; }
+  int64_t offset() const { return m.offset; }
   int64_t dim() const { return m.sizes.size(); }
   int64_t size(int64_t d) const { return m.sizes[d < 0 ? d + dim() : d]; }
   int64_t numel() const { return numel_of(m.sizes); }

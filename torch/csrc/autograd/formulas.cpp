@@ -17,7 +17,7 @@ Tensor unsqueeze_to(const Tensor& grad, IntList sizes) {
 Tensor unsqueeze_to_dims(const Tensor& grad, IntList dims, IntList sizes) {
   std::vector<bool> squeezed(sizes.size());
   for (int64_t d : dims)
-    if (!sizes.empty()) squeezed[size_t(wrap_dim(d, int64_t(sizes.size())))] = true;
+    if (!sizes.empty()) squeezed[size_t(kindling::wrap_dim(d, int64_t(sizes.size())))] = true;
   Tensor t = grad;
   for (size_t i = 0; i < sizes.size(); i++)
     if (squeezed[i] && sizes[i] == 1) t = ops::unsqueeze(t, int64_t(i));
@@ -49,14 +49,14 @@ Tensor repeat_backward(const Tensor& grad, IntList repeats, IntList sizes) {
 
 Dims inverse_permutation(IntList dims) {
   Dims inverse(int64_t(dims.size()));
-  for (size_t i = 0; i < dims.size(); i++) inverse[wrap_dim(dims[i], int64_t(dims.size()))] = int64_t(i);
+  for (size_t i = 0; i < dims.size(); i++) inverse[kindling::wrap_dim(dims[i], int64_t(dims.size()))] = int64_t(i);
   return inverse;
 }
 
 std::vector<Tensor> cat_backward(const Tensor& grad, TensorList tensors, int64_t dim) {
   std::vector<Tensor> parts;
   if (!grad.defined()) return std::vector<Tensor>(tensors.size());
-  dim = wrap_dim(dim, grad.dim());
+  dim = kindling::wrap_dim(dim, grad.dim());
   int64_t start = 0;
   for (const Tensor& t : tensors) {
     if (t.dim() == 1 && t.numel() == 0) {   // an empty tensor of one dimension may be joined to anything
@@ -70,32 +70,91 @@ std::vector<Tensor> cat_backward(const Tensor& grad, TensorList tensors, int64_t
   return parts;
 }
 
-Tensor split_backward(TensorList grads, IntList part_sizes, int64_t dim, IntList sizes, DType dtype) {
-  dim = wrap_dim(dim, int64_t(sizes.size()));
-  Device device;
-  for (const Tensor& g : grads)
-    if (g.defined()) device = g.device();
-  std::vector<Tensor> parts;
-  for (size_t i = 0; i < grads.size(); i++) {
-    if (grads[i].defined()) {
-      parts.push_back(grads[i]);
-      continue;
-    }
-    Dims shape(sizes);
-    shape[dim] = part_sizes[i];
-    parts.push_back(ops::zeros(shape, dtype, std::nullopt, device, std::nullopt));
-  }
-  return ops::cat(parts, dim);
-}
-
-Tensor unbind_backward(TensorList grads, int64_t dim) {
+std::vector<Tensor> with_zeros(TensorList grads, IntList sizes, int64_t dim, IntList part_sizes) {
   Tensor like;
   for (const Tensor& g : grads)
     if (g.defined()) like = g;
+  dim = kindling::wrap_dim(dim, int64_t(sizes.size()));
   std::vector<Tensor> parts;
-  for (const Tensor& g : grads)
-    parts.push_back(g.defined() ? g : ops::zeros(like.sizes(), like.dtype(), std::nullopt, like.device(), std::nullopt));
-  return ops::stack(parts, dim);
+  int64_t done = 0;
+  for (size_t i = 0; i < grads.size(); i++) {
+    Dims shape(sizes);
+    if (part_sizes.empty()) shape.erase(dim);
+    else shape[dim] = part_sizes.size() == 1 ? std::min(part_sizes[0], sizes[size_t(dim)] - done) : part_sizes[i];
+    if (!part_sizes.empty()) done += shape[dim];
+    parts.push_back(grads[i].defined() ? grads[i] : ops::zeros(shape, like.dtype(), std::nullopt, like.device(), std::nullopt));
+  }
+  return parts;
+}
+
+int64_t wrap_dim(int64_t dim, int64_t ndim) { return kindling::wrap_dim(dim, ndim); }
+
+int64_t product(IntList sizes) {
+  int64_t n = 1;
+  for (int64_t s : sizes) n *= s;
+  return n;
+}
+
+Dims sorted_dims(IntList dims, int64_t ndim) {
+  Dims sorted;
+  for (int64_t d : dims) sorted.push_back(kindling::wrap_dim(d, ndim));
+  std::sort(sorted.begin(), sorted.end());
+  return sorted;
+}
+
+bool viewable(const Tensor& t, IntList shape) {
+  Dims strides;
+  return compute_view_strides(t.sizes(), t.strides(), infer_size(shape, t.numel()), strides);
+}
+
+Dims unflattened(int64_t size, IntList sizes) {
+  Dims whole(sizes);
+  int64_t known = 1, unknown = -1;
+  for (int64_t i = 0; i < whole.size(); i++) {
+    KD_CHECK(whole[i] != -1 || unknown < 0, Runtime, "only one dimension can be inferred");
+    if (whole[i] == -1) unknown = i;
+    else known *= whole[i];
+  }
+  if (unknown >= 0 && known > 0 && size % known == 0) {
+    whole[unknown] = size / known;
+    known = size;
+  }
+  KD_CHECK(known == size, Runtime, "unflatten: Provided sizes ", sizes, " don't multiply up to the size of dim (", size, ") in the input tensor");
+  return whole;
+}
+
+Dims common_shape(TensorList tensors) {
+  Dims shape;
+  for (const Tensor& t : tensors) shape = broadcast_shapes(shape, t.sizes());
+  return shape;
+}
+
+Dims moved_dims(int64_t ndim, IntList source, IntList destination) {
+  KD_CHECK(source.size() == destination.size(), Runtime, "movedim: Invalid source or destination dims: source (", source,
+           " dims) should contain the same number of dims as destination (", destination, " dims)");
+  Dims order(ndim, -1);
+  std::vector<bool> used(static_cast<size_t>(ndim));
+  for (size_t i = 0; i < source.size(); i++) {
+    int64_t from = kindling::wrap_dim(source[i], ndim), to = kindling::wrap_dim(destination[i], ndim);
+    KD_CHECK(!used[size_t(from)], Runtime, "movedim: repeated dim in `source` (", source, ")");
+    KD_CHECK(order[to] < 0, Runtime, "movedim: repeated dim in `destination` (", destination, ")");
+    used[size_t(from)] = true;
+    order[to] = from;
+  }
+  int64_t next = 0;
+  for (int64_t i = 0; i < ndim; i++) {
+    if (order[i] >= 0) continue;
+    while (used[size_t(next)]) next++;
+    order[i] = next++;
+  }
+  return order;
+}
+
+Dims int_values(const Tensor& t) {
+  Dims values;
+  Tensor flat = ops::reshape(t, Dims{-1});
+  for (int64_t i = 0; i < flat.numel(); i++) values.push_back(item(ops::select_int(flat, 0, i)).to_int());
+  return values;
 }
 
 namespace {

@@ -32,9 +32,21 @@ Tensor as_strided_backward(const Tensor& grad, IntList self_sizes, IntList self_
 Dims inverse_permutation(IntList dims);
 // Of cat: the part of the gradient that belongs to each of the tensors.
 std::vector<Tensor> cat_backward(const Tensor& grad, TensorList tensors, int64_t dim);
-// Of split and unbind, whose results may lack a gradient: zeros there.
-Tensor split_backward(TensorList grads, IntList part_sizes, int64_t dim, IntList sizes, DType dtype);
-Tensor unbind_backward(TensorList grads, int64_t dim);
+// Of split and unbind: the gradients of the parts, with zeros for parts that got none. One part size stands for all but the
+// last; none at all: the parts lack the dimension.
+std::vector<Tensor> with_zeros(TensorList grads, IntList sizes, int64_t dim, IntList part_sizes);
+
+// ---- shapes ----
+int64_t wrap_dim(int64_t dim, int64_t ndim);
+int64_t product(IntList sizes);
+Dims sorted_dims(IntList dims, int64_t ndim);
+// Can `t` be seen with this shape (one size may be -1) without a copy?
+bool viewable(const Tensor& t, IntList shape);
+// The sizes into which a dimension of `size` is split: one of them may be -1.
+Dims unflattened(int64_t size, IntList sizes);
+Dims common_shape(TensorList tensors);
+Dims moved_dims(int64_t ndim, IntList source, IntList destination);
+Dims int_values(const Tensor& t);
 
 // ---- copies ----
 // Is `t` laid out as this format asks? Preserve and no format: always.

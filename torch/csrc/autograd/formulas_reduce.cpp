@@ -13,7 +13,7 @@ std::vector<bool> reduced(int64_t ndim, std::optional<IntList> dim) {
   bool all = !dim || dim->empty();
   std::vector<bool> mask(size_t(ndim), all);
   if (!all && ndim > 0)
-    for (int64_t d : *dim) mask[size_t(wrap_dim(d, ndim))] = true;
+    for (int64_t d : *dim) mask[size_t(kindling::wrap_dim(d, ndim))] = true;
   return mask;
 }
 
@@ -54,7 +54,7 @@ int64_t reduced_count(IntList sizes, std::optional<IntList> dim) {
 // d prod / d x_i is the product of all others: of those before it times those after it, which is right where x has zeros too.
 Tensor prod_backward(const Tensor& grad, const Tensor& self, int64_t dim) {
   if (self.dim() == 0 || self.numel() == 0) return grad;
-  dim = wrap_dim(dim, self.dim());
+  dim = kindling::wrap_dim(dim, self.dim());
   int64_t n = self.size(dim);
   if (n == 1) return grad;
   Dims sizes(self.sizes());
