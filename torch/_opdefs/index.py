@@ -15,13 +15,14 @@ def both(functional):
 # ---- advanced indexing ----
 
 @kernel("index.Tensor(Tensor self, Tensor?[] indices) -> Tensor",
-        grad={"self": "grad.new_zeros(self.shape).index_put(indices, grad, True)"}, python="")
+        grad={"self": "grad.new_zeros(self.shape).index_put(indices, grad, True)"}, python="",
+        out=["index.Tensor_out(Tensor self, Tensor?[] indices, *, Tensor(a!) out) -> Tensor(a!)"])
 def index():
     """self[indices]: index tensors broadcast together, masks stand for the indices of their true elements, None for a full slice."""
 
 
 @kernel("_unsafe_index.Tensor(Tensor self, Tensor?[] indices) -> Tensor",
-        grad={"self": "grad.new_zeros(self.shape)._unsafe_index_put(indices, grad, True)"}, python="")
+        grad={"self": "grad.new_zeros(self.shape)._unsafe_index_put(indices, grad, True)"}, python="", out=False)
 def _unsafe_index():
     """index for indices that are known to be in range."""
 
@@ -36,7 +37,7 @@ def index_put():
 
 @kernel("_unsafe_index_put(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor",
         grad={"self": "grad if accumulate else grad._unsafe_index_put(indices, zeros(values.shape, dtype=values.dtype, device=values.device), False)",
-              "values": "aten._unsafe_index.Tensor(grad, indices)"}, python="")
+              "values": "aten._unsafe_index.Tensor(grad, indices)"}, python="", out=False)
 def _unsafe_index_put():
     """index_put for indices that are known to be in range."""
 
@@ -49,13 +50,13 @@ def _index_put_impl_():
 
 
 @kernel("_unsafe_masked_index(Tensor self, Tensor mask, Tensor?[] indices, Scalar fill) -> Tensor",
-        grad={"self": "grad.new_zeros(self.shape)._unsafe_masked_index_put_accumulate(mask, indices, grad)"}, python="")
+        grad={"self": "grad.new_zeros(self.shape)._unsafe_masked_index_put_accumulate(mask, indices, grad)"}, python="", out=False)
 def _unsafe_masked_index():
     """self[indices] where mask, fill elsewhere; indices may be out of range there."""
 
 
 @kernel("_unsafe_masked_index_put_accumulate(Tensor self, Tensor mask, Tensor?[] indices, Tensor values) -> Tensor",
-        grad={"self": "grad", "values": "grad._unsafe_masked_index(mask, indices, 0)"}, python="")
+        grad={"self": "grad", "values": "grad._unsafe_masked_index(mask, indices, 0)"}, python="", out=False)
 def _unsafe_masked_index_put_accumulate():
     """self with values added at the indices where mask."""
 
@@ -292,7 +293,7 @@ def masked_fill(x, mask, value):
 
 @kernel(*both("masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor"),
         grad={"self": "grad.masked_fill(mask, 0)", "value": "where(mask, grad, scalar_tensor(0, dtype=grad.dtype)).sum()"},
-        node="MaskedFillBackward1")
+        node="MaskedFillBackward1", out=["masked_fill.Tensor_out(Tensor self, Tensor mask, Tensor value, *, Tensor(a!) out) -> Tensor(a!)"])
 def masked_fill_tensor():
     """masked_fill with a 0-dimensional tensor."""
 

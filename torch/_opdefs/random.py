@@ -134,7 +134,10 @@ def normal():
 @kernel("bernoulli(Tensor self, *, Generator? generator=None) -> Tensor",
         "bernoulli.p(Tensor self, float p, *, Generator? generator=None) -> Tensor",
         "bernoulli.Tensor(Tensor self, Tensor p, *, Generator? generator=None) -> Tensor",
-        grad={"self": "zeros_like(grad)", "p": "zeros_like(p)"}, hidden=("bernoulli.Tensor",))
+        grad={"self": "zeros_like(grad)", "p": "zeros_like(p)"}, hidden=("bernoulli.Tensor",),
+        out=["bernoulli.out(Tensor self, *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)",
+             "bernoulli.float_out(Tensor self, float p=0.5, *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)",
+             "bernoulli.Tensor_out(Tensor self, Tensor p, *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)"])
 def bernoulli():
     """1 with probability self (or p), else 0."""
 
@@ -296,25 +299,25 @@ def feature_alpha_dropout(input, p, train):
     return (input * noise).add_(b)
 
 
-@composite("dropout_(Tensor(a!) input, float p, bool train) -> Tensor(a!)", python="function")
-def dropout_(input, p, train):
+@composite("dropout_(Tensor(a!) self, float p, bool train) -> Tensor(a!)", python="function")
+def dropout_(self, p, train):
     """dropout in place."""
-    return input.mul_(dropout(ones_like(input), p, train))
+    return self.mul_(dropout(ones_like(self), p, train))
 
 
-@composite("feature_dropout_(Tensor(a!) input, float p, bool train) -> Tensor(a!)", python="function")
-def feature_dropout_(input, p, train):
+@composite("feature_dropout_(Tensor(a!) self, float p, bool train) -> Tensor(a!)", python="function")
+def feature_dropout_(self, p, train):
     """feature_dropout in place."""
-    return input.mul_(feature_dropout(ones_like(input), p, train))
+    return self.mul_(feature_dropout(ones_like(self), p, train))
 
 
-@composite("alpha_dropout_(Tensor(a!) input, float p, bool train) -> Tensor(a!)", python="function")
-def alpha_dropout_(input, p, train):
+@composite("alpha_dropout_(Tensor(a!) self, float p, bool train) -> Tensor(a!)", python="function")
+def alpha_dropout_(self, p, train):
     """alpha_dropout in place."""
-    return input.copy_(alpha_dropout(input, p, train))
+    return self.copy_(alpha_dropout(self, p, train))
 
 
-@composite("feature_alpha_dropout_(Tensor(a!) input, float p, bool train) -> Tensor(a!)", python="function")
-def feature_alpha_dropout_(input, p, train):
+@composite("feature_alpha_dropout_(Tensor(a!) self, float p, bool train) -> Tensor(a!)", python="function")
+def feature_alpha_dropout_(self, p, train):
     """feature_alpha_dropout in place."""
-    return input.copy_(feature_alpha_dropout(input, p, train))
+    return self.copy_(feature_alpha_dropout(self, p, train))

@@ -134,14 +134,20 @@ def unique_dim_consecutive():
         "Tensor? sorter=None) -> Tensor",
         "searchsorted.Scalar(Tensor sorted_sequence, Scalar self, *, bool out_int32=False, bool right=False, str? side=None, "
         "Tensor? sorter=None) -> Tensor",
-        grad=None, python="function")
+        grad=None, python="function",
+        out=["searchsorted.Tensor_out(Tensor sorted_sequence, Tensor self, *, bool out_int32=False, bool right=False, str? side=None, "
+             "Tensor? sorter=None, Tensor(a!) out) -> Tensor(a!)",
+             "searchsorted.Scalar_out(Tensor sorted_sequence, Scalar self, *, bool out_int32=False, bool right=False, str? side=None, "
+             "Tensor? sorter=None, Tensor(a!) out) -> Tensor(a!)"])
 def searchsorted():
     """Where each value of self would be inserted into the sorted rows: the first place not below it, or past equal ones with right."""
 
 
 @kernel("bucketize.Tensor(Tensor self, Tensor boundaries, *, bool out_int32=False, bool right=False) -> Tensor",
         "bucketize.Scalar(Scalar self, Tensor boundaries, *, bool out_int32=False, bool right=False) -> Tensor",
-        grad=None, python="function")
+        grad=None, python="function",
+        out=["bucketize.Tensor_out(Tensor self, Tensor boundaries, *, bool out_int32=False, bool right=False, Tensor(a!) out) -> Tensor(a!)",
+             "bucketize.Scalar_out(Scalar self, Tensor boundaries, *, bool out_int32=False, bool right=False, Tensor(a!) out) -> Tensor(a!)"])
 def bucketize():
     """The number of the bucket, between the boundaries, in which each value lies."""
 
