@@ -30,9 +30,9 @@ def _scaled_dot_product_flash_attention_for_cpu_backward():
 )
 def _safe_softmax(self, dim, dtype):
     """softmax whose rows of nothing but -inf become 0 instead of NaN."""
-    out = softmax(self, dim, dtype)  # noqa: F821
-    masked = self.eq(-inf).all(dim, True)  # noqa: F821
-    return where(masked, zeros_like(out), out)  # noqa: F821
+    out = softmax(self, dim, dtype)
+    masked = self.eq(-inf).all(dim, True)
+    return where(masked, zeros_like(out), out)
 
 
 @composite(
@@ -42,18 +42,18 @@ def _safe_softmax(self, dim, dtype):
 )
 def _scaled_dot_product_attention_math(query, key, value, attn_mask, dropout_p, is_causal, dropout_mask, scale, enable_gqa):
     """Attention written in operators: the result and the weights. The scale is shared between query and key, for the sake of half precision."""
-    factor = scale if scale is not None else 1.0 / math.sqrt(query.size(-1))  # noqa: F821
-    root = math.sqrt(abs(factor))  # noqa: F821
+    factor = scale if scale is not None else 1.0 / math.sqrt(query.size(-1))
+    root = math.sqrt(abs(factor))
     q = query * (-root if factor < 0 else root)
     mask = attn_mask
     if is_causal:
         if attn_mask is not None:
             raise RuntimeError("_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True")
-        seen = ones([query.size(-2), key.size(-2)], dtype=torch.bool, device=query.device).tril()  # noqa: F821
-        mask = _additive_mask(seen, query.dtype)  # noqa: F821
+        seen = ones([query.size(-2), key.size(-2)], dtype=torch.bool, device=query.device).tril()
+        mask = _additive_mask(seen, query.dtype)
     elif attn_mask is not None:
-        if attn_mask.dtype == torch.bool:  # noqa: F821
-            mask = _additive_mask(attn_mask, query.dtype)  # noqa: F821
+        if attn_mask.dtype == torch.bool:
+            mask = _additive_mask(attn_mask, query.dtype)
     k = key
     v = value
     if enable_gqa:
@@ -69,15 +69,15 @@ def _scaled_dot_product_attention_math(query, key, value, attn_mask, dropout_p, 
         if dropout_mask is not None:
             dropped = weights.masked_fill(dropout_mask.logical_not(), 0.0)
             return dropped.matmul(v * (1.0 / (1.0 - dropout_p))), weights
-        weights = dropout(weights, dropout_p, True)  # noqa: F821
+        weights = dropout(weights, dropout_p, True)
     return weights.matmul(v), weights
 
 
 @composite("_additive_mask(Tensor mask, ScalarType dtype) -> Tensor", python="")
 def _additive_mask(mask, dtype):
     """0 where the boolean mask is True, -inf elsewhere."""
-    return where(mask, aten.scalar_tensor.default(0.0, dtype=dtype, device=mask.device),  # noqa: F821
-                 aten.scalar_tensor.default(-inf, dtype=dtype, device=mask.device))  # noqa: F821
+    return where(mask, aten.scalar_tensor.default(0.0, dtype=dtype, device=mask.device),
+                 aten.scalar_tensor.default(-inf, dtype=dtype, device=mask.device))
 
 
 @composite(
@@ -124,12 +124,12 @@ def scaled_dot_product_attention(query, key, value, attn_mask, dropout_p, is_cau
                            f"value.dim: {value.ndim} instead.")
     mask = attn_mask
     if attn_mask is not None:
-        if attn_mask.dtype == torch.bool:  # noqa: F821
-            mask = _additive_mask(attn_mask, query.dtype)  # noqa: F821
-        elif attn_mask.dtype != query.dtype and attn_mask.dtype != torch.float:  # noqa: F821
+        if attn_mask.dtype == torch.bool:
+            mask = _additive_mask(attn_mask, query.dtype)
+        elif attn_mask.dtype != query.dtype and attn_mask.dtype != torch.float:
             raise RuntimeError(f"Expected attn_mask dtype to be bool or float or to match query dtype, but got attn_mask.dtype: {attn_mask.dtype} and "
                                f"query.dtype: {query.dtype} instead.")
-    if _fused_sdp_choice(query, key, value, mask, dropout_p, is_causal, scale=scale, enable_gqa=enable_gqa) == 1:  # noqa: F821
+    if _fused_sdp_choice(query, key, value, mask, dropout_p, is_causal, scale=scale, enable_gqa=enable_gqa) == 1:
         out, _ = _scaled_dot_product_flash_attention_for_cpu(query, key, value, dropout_p, is_causal, attn_mask=mask, scale=scale)
         return out
     result, _ = _scaled_dot_product_attention_math(query, key, value, mask, dropout_p, is_causal, None, scale=scale, enable_gqa=enable_gqa)

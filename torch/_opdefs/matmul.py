@@ -392,7 +392,7 @@ def inner(self, other):
         return self * other
     if self.size(-1) != other.size(-1):
         raise RuntimeError("inner() the last dimension must match on both input tensors but got shapes ", self.shape, " and ", other.shape)
-    return aten.tensordot.default(self, other, [-1], [-1])  # noqa: F821
+    return aten.tensordot.default(self, other, [-1], [-1])
 
 
 @composite("kron(Tensor self, Tensor other) -> Tensor", out=["kron.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)"])
@@ -511,10 +511,10 @@ def linalg_matrix_power(self, n):
     if self.size(-1) != self.size(-2):
         raise RuntimeError(f"linalg.matrix_power: A must be batches of square matrices, but they are {self.size(-2)} by {self.size(-1)} matrices")
     if n == 0:
-        return self.clone().copy_(eye(self.size(-1), dtype=self.dtype, device=self.device))  # noqa: F821
+        return self.clone().copy_(eye(self.size(-1), dtype=self.dtype, device=self.device))
     base = self
     if n < 0:
-        base = linalg_inv(self)  # noqa: F821
+        base = linalg_inv(self)
         n = -n
     if n == 1:
         return base.clone()
@@ -580,10 +580,10 @@ def _euclidean_dist(x1, x2):
     """Euclidean distances through one matrix product: |a - b|^2 = |a|^2 - 2 a.b + |b|^2."""
     n1 = x1.pow(2).sum([-1], True)
     n2 = x2.pow(2).sum([-1], True)
-    one1 = ones_like(n1)  # noqa: F821
-    one2 = ones_like(n2)  # noqa: F821
-    left = cat([x1 * -2, n1, one1], -1)  # noqa: F821
-    right = cat([x2, one2, n2], -1)  # noqa: F821
+    one1 = ones_like(n1)
+    one2 = ones_like(n2)
+    left = cat([x1 * -2, n1, one1], -1)
+    right = cat([x2, one2, n2], -1)
     return left.matmul(right.transpose(-2, -1)).clamp_min(0).sqrt()
 
 

@@ -5,6 +5,12 @@
 
 namespace kindling {
 
+// One vector's worth of a line to gather: from src + from to dst + to.
+struct Piece {
+  int64_t from;
+  int64_t to;
+};
+
 // What one instruction set gives for one element type. A tile is up to `rows` x `columns` of the result.
 template <class T>
 struct GemmKernels {
@@ -17,6 +23,11 @@ struct GemmKernels {
   void (*pack)(T* dst, int width, const T* src, int64_t stride, int count, int64_t depth_stride, int64_t depth);
   T (*dot)(int64_t n, const T* x, const T* y);
   void (*axpy)(int64_t n, T alpha, const T* x, T* y);   // y += alpha * x
+  // Line p of dst (width apart) from pieces of src + offsets[p]. Whole vectors move, in order: a piece's excess is overwritten by the
+  // next one, and `lanes` elements after the last must be readable in src and writable in dst.
+  void (*gather)(T* dst, int width, const T* src, const int64_t* offsets, int64_t depth, const Piece* pieces, int count);
+  // dst[j] = bias + sum_t weights[t] * src[offsets[t] + j]; `lanes` elements after the last must be readable.
+  void (*stencil)(int64_t n, T* dst, const T* src, const int64_t* offsets, const T* weights, int taps, T bias);
 };
 
 template <class T>

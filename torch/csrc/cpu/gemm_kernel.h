@@ -95,27 +95,28 @@ inline void transpose_round(V<T>* v) {
 template <class T, int B>
 void pack_transposed(T* dst, int width, const T* src, int64_t stride, int count, int64_t depth, int line) {
   constexpr int L = kLanes<T>;
-  int64_t p = 0;
-  for (; p + L <= depth; p += L) {
+  for (int64_t p = 0; p < depth; p += L) {
     V<T> v[B][L];
+    int lines = int(std::min<int64_t>(L, depth - p));
 #pragma GCC unroll 2
     for (int block = 0; block < B; block++) {
+      if (lines == L) {
 #pragma GCC unroll 16
-      for (int i = 0; i < L; i++) v[block][i] = block * L + i < count ? load(src + (block * L + i) * stride + p) : V<T>{};
+        for (int i = 0; i < L; i++) v[block][i] = block * L + i < count ? load(src + (block * L + i) * stride + p) : V<T>{};
+      } else {
+        for (int i = 0; i < L; i++) v[block][i] = block * L + i < count ? load_part(src + (block * L + i) * stride + p, lines) : V<T>{};
+      }
       transpose_round<T, 1>(v[block]);
     }
     T* to = dst + p * line;
-    int whole = p + L < depth ? L : L - 1;
-    for (int i = 0; i < L; i++, to += line) {
+    int whole = p + L < depth ? L : lines - 1;
+    for (int i = 0; i < lines; i++, to += line) {
 #pragma GCC unroll 2
       for (int block = 0; block < B; block++) {
         if (i < whole || (block + 1) * L <= width) store(to + block * L, v[block][i]);
         else store_part(to + block * L, v[block][i], width - block * L);
       }
     }
-  }
-  for (; p < depth; p++) {
-    for (int i = 0; i < width; i++) dst[p * line + i] = i < count ? src[i * stride + p] : T(0);
   }
 }
 
@@ -173,6 +174,25 @@ void axpy(int64_t n, T alpha, const T* x, T* y) {
 }
 
 template <class T>
+void gather(T* dst, int width, const T* src, const int64_t* offsets, int64_t depth, const Piece* pieces, int count) {
+  for (int64_t p = 0; p < depth; p++, dst += width) {
+    const T* from = src + offsets[p];
+    for (int i = 0; i < count; i++) store(dst + pieces[i].to, load(from + pieces[i].from));
+  }
+}
+
+template <class T>
+void stencil(int64_t n, T* dst, const T* src, const int64_t* offsets, const T* weights, int taps, T bias) {
+  constexpr int L = kLanes<T>;
+  for (int64_t j = 0; j < n; j += L) {
+    V<T> sum = splat(bias);
+    for (int t = 0; t < taps; t++) sum = fma(splat(weights[t]), load(src + offsets[t] + j), sum);
+    if (j + L <= n) store(dst + j, sum);
+    else store_part(dst + j, sum, int(n - j));
+  }
+}
+
+template <class T>
 constexpr GemmKernels<T> kernels() {
-  return {kRows, kVectors * kLanes<T>, kLanes<T>, tile<T>, pack<T>, dot<T>, axpy<T>};
+  return {kRows, kVectors * kLanes<T>, kLanes<T>, tile<T>, pack<T>, dot<T>, axpy<T>, gather<T>, stencil<T>};
 }
