@@ -98,4 +98,107 @@ PyObject* call_torch_function(PyObject* callable, const std::vector<PyObject*>& 
   return call_torch_function(callable, overloaded, tuple.get(), kwargs.get());
 }
 
+// ---- what torch.overrides is made of ----
+
+namespace {
+
+struct Disabled {
+  bool before = tls.torch_function_disabled;
+  Disabled() { tls.torch_function_disabled = true; }
+  ~Disabled() { tls.torch_function_disabled = before; }
+};
+
+// __torch_function__ = torch._C._disabled_torch_function_impl: (func, types, args, kwargs)
+PyObject* disabled_torch_function(PyObject*, PyObject* args) {
+  PyObject *function, *types, *positional = nullptr, *kwargs = nullptr;
+  if (!PyArg_ParseTuple(args, "OO|OO", &function, &types, &positional, &kwargs)) return nullptr;
+  Disabled scope;
+  PyRef tuple = PyRef::steal(positional ? PySequence_Tuple(positional) : PyTuple_New(0));
+  return tuple ? PyObject_Call(function, tuple.get(), kwargs) : nullptr;
+}
+
+PyObject* set_disabled(PyObject*, PyObject* on) {
+  bool before = tls.torch_function_disabled;
+  tls.torch_function_disabled = PyObject_IsTrue(on) == 1;
+  return PyBool_FromLong(before);
+}
+PyObject* is_enabled(PyObject*, PyObject*) { return PyBool_FromLong(!tls.torch_function_disabled); }
+
+bool modes_on() { return tls.function_modes > 0 && !tls.torch_function_disabled; }
+
+PyObject* any_overrides(PyObject* const* objects, Py_ssize_t n) {
+  if (modes_on()) Py_RETURN_TRUE;
+  for (Py_ssize_t i = 0; i < n; i++)
+    if (has_torch_function(objects[i])) Py_RETURN_TRUE;
+  Py_RETURN_FALSE;
+}
+PyObject* has_any(PyObject*, PyObject* sequence) {
+  PyRef items = PyRef::steal(PySequence_Fast(sequence, "expected a sequence"));
+  return items ? any_overrides(PySequence_Fast_ITEMS(items.get()), PySequence_Fast_GET_SIZE(items.get())) : nullptr;
+}
+PyObject* has_one(PyObject*, PyObject* object) { return any_overrides(&object, 1); }
+PyObject* has_variadic(PyObject*, PyObject* const* objects, Py_ssize_t n) { return any_overrides(objects, n); }
+
+// handle_torch_function(function, relevant arguments, *args, **kwargs)
+PyObject* handle(PyObject*, PyObject* args, PyObject* kwargs) {
+  return guard([&]() -> PyObject* {
+    KD_CHECK(PyTuple_GET_SIZE(args) >= 2, Type, "handle_torch_function() needs the function and its relevant arguments");
+    PyRef relevant = owned(PySequence_Fast(PyTuple_GET_ITEM(args, 1), "relevant_args must be a sequence"));
+    std::vector<PyObject*> overloaded;
+    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(relevant.get()); i++) {
+      PyObject* o = PySequence_Fast_GET_ITEM(relevant.get(), i);
+      if (has_torch_function(o)) add_overloaded(o, overloaded);
+    }
+    PyRef rest = owned(PyTuple_GetSlice(args, 2, PyTuple_GET_SIZE(args)));
+    return call_torch_function(PyTuple_GET_ITEM(args, 0), overloaded, rest.get(), kwargs);
+  });
+}
+
+PyMethodDef functions[] = {
+    {"_disabled_torch_function_impl", disabled_torch_function, METH_VARARGS, nullptr},
+    {"_set_torch_function_disabled", set_disabled, METH_O, "Turns __torch_function__ off (or on) in this thread; returns what it was."},
+    {"_is_torch_function_enabled", is_enabled, METH_NOARGS, nullptr},
+    {"_is_torch_function_all_disabled", [](PyObject*, PyObject*) -> PyObject* { return PyBool_FromLong(tls.torch_function_disabled); }, METH_NOARGS, nullptr},
+    {"_has_torch_function", has_any, METH_O, nullptr},
+    {"_has_torch_function_unary", has_one, METH_O, nullptr},
+    {"_has_torch_function_variadic", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(has_variadic)), METH_FASTCALL, nullptr},
+    {"_handle_torch_function", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(handle)), METH_VARARGS | METH_KEYWORDS, nullptr},
+    {}};
+
+// with torch._C.DisableTorchFunctionSubclass(): a context manager in which no __torch_function__ is asked.
+struct ScopeObject {
+  PyObject_HEAD
+  bool before;
+};
+PyObject* scope_enter(PyObject* self, PyObject*) {
+  reinterpret_cast<ScopeObject*>(self)->before = tls.torch_function_disabled;
+  tls.torch_function_disabled = true;
+  Py_INCREF(self);
+  return self;
+}
+PyObject* scope_exit(PyObject* self, PyObject*) {
+  tls.torch_function_disabled = reinterpret_cast<ScopeObject*>(self)->before;
+  Py_RETURN_NONE;
+}
+PyMethodDef scope_methods[] = {{"__enter__", scope_enter, METH_NOARGS, nullptr}, {"__exit__", scope_exit, METH_VARARGS, nullptr}, {}};
+PyTypeObject ScopeType = [] {
+  PyTypeObject t = {PyVarObject_HEAD_INIT(nullptr, 0)};
+  t.tp_name = "torch._C.DisableTorchFunctionSubclass";
+  t.tp_basicsize = sizeof(ScopeObject);
+  t.tp_flags = Py_TPFLAGS_DEFAULT;
+  t.tp_doc = "A context in which no __torch_function__ is asked.";
+  t.tp_new = PyType_GenericNew;
+  t.tp_methods = scope_methods;
+  return t;
+}();
+
+}  // namespace
+
+void init_overrides(PyObject* module) {
+  check(PyType_Ready(&ScopeType));
+  check(PyModule_AddFunctions(module, functions));
+  check(PyModule_AddObjectRef(module, "DisableTorchFunctionSubclass", reinterpret_cast<PyObject*>(&ScopeType)));
+  check(PyModule_AddObjectRef(module, "DisableTorchFunction", reinterpret_cast<PyObject*>(&ScopeType)));
+}
+
 }  // namespace kindling::python

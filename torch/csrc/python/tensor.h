@@ -13,6 +13,10 @@ void fix_weak_reference(PyObject* o);            // a weak reference gave `o` ou
 void swap_impls(PyObject* a, PyObject* b);       // torch.utils.swap_tensors: each object shows the other's tensor
 void init_tensor_meta(PyObject* module);
 
+// ---- tensor_type.cpp ----
+void init_tensor(PyObject* module);
+PyObject* set_tensor_class(PyObject*, PyObject* cls);
+
 // ---- tensor_operators.cpp ----
 extern PyNumberMethods tensor_number;
 PyObject* tensor_compare(PyObject* a, PyObject* b, int op);
@@ -29,15 +33,17 @@ PyObject* tensor_item(PyObject* self, Py_ssize_t i);
 extern PyGetSetDef tensor_properties[];
 extern PyMethodDef tensor_methods[];
 extern PyMethodDef tensor_conversions[];
+PyObject* parse_to_arguments(PyObject*, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames);   // torch._C._nn._parse_to
 PyObject* scalar_to_python(const Tensor& t);     // Tensor.item()
 PyObject* tensor_to_list(const Tensor& t);
 
-// ---- construct.cpp, legacy.cpp ----
+// ---- construct.cpp ----
 extern PyMethodDef construct_functions[];        // torch.tensor, as_tensor, from_numpy...
 Tensor tensor_from_data(PyObject* data, std::optional<DType> dtype, Device device, bool copy);
 DType infer_dtype(PyObject* data);
 PyObject* legacy_new(PyTypeObject* cls, PyObject* args, PyObject* kwargs);
 PyObject* legacy_tensor(PyObject* args, PyObject* kwargs, DType dtype, Device device);
+PyObject* tensor_new_tensor(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames);
 PyObject* tensor_new_method(PyObject* self, PyObject* args, PyObject* kwargs);
 
 // ---- numpy.cpp, dlpack.cpp ----
@@ -49,16 +55,13 @@ extern PyMethodDef dlpack_methods[];             // Tensor.__dlpack__...
 extern PyMethodDef dlpack_functions[];           // torch._C._from_dlpack...
 Tensor from_dlpack_capsule(PyObject* capsule);
 
-// ---- storage.cpp, generator.cpp ----
+// ---- storage.cpp, generator.cpp, overrides.cpp ----
+void init_overrides(PyObject* module);
 void init_storage(PyObject* module);
 void init_generator(PyObject* module);
 Ref<Storage> storage_of(PyObject* o);
 
-// Does an argument override this hand-written function, or is a mode on? Then the protocol's answer, else null.
-struct Intercepted {
-  bool yes = false;
-  PyObject* result = nullptr;
-};
+// Does an argument override this hand-written function, or is a mode on? Then intercept_* gives the protocol's answer.
 inline bool may_intercept(PyObject* self) {
   return (overrides_function(Py_TYPE(self)) || tls.function_modes > 0) && !tls.torch_function_disabled;
 }

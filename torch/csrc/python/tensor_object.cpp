@@ -55,7 +55,10 @@ PyObject* new_object(PyTypeObject* cls, TensorImpl* impl) {  // takes over the c
   }
   as_tensor(o)->impl = impl;
   impl->pyobj = o;
-  if (cls != &TensorBaseType && reinterpret_cast<TensorMetaObject*>(cls)->overrides_dispatch) impl->set(TensorImpl::PythonDispatch, true);
+  if (cls != &TensorBaseType && reinterpret_cast<TensorMetaObject*>(cls)->overrides_dispatch) {
+    impl->set(TensorImpl::PythonDispatch, true);
+    python_tensors_exist = true;
+  }
   return o;
 }
 
