@@ -15,6 +15,8 @@ Tensor restore_view(const Tensor& t, IntList sizes, std::optional<IntList> dim, 
 // How many elements a reduction over `dim` folds into one.
 int64_t reduced_count(IntList sizes, std::optional<IntList> dim);
 Tensor prod_backward(const Tensor& grad, const Tensor& self, int64_t dim);
+Tensor cumprod_backward(const Tensor& grad, const Tensor& self, int64_t dim, const Tensor& result);
+Tensor logcumsumexp_backward(const Tensor& grad, const Tensor& self, const Tensor& result, int64_t dim);
 Tensor var_backward(const Tensor& grad, const Tensor& self, std::optional<IntList> dim, std::optional<Scalar> correction, bool keepdim);
 Tensor std_backward(const Tensor& grad, const Tensor& self, const Tensor& result, std::optional<IntList> dim, std::optional<Scalar> correction, bool keepdim);
 Tensor norm_backward(const Tensor& grad, const Tensor& self, const Scalar& ord, const Tensor& norm, std::optional<IntList> dim, bool keepdim);

@@ -51,22 +51,6 @@ int64_t reduced_count(IntList sizes, std::optional<IntList> dim) {
   return n;
 }
 
-// d prod / d x_i is the product of all others: of those before it times those after it, which is right where x has zeros too.
-Tensor prod_backward(const Tensor& grad, const Tensor& self, int64_t dim) {
-  if (self.dim() == 0 || self.numel() == 0) return grad;
-  dim = kindling::wrap_dim(dim, self.dim());
-  int64_t n = self.size(dim);
-  if (n == 1) return grad;
-  Dims sizes(self.sizes());
-  sizes[dim] = 1;
-  Tensor one = ops::ones(sizes, self.dtype(), std::nullopt, self.device(), std::nullopt);
-  std::vector<Tensor> before{one, ops::slice_Tensor(self, dim, 0, n - 1, 1)};
-  Tensor left = ops::cumprod(ops::cat(before, dim), dim, DType::none);
-  std::vector<Tensor> after{one, ops::flip(ops::slice_Tensor(self, dim, 1, n, 1), Dims{dim})};
-  Tensor right = ops::flip(ops::cumprod(ops::cat(after, dim), dim, DType::none), Dims{dim});
-  return ops::mul_Tensor(grad, conj_if_complex(ops::mul_Tensor(left, right)));
-}
-
 Tensor var_backward(const Tensor& grad, const Tensor& self, std::optional<IntList> dim, std::optional<Scalar> correction, bool keepdim) {
   double n = double(reduced_count(self.sizes(), dim)), free = n - number(correction, 1);
   Tensor g = restore_dims(grad, self.dim(), dim, keepdim);
