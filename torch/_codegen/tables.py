@@ -124,14 +124,14 @@ class Generator:
             else:
                 values.append(f"Value({a.name})")
         n = max(1, len(s.returns))
-        args = f"const Value a[] = {{{', '.join(values)}}};" if values else "const Value* a = nullptr;"
-        lines.append(f"  {args} OwnedValue r[{n}];")
-        lines.append(f"  call(*kOps[{row.index}], a, r);")
+        args = f"const Value args_[] = {{{', '.join(values)}}};" if values else "const Value* args_ = nullptr;"
+        lines.append(f"  {args} OwnedValue rets_[{n}];")
+        lines.append(f"  call(*kOps[{row.index}], args_, rets_);")
         taken = []
         for i, r in enumerate(s.returns):
             kind = "tensors" if r.list else type_of(r)
-            taken.append({"tensor": f"r[{i}].take()", "tensors": f"to_vector(r[{i}])", "scalar": f"r[{i}].scalar()", "int": f"r[{i}].to_int()",
-                          "bool": f"r[{i}].to_bool()", "float": f"r[{i}].to_double()", "dtype": f"r[{i}].dtype()"}[kind])
+            taken.append({"tensor": f"rets_[{i}].take()", "tensors": f"to_vector(rets_[{i}])", "scalar": f"rets_[{i}].scalar()", "int": f"rets_[{i}].to_int()",
+                          "bool": f"rets_[{i}].to_bool()", "float": f"rets_[{i}].to_double()", "dtype": f"rets_[{i}].dtype()"}[kind])
         if taken:
             lines.append(f"  return {taken[0] if len(taken) == 1 else '{' + ', '.join(taken) + '}'};")
         return [*lines, "}"]
