@@ -14,6 +14,10 @@ FAMILY_KERNELS = {"pointwise": "pointwise_kernel", "reduction": "reduction_kerne
 HEADER = "// Generated from torch/_opdefs by torch/_codegen. Do not edit.\n"
 
 
+# what a lenient build puts in the place of a composite that names operators nobody defines
+UNTRANSLATED = 'static void untranslated_kernel(const Op& op, const Value*, OwnedValue*) { fail(ErrorKind::NotImplemented, op.schema); }'
+
+
 def write_if_changed(path, text):
     """Keep the time stamp of a file whose content stays: what depends on it is not built again."""
     path = Path(path)
@@ -357,7 +361,8 @@ class Generator:
             args.append(f"static const ArgSchema args_{row.index}[] = {{{', '.join(listed) or '{}'}}};")
             ops.append(self.op_row(row, externs))
         ints = [f"static constexpr int64_t ints_{i}[] = {{{', '.join(map(str, items)) or '0'}}};" for items, i in self.int_defaults.items()]
-        source = [HEADER + '#include "kernels.h"', '#include "autograd/call.h"', '#include "cpu/families.h"', "namespace kindling {", *externs, *ints, *args,
+        source = [HEADER + '#include "kernels.h"', '#include "autograd/call.h"', '#include "cpu/families.h"', "namespace kindling {",
+                  *([UNTRANSLATED] if self.lenient else []), *externs, *ints, *args,
                   "static Op table[] = {", *ops, "};", f"const int kNumOps = {len(self.rows)};",
                   "const Op* const kOps[] = {" + ", ".join(f"&table[{i}]" for i in range(len(self.rows))) + "};", *self.function_tables(), "}", ""]
         return "\n".join(source)
@@ -377,7 +382,7 @@ class Generator:
             externs.append(f"extern void {kernel}(const Op&, const Value*, OwnedValue*);")
         elif d.family in ("composite", "decomposed"):
             if d.options.get("python_only"):
-                family, kernel, extra = "PyComposite", "python_composite_kernel", quoted(f"{d.module}:{d.body.__name__}")
+                family, kernel, extra = "PyComposite", "nullptr", quoted(f"{d.module}:{d.body.__name__}")
             elif s.key in self.translated:
                 kernel = f"shim_{s.unique}"
                 externs.append(f"extern void {kernel}(const Op&, const Value*, OwnedValue*);")
@@ -396,7 +401,7 @@ class Generator:
         nargs = len(s.args)
         return (f"  {{{quoted(s.name)}, {quoted(s.overload)}, {quoted('aten::' + str(s))}, args_{row.index}, args_{row.index} + {nargs}, {nargs}, {len(s.returns)}, "
                 f"Family::{family}, {int(row.role == 'inplace')}, {int(row.role == 'out')}, {int(is_view)}, {kernel}, {derivative}, "
-                f"{{.extra = {extra}}}, {quoted(d.doc.strip()) if row.role == 'functional' else 'nullptr'}}},")
+                f"{{.{'python' if family == 'PyComposite' else 'extra'} = {extra}}}, {quoted(d.doc.strip()) if row.role == 'functional' else 'nullptr'}}},")
 
     # ---- what Python sees ----
     def function_tables(self):

@@ -10,9 +10,5 @@ void scan_kernel(const Op& op, const Value* args, OwnedValue* rets);        // c
 void rows_kernel(const Op& op, const Value* args, OwnedValue* rets);        // cpu/rows.cpp
 // In-place and out= forms of operators whose kernel only makes new tensors: run op.functional, then copy.
 void derived_form(const Op& op, const Value* args, OwnedValue* rets);       // cpu/copy.cpp
-// A composite written in Python: calls it through the hook that python/ sets.
-void python_composite_kernel(const Op& op, const Value* args, OwnedValue* rets);
-// A composite that names operators which are not defined yet.
-void untranslated_kernel(const Op& op, const Value* args, OwnedValue* rets);
 
 }  // namespace kindling
