@@ -316,7 +316,18 @@ PyObject* disabled_torch_dispatch(PyObject*, PyObject* args) {   // (cls, func, 
   });
 }
 
+// _share_storage(view, base): a wrapper that stands for a view says so by the storage it shows
+PyObject* share_storage(PyObject*, PyObject* args) {
+  return guard([&]() -> PyObject* {
+    PyObject *view, *base;
+    if (!PyArg_ParseTuple(args, "OO", &view, &base)) return nullptr;
+    unwrap_checked(view, "_share_storage")->storage = unwrap_checked(base, "_share_storage")->storage;
+    Py_RETURN_NONE;
+  });
+}
+
 PyMethodDef functions[] = {
+    {"_share_storage", share_storage, METH_VARARGS, nullptr},
     {"_get_op", get_op, METH_VARARGS, nullptr},
     {"_op_overloads", op_overloads, METH_O, nullptr},
     {"_op_names", op_names, METH_NOARGS, nullptr},
