@@ -1,5 +1,6 @@
 #include "convert.h"
 
+#include <cstdlib>
 #include <cstring>
 
 namespace kindling {
@@ -112,7 +113,7 @@ template <class T>
 void move_tile(char* dst, int64_t dc, int64_t dr, const char* src, int64_t sc, int64_t sr, int64_t columns, int64_t rows) {
   constexpr int64_t item = sizeof(T);
   if (dr == columns * dc && sr == columns * sc) return move_run<T>(dst, dc, src, sc, columns * rows);
-  if (sr < sc && rows >= 8) return transpose_tile<T>(dst, dc, dr, src, sc, sr, columns, rows);
+  if (std::abs(sr) < std::abs(sc) && rows >= 8) return transpose_tile<T>(dst, dc, dr, src, sc, sr, columns, rows);
   if (dc == item && sc == item && columns < 16) {
     for (int64_t j = 0; j < rows; j++)
       for (int64_t i = 0; i < columns; i++)
@@ -154,7 +155,7 @@ void convert_tile(char* dst, DType to, int64_t dc, int64_t dr, const char* src, 
   if (rows > 1 && dr == columns * dc && sr == columns * sc) return convert_run(dst, to, dc, src, from, sc, columns * rows);
   alignas(64) char raw[8192];
   const int64_t item = itemsize(from);
-  if ((sr < sc || columns < 32) && rows > 1 && columns * rows * item <= int64_t(sizeof raw)) {
+  if ((std::abs(sr) < std::abs(sc) || columns < 32) && rows > 1 && columns * rows * item <= int64_t(sizeof raw)) {
     by_width(item, [&](auto t) { move_tile<decltype(t)>(raw, item, columns * item, src, sc, sr, columns, rows); });
     if (dr == columns * dc) return convert_run(dst, to, dc, raw, from, item, columns * rows);
     for (int64_t j = 0; j < rows; j++) convert_run(dst + j * dr, to, dc, raw + j * columns * item, from, item, columns);
