@@ -239,10 +239,18 @@ def linear_cross_entropy(input, linear_weight, target, *, linear_bias=None, weig
 
     Input (*, in_features), weight (num_classes, in_features) or (num_classes, *out, in_features).
     """
+    if input.size(-1) != linear_weight.size(-1):
+        raise RuntimeError("expected equal input and linear_weight last dimensions (in_features), got "
+                           f"{input.size(-1)} and {linear_weight.size(-1)}, respectively")
     logits = torch._C._nn.linear(input, linear_weight.reshape(-1, linear_weight.size(-1)),
                                  None if linear_bias is None else linear_bias.reshape(-1))
     classes, extra = linear_weight.size(0), linear_weight.size()[1:-1]
     if extra:
         logits = logits.reshape(*logits.size()[:-1], classes, *extra)
+    if target.dim() == logits.dim() and target.size(0) != logits.size(0):
+        raise ValueError(f"Expected input batch_size ({input.size(0)}) to match target batch_size ({target.size(0)}).")
+    if target.shape == logits.shape and not target.is_floating_point():
+        name = torch.typename(target.new_empty(0)).rpartition(".")[2].removesuffix("Tensor")
+        raise RuntimeError(f"Expected floating point type for target with class probabilities, got {name}")
     return cross_entropy(logits, target, weight, ignore_index=-100 if ignore_index is None else ignore_index,
                          reduction=reduction, label_smoothing=label_smoothing)

@@ -24,4 +24,4 @@ from .sparse import *  # noqa: F403
 from .transformer import *  # noqa: F403
 from .upsampling import *  # noqa: F403
 
-__all__ = sorted(name for name, value in globals().items() if isinstance(value, type) and issubclass(value, Module))
+__all__ = sorted(name for name, value in globals().items() if isinstance(value, type))

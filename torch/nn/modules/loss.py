@@ -55,8 +55,20 @@ class SmoothL1Loss(_Loss, function=F.smooth_l1_loss, inputs=_PAIR, **_OLD, beta=
     """(x - y)^2 / (2 beta) where |x - y| < beta, else |x - y| - beta / 2."""
 
 
-class HuberLoss(_Loss, function=F.huber_loss, inputs=_PAIR, reduction="mean", delta=1.0):
+class HuberLoss(Module):
     """(x - y)^2 / 2 where |x - y| < delta, else delta (|x - y| - delta / 2)."""
+
+    def __init__(self, reduction="mean", delta=1.0):
+        super().__init__()
+        if not isinstance(delta, (float, int)):
+            raise TypeError(f"delta must be a float or int, got: {type(delta)}")
+        if delta <= 0:
+            raise ValueError(f"delta must be positive, got: {delta}")
+        self.reduction, self.delta = reduction, delta
+
+    def forward(self, input, target):
+        """Loss of two tensors of one shape."""
+        return F.huber_loss(input, target, self.reduction, self.delta)
 
 
 class SoftMarginLoss(_Loss, function=F.soft_margin_loss, inputs=_PAIR, **_OLD):
