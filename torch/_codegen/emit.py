@@ -191,10 +191,9 @@ class Block:
 
     def evaluate(self, roots, bound):
         """Emits the expressions `roots`, inputs being looked up in `bound` (which gains every node); their operands."""
-        for node in post_order(roots):
-            if node not in bound:
-                bound[node] = self.constant(node.attr, node.type) if node.op == "const" else \
-                    OPS[node.op](self, node, *(bound[a] for a in node.args))
+        for node in post_order(roots, bound):
+            bound[node] = self.constant(node.attr, node.type) if node.op == "const" else \
+                OPS[node.op](self, node, *(bound[a] for a in node.args))
         return [bound[root] for root in roots]
 
 

@@ -10,9 +10,9 @@ def rebuild(node, args):
     return node if all(a is b for a, b in zip(args, node.args)) else E.Expr(node.op, args, node.type, node.attr)
 
 
-def post_order(roots):
-    """Every node reachable from `roots`, arguments before users, each once."""
-    done, order = set(), []
+def post_order(roots, known=()):
+    """Every node reachable from `roots` but not through `known` ones, arguments before users, each once."""
+    done, order = set(known), []
     stack = [(root, False) for root in reversed(list(roots))]
     while stack:
         node, ready = stack.pop()

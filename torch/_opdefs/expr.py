@@ -28,6 +28,7 @@ ARITY = {
     "copysign": 2,
     "call": None,                                                # attr = name of a scalar C++ function
     "fn": None,                                                  # attr = name: exp, log, sin, pow, erf, ...
+    "fold": 1,                                                   # attr = "add" or "max": over the row (fused definitions only)
 }
 
 _interned: dict = {}
@@ -199,6 +200,21 @@ def fma(a, b, c):
     return Expr("fma", (like(a, first), like(b, first), like(c, first)), first.type)
 
 
+def row_sum(x):
+    """Sum over the row that a fused definition works on: one value a row."""
+    return Expr("fold", (x,), x.type, "add")
+
+
+def row_max(x):
+    """Largest element of the row; a NaN wins."""
+    return Expr("fold", (x,), x.type, "max")
+
+
+def row_length(type):
+    """Number of elements of the row."""
+    return cast(input("row_length", "i64"), type)
+
+
 def eq(a, b): return compare("eq", a, b)
 def ne(a, b): return compare("ne", a, b)
 def minimum(a, b): return binary("min", a, b)
@@ -220,7 +236,7 @@ def isinf(x): return compare("eq", abs(x), math.inf)
 FUNCTIONS = (
     "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "pow", "cbrt", "rsqrt",
     "sin", "cos", "tan", "asin", "acos", "atan", "atan2", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh",
-    "sigmoid", "erf", "erfc", "erfinv", "lgamma", "digamma", "hypot", "sinpi", "cospi",
+    "sigmoid", "erf", "erfc", "erfcx", "erfinv", "lgamma", "digamma", "hypot", "sinpi", "cospi", "i0e", "i1e",
 )
 
 

@@ -36,6 +36,9 @@ FLOATING_COMPLEX = "fc"
 DEFINITIONS: dict[str, "Definition"] = {}
 
 
+CONFLICTS: list[str] = []   # what the checker has to say of the registration itself
+
+
 class _Missing:
     """`grad` was not given: derived for pointwise operators, refused by the checker for others."""
 
@@ -76,8 +79,9 @@ def _register(family, schemas, body, common, options):
                             options=options)
     key = schemas[0].split("(")[0]
     if key in DEFINITIONS:
-        raise ValueError(f"{key} is defined twice: in {DEFINITIONS[key].module} and {definition.module}")
-    DEFINITIONS[key] = definition
+        CONFLICTS.append(f"{key} is defined twice: in {DEFINITIONS[key].module} and {definition.module}")
+    else:
+        DEFINITIONS[key] = definition
     return definition
 
 
@@ -116,8 +120,12 @@ reduction = _family("reduction", ("result", "kinds", "identity", "floats", "wide
 # Prefix folds along one dimension. Body: returns language.Fold(...) used left to right.
 scan = _family("scan", ("result", "kinds"))
 
-# One kernel per row, from row expressions (softmax, layer_norm); see torch/_codegen/rows.py.
-fused = _family("fused", ("result", "kinds"))
+# One kernel per row, from row expressions (softmax, layer_norm); see torch/_codegen/rows.py. The body is called with one
+# symbolic scalar per Tensor and float argument; row_sum, row_max and row_length speak of the whole row.
+#   rows     the argument that says what a row is: "dim", or "normalized_shape" (the trailing dimensions)
+#   operands {"weight": "Shared", "mean": "Each"}: operands that are one row for all, or one value a row (default "Row")
+#   outputs  kinds of the results: "Row", "Each", or "Total" (summed over all rows)
+fused = _family("fused", ("kinds", "rows", "operands", "outputs"))
 
 # A hand-written C++ kernel, `name` in namespace kindling::kernels (default: the operator's name and overload), which also
 # computes the shape, so that it serves device="meta": it must return before touching data when the output is meta.
@@ -158,7 +166,7 @@ def aliases(of, *names, inplace=None, out=True, python="function method", overlo
                     continue
                 doc = f"Alias of :func:`torch.{of}`."
                 outs = [o.replace(of, name, 1) for o in definition.out if o.split("(", 1)[1].startswith(arguments + ", ")] \
-                    if isinstance(definition.out, list) else bool(definition.out)
+                    if isinstance(definition.out, list) else bool(definition.out) and head not in definition.hidden
                 _add_alias(f"{name}{overload}({rest}", _call_text(of, arguments), doc, definition, out and outs, python)
                 if inplace is not False and definition.inplace is not False and arguments.startswith("Tensor self"):
                     written = arguments.replace("Tensor self", "Tensor(a!) self", 1)

@@ -32,8 +32,9 @@ using ReduceFinish = void (*)(char* const* outputs, const char* states, int64_t 
                               const char* scalars);
 constexpr int64_t kReduceChunk = 4096, kReduceRows = 256, kReducePad = 16;
 
-// One row of a fused composite (softmax, layer_norm ...): operands contiguous, or of row-constant kind (see spec).
-using RowKernel = void (*)(char* const* operands, int64_t n, const char* scalars, char* scratch);
+// Rows of a fused operator (softmax, layer_norm ...): `rows` rows of `n` contiguous elements of the compute dtype, strides[k] bytes
+// apart for operand k (0: all rows share it, or add to it). `scratch` has room for RowsInfo::scratch rows.
+using RowKernel = void (*)(char* const* operands, const int64_t* strides, int64_t rows, int64_t n, const char* scalars, char* scratch);
 // Scan along a row with carry.
 using ScanKernel = void (*)(char* const* operands, int64_t n, const char* scalars, char* carry);
 
@@ -97,6 +98,25 @@ struct ReductionInfo {
   uint8_t ncomponents[kComputes];
   uint8_t bytes[kComputes][6];    // of the state's components
   const ReductionKernels (*kernels)[kIsas][kComputes];   // by variant
+};
+
+enum class RowOperand : uint8_t {
+  Row,      // one element for each of the row
+  Each,     // one value a row
+  Shared,   // one row for all
+  Total,    // a result summed over all rows
+};
+
+struct RowsInfo {
+  const char* name;
+  uint8_t nout, nin, nscalars;
+  const uint8_t* inputs;          // argument positions; the first is always given and a Row
+  const uint8_t* scalars;
+  const RowOperand* operands;     // outs then ins
+  uint8_t rows;                   // position of the argument that says what a row is:
+  bool by_shape;                  // the trailing dimensions of this shape; else along this dimension
+  uint8_t scratch;
+  const RowKernel (*kernels)[kIsas][kComputes];   // by which optional inputs are given, the first one most significant
 };
 
 extern const LoadKernel kLoad[kIsas][kDTypes][kComputes];
