@@ -114,6 +114,32 @@ def digamma_tail(t):
     return x * x * (mp.log(x) - 1 / (2 * x) - mp.digamma(x))
 
 
+def bessel_near(order):
+    """exp(-x) I_order(x), / x for order 1, as a function of t = x / 4 - 1 in [-1, 1]"""
+    def target(t):
+        x = 4 * (1 + t)
+        if x == 0:
+            return mp.mpf(1) if order == 0 else mp.mpf(1) / 2
+        return mp.exp(-x) * mp.besseli(order, x) / (x if order else 1)
+    return target
+
+
+def bessel_far(order):
+    """sqrt(x) exp(-x) I_order(x) as a function of t = 16 / x - 1 in [-1, 1]"""
+    def target(t):
+        if t <= -1 + mp.mpf("1e-6"):
+            y = (1 + t) / 16
+            mu = 4 * order * order
+            return (1 - (mu - 1) * y / 8 + (mu - 1) * (mu - 9) * y * y / 128) / mp.sqrt(2 * mp.pi)
+        x = 16 / (1 + t)
+        return mp.sqrt(x) * mp.exp(-x) * mp.besseli(order, x)
+    return target
+
+
+def _relative(target):
+    return lambda x: 1 / target(x)
+
+
 def one(_):
     return mp.mpf(1)
 
@@ -157,8 +183,8 @@ FITS = {
     # log(1 - erf(a)) for 0.9 <= a <= 4
     "erf_tail": (lambda a: mp.log(mp.erfc(a)), lambda a: mp.erfc(a) / mp.erf(a), mp.mpf("0.9"), mp.mpf(4), {"f32": 6}),
     # (1 + 2 a) exp(a**2) erfc(a) over t = (a - 4) / (a + 4) in f64, (a - 2) / (a + 2) in f32
-    "erfcx": {"f32": (erfcx_scaled(2), lambda t: 1 / erfcx_scaled(2)(t), mp.mpf(-1), mp.mpf("0.7"), 13),
-              "f64": (erfcx_scaled(4), lambda t: 1 / erfcx_scaled(4)(t), mp.mpf(-1), mp.mpf("0.76"), 23)},
+    "erfcx": {"f32": (erfcx_scaled(2), lambda t: 1 / erfcx_scaled(2)(t), mp.mpf(-1), mp.mpf(1), 13),
+              "f64": (erfcx_scaled(4), lambda t: 1 / erfcx_scaled(4)(t), mp.mpf(-1), mp.mpf(1), 24)},
     # erfinv(x) = x p(w - 2.5), w = -log(1 - x**2) < 5; beyond, x p(sqrt(w) - 3)
     "erfinv": (lambda v: erfinv_ratio(v + mp.mpf(2.5)), lambda v: 1 / erfinv_ratio(v + mp.mpf(2.5)), mp.mpf(-2.5), mp.mpf(2.5), {"f32": 10}),
     "erfinv_tail": (lambda v: erfinv_ratio((v + 3)**2), lambda v: 1 / erfinv_ratio((v + 3)**2), mp.sqrt(5) - 3, mp.mpf("3.3"), {"f32": 13}),
@@ -166,6 +192,11 @@ FITS = {
     "lgamma": (lgamma_2, lambda p: 1 / lgamma_2(p), mp.mpf("-0.5"), mp.mpf("0.5"), {"f32": 8, "f64": 18}),
     # lgamma(x) = (x - 1/2) log x - x + log(2 pi) / 2 + p(1 / x**2) / x, x >= 2.5 (f32), 6.5 (f64)
     "stirling": {"f32": (stirling, one, mp.mpf(0), mp.mpf("0.16"), 4), "f64": (stirling, one, mp.mpf(0), mp.mpf("0.0237"), 7)},
+    # exp(-x) I0(x) over t = x / 4 - 1 up to x = 8; sqrt(x) times it over t = 16 / x - 1 beyond; for I1 also / x up to 8
+    "i0_near": (bessel_near(0), _relative(bessel_near(0)), mp.mpf(-1), mp.mpf(1), {"f32": 17, "f64": 30}),
+    "i0_far": (bessel_far(0), _relative(bessel_far(0)), mp.mpf(-1), mp.mpf(1), {"f32": 6, "f64": 23}),
+    "i1_near": (bessel_near(1), _relative(bessel_near(1)), mp.mpf(-1), mp.mpf(1), {"f32": 17, "f64": 30}),
+    "i1_far": (bessel_far(1), _relative(bessel_far(1)), mp.mpf(-1), mp.mpf(1), {"f32": 6, "f64": 23}),
     # digamma(x) = log(x) - 1 / (2 x) - p(1 / x**2) / x**2, x >= 3 (f32), 7 (f64)
     "digamma": {"f32": (digamma_tail, one, mp.mpf(0), mp.mpf(1) / 9, 4), "f64": (digamma_tail, one, mp.mpf(0), mp.mpf(1) / 49, 8)},
 }

@@ -1,6 +1,4 @@
-"""Arithmetic and elementary functions, element by element."""
-
-import math
+"""Arithmetic, bounds and selection, element by element."""
 
 from .expr import *
 from .language import *
@@ -38,7 +36,7 @@ def sub(x, y, alpha):
     "rsub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor", "rsub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor",
     kinds=NUMERIC, inplace=False, out=["rsub.Tensor_out(Tensor self, Tensor other, *, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)",
                                        "rsub.Scalar_out(Tensor self, Scalar other, Scalar alpha=1, *, Tensor(a!) out) -> Tensor(a!)"],
-    python="function", hidden=("rsub.Scalar",), grad={"self": "-grad * alpha.conj() if alpha != 1 else -grad", "other": "grad"},
+    python="function", grad={"self": "-grad * alpha.conj() if alpha != 1 else -grad", "other": "grad"},
 )
 def rsub(x, y, alpha):
     """y - alpha x.
@@ -297,263 +295,6 @@ def lerp(x, end, weight):
     return _lerp(x, end, weight)
 
 
-# ---- powers and roots ----
-
-
-def _pow(x, y):
-    """Real powers are `pow`; integer powers square repeatedly, and wrap as integers do."""
-    if getattr(x, "type", "complex") not in INTS:
-        return pow(x, y)
-    result, base, e = like(1, x), x, y
-    for _ in range(6):
-        result = where(ne(e & 1, 0), result * base, result)
-        base, e = base * base, shift_right_logical(e, like(1, e))
-    if x.type == "u64":
-        return result
-    parity = where(ne(y & 1, 0), like(-1, x), like(1, x))
-    negative = where(eq(x, 1), like(1, x), where(eq(x, -1), parity, like(0, x)))
-    return where(y < 0, negative, result)
-
-
-def _grad_pow_scalar(grad, self, exponent):
-    if exponent == 0:
-        return zeros_like(grad)
-    return grad * (self.pow(exponent - 1) * exponent).conj()
-
-
-def _grad_pow_self(grad, self, exponent):
-    return where(exponent == 0.0, scalar_tensor(0, dtype=grad.dtype), grad * (exponent * self.pow(exponent - 1)).conj())
-
-
-def _grad_pow_exponent(grad, self, exponent, result):
-    if exponent.is_complex():
-        condition = logical_and(self == 0, real(exponent) >= 0)
-    else:
-        condition = logical_and(self == 0, exponent >= 0)
-    return grad * where(condition, scalar_tensor(0, dtype=grad.dtype), (result * self.log()).conj())
-
-
-def _grad_pow_scalar_exponent(grad, self, exponent, result):
-    return grad * (result * log(scalar_tensor(self, dtype=grad.dtype))).conj()
-
-
-@pointwise(
-    "pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor", kinds=ALL,
-    inplace=["pow_.Tensor(Tensor(a!) self, Tensor exponent) -> Tensor(a!)"],
-    out=["pow.Tensor_Tensor_out(Tensor self, Tensor exponent, *, Tensor(a!) out) -> Tensor(a!)"],
-    grad={"self": _grad_pow_self, "exponent": _grad_pow_exponent},
-)
-def pow_tensor(x, y):
-    """x to the power y.
-
-    >>> torch.pow(torch.tensor([2., 3.]), torch.tensor([3., 2.]))
-    tensor([8., 9.])
-    """
-    return _pow(x, y)
-
-
-@pointwise(
-    "pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor", kinds=ALL,
-    inplace=["pow_.Scalar(Tensor(a!) self, Scalar exponent) -> Tensor(a!)"],
-    out=["pow.Tensor_Scalar_out(Tensor self, Scalar exponent, *, Tensor(a!) out) -> Tensor(a!)"],
-    grad={"self": _grad_pow_scalar},
-)
-def pow_scalar(x, y):
-    """x to the power y, y a number.
-
-    >>> torch.pow(torch.tensor([2., 3.]), 2)
-    tensor([4., 9.])
-    """
-    return _pow(x, y)
-
-
-@pointwise(
-    "pow.Scalar(Scalar self, Tensor exponent) -> Tensor", kinds=ALL, inplace=False, python="function",
-    out=["pow.Scalar_out(Scalar self, Tensor exponent, *, Tensor(a!) out) -> Tensor(a!)"],
-    grad={"exponent": _grad_pow_scalar_exponent}, jvp=None,
-)
-def pow_base(x, y):
-    """x to the power y, x a number.
-
-    >>> torch.pow(2, torch.tensor([1., 2.]))
-    tensor([2., 4.])
-    """
-    return _pow(x, y)
-
-
-@pointwise("sqrt(Tensor self) -> Tensor", result=FLOAT, kinds=ALL, grad={"self": "grad / (result.conj() * 2)"})
-def square_root(x):
-    """The square root; NaN below zero.
-
-    >>> torch.sqrt(torch.tensor([4., 9.]))
-    tensor([2., 3.])
-    """
-    return sqrt(x)
-
-
-@pointwise("rsqrt(Tensor self) -> Tensor", result=FLOAT, kinds=ALL, grad={"self": "grad * (result.pow(3) * -0.5).conj()"})
-def reciprocal_square_root(x):
-    """1 / sqrt(x).
-
-    >>> torch.rsqrt(torch.tensor([4., 0.25]))
-    tensor([0.5000, 2.0000])
-    """
-    return 1.0 / sqrt(x)
-
-
-@composite("square(Tensor self) -> Tensor",
-           inplace=["square_(Tensor(a!) self) -> Tensor(a!)"], out=["square.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)"])
-def square(self):
-    """x squared.
-
-    >>> torch.square(torch.tensor([-3.]))
-    tensor([9.])
-    """
-    return self.pow(2)
-
-
-@pointwise("hypot(Tensor self, Tensor other) -> Tensor", kinds=FLOATING,
-           grad={"self": "grad * (self / result)", "other": "grad * (other / result)"})
-def hypotenuse(x, y):
-    """sqrt(x^2 + y^2) without overflow.
-
-    >>> torch.hypot(torch.tensor([3.]), torch.tensor([4.]))
-    tensor([5.])
-    """
-    return hypot(x, y)
-
-
-# ---- exponentials, logarithms, trigonometry: {name: (gradient formula, one line, example argument and result)} ----
-
-_ELEMENTARY = {
-    "exp": ("grad * result.conj()", "e to the power x.", "[0., 1.]", "[1.0000, 2.7183]"),
-    "exp2": ("grad * (result.conj() * 0.6931471805599453)", "2 to the power x.", "[3.]", "[8.]"),
-    "expm1": ("grad * (result.conj() + 1)", "exp(x) - 1, accurate near 0.", "[0.]", "[0.]"),
-    "log": ("grad.div(self.conj())", "The natural logarithm.", "[1.]", "[0.]"),
-    "log2": ("grad / (self.conj() * 0.6931471805599453)", "The logarithm to base 2.", "[8.]", "[3.]"),
-    "log10": ("grad / (self.conj() * 2.302585092994046)", "The logarithm to base 10.", "[100.]", "[2.]"),
-    "log1p": ("grad / (self + 1).conj()", "log(1 + x), accurate near 0.", "[0.]", "[0.]"),
-    "sin": ("grad * self.cos().conj()", "The sine; x in radians.", "[0.]", "[0.]"),
-    "cos": ("grad * -self.sin().conj()", "The cosine; x in radians.", "[0.]", "[1.]"),
-    "tan": ("grad * (result.pow(2) + 1).conj()", "The tangent; x in radians.", "[0.]", "[0.]"),
-    "asin": ("grad * (-self * self + 1).rsqrt().conj()", "The inverse sine, in radians.", "[0.]", "[0.]"),
-    "acos": ("grad * -((-self * self + 1).rsqrt()).conj()", "The inverse cosine, in radians.", "[1.]", "[0.]"),
-    "atan": ("grad / (self * self + 1).conj()", "The inverse tangent, in radians.", "[0.]", "[0.]"),
-    "sinh": ("grad * self.cosh().conj()", "The hyperbolic sine.", "[0.]", "[0.]"),
-    "cosh": ("grad * self.sinh().conj()", "The hyperbolic cosine.", "[0.]", "[1.]"),
-    "tanh": ("tanh_backward(grad, result)", "The hyperbolic tangent.", "[0.]", "[0.]"),
-    "asinh": ("grad * (self.pow(2) + 1).rsqrt().conj()", "The inverse hyperbolic sine.", "[0.]", "[0.]"),
-    "acosh": ("grad * (self * self - 1).rsqrt().conj()", "The inverse hyperbolic cosine.", "[1.]", "[0.]"),
-    "atanh": ("grad * 1 / (1 - self.pow(2)).conj()", "The inverse hyperbolic tangent.", "[0.]", "[0.]"),
-    "sigmoid": ("sigmoid_backward(grad, result)", "1 / (1 + exp(-x)).", "[0.]", "[0.5000]"),
-}
-
-
-def _elementary(name, formula, line, argument, result):
-    def body(x):
-        return fn(name, x)
-    body.__doc__ = f"{line}\n\n    >>> torch.{name}(torch.tensor({argument}))\n    tensor({result})\n    "
-    body.__name__ = name
-    pointwise(f"{name}(Tensor self) -> Tensor", result=FLOAT, kinds=ALL, grad={"self": formula})(body)
-
-
-for _name, _row in _ELEMENTARY.items():
-    _elementary(_name, *_row)
-
-_SAVED_RESULT = {
-    "tanh_backward": (lambda g, y: g * (1.0 - (y * y).conj()), "g (1 - y^2), the gradient of tanh in terms of its result.",
-                      {"grad_output": "tanh_backward(grad, output.conj())", "output": "grad * (-2 * output * grad_output.conj())"}),
-    "sigmoid_backward": (lambda g, y: g * ((1.0 - y) * y).conj(), "g (1 - y) y, the gradient of sigmoid in terms of its result.",
-                         {"grad_output": "sigmoid_backward(grad, output.conj())", "output": "grad * grad_output * (1 - 2 * output)"}),
-}
-
-
-def _saved_result(name, body, line, grad):
-    def definition(grad_output, output):
-        return body(grad_output, output)
-    definition.__doc__ = line
-    pointwise(f"{name}(Tensor grad_output, Tensor output) -> Tensor", kinds=FLOATING_COMPLEX, grad=grad, inplace=False, python="nn",
-              out=[f"{name}.grad_input(Tensor grad_output, Tensor output, *, Tensor(a!) grad_input) -> Tensor(a!)"])(definition)
-
-
-for _name, _row in _SAVED_RESULT.items():
-    _saved_result(_name, *_row)
-
-
-def _grad_atan2(grad, self, other):
-    recip = (self * self + other * other).reciprocal()
-    recip = recip.masked_fill(recip == math.inf, 0.0)
-    return grad * (other * recip), grad * (-self * recip)
-
-
-@pointwise("atan2(Tensor self, Tensor other) -> Tensor", result=FLOAT, kinds=REALS, grad={"self, other": _grad_atan2})
-def arctangent2(y, x):
-    """The angle of the point (x, y), in radians within [-pi, pi].
-
-    >>> torch.atan2(torch.tensor([0.]), torch.tensor([1.]))
-    tensor([0.])
-    """
-    return atan2(y, x)
-
-
-def _grad_logaddexp(grad, self, other):
-    return grad / ((other - self).exp() + 1)
-
-
-@pointwise("logaddexp(Tensor self, Tensor other) -> Tensor", kinds=FLOATING, inplace=False,
-           grad={"self": "grad / ((other - self).exp() + 1)", "other": "grad / ((self - other).exp() + 1)"})
-def logaddexp(x, y):
-    """log(exp(x) + exp(y)) without overflow.
-
-    >>> torch.logaddexp(torch.tensor([0.]), torch.tensor([0.]))
-    tensor([0.6931])
-    """
-    m = maximum(x, y)
-    return where(isinf(m) & eq(x, y), m, m + log1p(exp(-abs(x - y))))
-
-
-@pointwise("logaddexp2(Tensor self, Tensor other) -> Tensor", kinds=FLOATING, inplace=False,
-           grad={"self": "grad / (pow(2, other - self) + 1)", "other": "grad / (pow(2, self - other) + 1)"})
-def logaddexp2(x, y):
-    """log2(2^x + 2^y) without overflow.
-
-    >>> torch.logaddexp2(torch.tensor([1.]), torch.tensor([1.]))
-    tensor([2.])
-    """
-    m = maximum(x, y)
-    return where(isinf(m) & eq(x, y), m, m + log1p(exp2(-abs(x - y))) * (1 / math.log(2)))
-
-
-# ---- rounding ----
-
-_ROUNDING = {"floor": "The largest integer not above x.", "ceil": "The smallest integer not below x.", "trunc": "x rounded toward zero.",
-             "round": "The nearest integer, halves to even."}
-
-
-def _rounding(name, line):
-    node = {"round": "rint"}.get(name, name)
-
-    def body(x):
-        return unary(node, x) if x.is_float else x
-    body.__doc__ = f"{line}\n\n    >>> torch.{name}(torch.tensor([1.0]))\n    tensor([1.])\n    "
-    body.__name__ = name
-    pointwise(f"{name}(Tensor self) -> Tensor", kinds=NUMERIC.replace("c", ""), grad={"self": "zeros_like(grad)"})(body)
-
-
-for _name, _line in _ROUNDING.items():
-    _rounding(_name, _line)
-
-
-@pointwise("frac(Tensor self) -> Tensor", kinds=FLOATING, grad={"self": "grad"})
-def frac(x):
-    """x - trunc(x).
-
-    >>> torch.frac(torch.tensor([2.5]))
-    tensor([0.5000])
-    """
-    return x - trunc(x)
-
-
 # ---- bounds ----
 
 
@@ -696,8 +437,14 @@ def fmin(x, y):
 # ---- selection ----
 
 
-@pointwise("where.self(Tensor condition, Tensor self, Tensor other) -> Tensor",
-           kinds=ALL, store={"condition": "Bool"}, inplace=False,
+def _grad_copysign(grad, self, result):
+    ratio = result / self
+    return grad * ratio.masked_fill_(self == 0, 0)
+
+
+@pointwise("where.self(Tensor condition, Tensor self, Tensor other) -> Tensor", "where.ScalarSelf(Tensor condition, Scalar self, Tensor other) -> Tensor",
+           "where.ScalarOther(Tensor condition, Tensor self, Scalar other) -> Tensor", "where.Scalar(Tensor condition, Scalar self, Scalar other) -> Tensor",
+           hidden=("where.ScalarSelf", "where.ScalarOther", "where.Scalar"), kinds=ALL, store={"condition": "Bool"}, inplace=False,
            out=["where.self_out(Tensor condition, Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)"],
            grad={"self": "where(condition, grad, scalar_tensor(0, dtype=grad.dtype))", "other": "where(condition, scalar_tensor(0, dtype=grad.dtype), grad)"})
 def select(condition, x, y):
@@ -707,3 +454,27 @@ def select(condition, x, y):
     tensor([1., 4.])
     """
     return where(condition, x, y)
+
+
+@pointwise("copysign.Tensor(Tensor self, Tensor other) -> Tensor", "copysign.Scalar(Tensor self, Scalar other) -> Tensor", result=FLOAT, kinds=REALS,
+           out=["copysign.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)",
+                "copysign.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)"],
+           grad={"self": _grad_copysign, "other": "zeros(other.shape, dtype=grad.dtype, device=grad.device)"})
+def copy_sign(x, y):
+    """|x| with the sign of y.
+
+    >>> torch.copysign(torch.tensor([1., 2.]), -1)
+    tensor([-1., -2.])
+    """
+    return copysign(x, y)
+
+
+# ---- other names ----
+
+aliases("abs", "absolute")
+aliases("mul", "multiply")
+aliases("div", "divide")
+aliases("div", "true_divide", overloads=(".Tensor", ".Scalar"))
+aliases("sub", "subtract")
+aliases("neg", "negative")
+aliases("clamp", "clip")

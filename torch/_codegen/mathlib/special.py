@@ -13,7 +13,7 @@ from .exponential import exp_moderate, reduced_expm1
 from .logarithm import log, log_positive
 from .trigonometric import cospi, sinpi
 
-__all__ = ["erf", "erfc", "erfinv", "lgamma", "digamma"]
+__all__ = ["erf", "erfc", "erfcx", "erfinv", "lgamma", "digamma", "i0e", "i1e"]
 
 ERFC_MOST = {"f32": 10.5, "f64": 27.5}      # erfc is 0 from here on
 ERFCX_CENTRE = {"f32": 2.0, "f64": 4.0}
@@ -25,7 +25,7 @@ def _erf_near(x):
 
 
 def _erfcx(a):
-    """exp(a**2) erfc(a) for 0 <= a <= ERFC_MOST."""
+    """exp(a**2) erfc(a) for a >= 0."""
     centre = ERFCX_CENTRE[a.type]
     return polynomial("erfcx", (a - centre) / (a + centre)) / E.fma(a, 2.0, 1.0)
 
@@ -55,6 +55,17 @@ def erfc(x):
     a = E.abs(x)
     tail = _erfc_positive(at_most(a, ERFC_MOST[x.type]))
     return E.where(a < 0.5, 1.0 - _erf_near(x), E.where(x < 0, 2.0 - tail, tail))
+
+
+def erfcx(x):
+    # erfcx(x) = 2 exp(x**2) - erfcx(-x)
+    f = format_of(x)
+    a = at_most(E.abs(x), f.largest / 4)
+    tail = _erfcx(a)
+    b = at_most(a, ERFC_MOST[x.type])
+    square, error = two_product(b, b)
+    e, k = reduced_expm1(square, error)
+    return E.where(x < 0, scale_by_power(1.0 + e, k + 1) - tail, tail)
 
 
 def _erfinv_fit(a):
@@ -140,3 +151,19 @@ def digamma(x):
     result = rarely(negative, reflected, result)
     result = E.where(negative & E.eq(E.floor(x), x), f.const(math.nan), result)
     return E.where(E.eq(x, 0), E.copysign(f.const(math.inf), -x), result)
+
+
+def _scaled_bessel(order, x):
+    """exp(-|x|) I(|x|) from the fits up to 8 and beyond."""
+    a = E.abs(x)
+    near = polynomial(f"i{order}_near", E.fma(a, 0.25, -1.0))
+    far = polynomial(f"i{order}_far", 16.0 / a - 1.0) / E.sqrt(a)
+    return E.where(a <= 8.0, near * a if order else near, far)
+
+
+def i0e(x):
+    return _scaled_bessel(0, x)
+
+
+def i1e(x):
+    return flip_sign(_scaled_bessel(1, x), sign_bits(x))

@@ -1,0 +1,79 @@
+"""Operators that tell complex numbers from real ones."""
+
+import math
+
+from .complexes import Complex
+from .expr import *
+from .language import *
+
+
+def _sign(x):
+    if x.type == "u64":
+        return where(eq(x, 0), x, like(1, x))
+    return where(x > 0, like(1, x), where(x < 0, like(-1, x), where(eq(x, 0), like(0, x), x)))
+
+
+def _grad_sgn(grad, self, result):
+    if not self.is_complex():
+        return zeros_like(grad)  # noqa: F821
+    size = self.abs()
+    along = real(grad * result.conj())  # noqa: F821
+    return ((grad - result * along) / size).masked_fill_(size == 0.0, 0.0)
+
+
+@pointwise("sgn(Tensor self) -> Tensor", kinds=ALL, grad={"self": _grad_sgn}, jvp=None)
+def sgn(x):
+    """x / |x|, 0 at 0.
+
+    >>> torch.sgn(torch.tensor([3 + 4j]))
+    tensor([0.6000+0.8000j])
+    """
+    if isinstance(x, Expr):
+        return _sign(x)
+    size = hypot(x.re, x.im)
+    scale = where(eq(size, 0), like(1, size), size)
+    return Complex(x.re / scale, x.im / scale)
+
+
+def _grad_angle(grad, self):
+    if not self.is_complex():
+        return zeros_like(self)  # noqa: F821
+    x = real(self)  # noqa: F821
+    y = imag(self)  # noqa: F821
+    square = x * x + y * y
+    zero = scalar_tensor(0.0, dtype=square.dtype)  # noqa: F821
+    return where(self == 0.0, zero, complex(grad * (-y / square), grad * (x / square)))
+
+
+@pointwise("angle(Tensor self) -> Tensor", result=REAL, kinds=FLOATING_COMPLEX, inplace=False, grad={"self": _grad_angle}, jvp=None)
+def angle(x):
+    """The angle of a complex number; of a real one 0, or pi where it is negative.
+
+    >>> torch.angle(torch.tensor([1j, -1 + 0j]))
+    tensor([1.5708, 3.1416])
+    """
+    if not isinstance(x, Expr):
+        return atan2(x.im, x.re)
+    return where(x < 0, like(math.pi, x), where(isnan(x), x, like(0, x)))
+
+
+@pointwise("_conj_physical(Tensor self) -> Tensor", kinds=ALL, inplace=False, grad={"self": "grad.conj()"}, python="function", jvp=None)
+def _conj_physical(x):
+    """The complex conjugate, computed at once."""
+    return x.conj()
+
+
+@composite("conj_physical(Tensor self) -> Tensor", out=True)
+def conj_physical(self):
+    """The complex conjugate, computed at once.
+
+    >>> torch.conj_physical(torch.tensor([1 + 2j]))
+    tensor([1.-2.j])
+    """
+    return _conj_physical(self) if self.is_complex() else self
+
+
+@composite("conj_physical_(Tensor(a!) self) -> Tensor(a!)")
+def conj_physical_(self):
+    """conj_physical in place."""
+    return self.copy_(_conj_physical(self)) if self.is_complex() else self
