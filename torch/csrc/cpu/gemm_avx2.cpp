@@ -8,6 +8,7 @@
 
 #include "attention.h"
 #include "gemm.h"
+#include "norm.h"
 
 #pragma GCC target("avx2,fma")
 
@@ -40,6 +41,7 @@ constexpr int kRows = 6, kVectors = 2;
 
 #include "gemm_kernel.h"
 #include "attention_kernel.h"
+#include "norm_kernel.h"
 
 }  // namespace
 
@@ -47,6 +49,8 @@ extern const GemmKernels<float> kGemmAvx2F = kernels<float>();
 extern const GemmKernels<double> kGemmAvx2D = kernels<double>();
 extern const AttentionKernels<float> kAttentionAvx2F = attention<float>();
 extern const AttentionKernels<double> kAttentionAvx2D = attention<double>();
+extern const NormKernels<float> kNormAvx2F = norms<float>();
+extern const NormKernels<double> kNormAvx2D = norms<double>();
 
 }  // namespace kindling
 #endif

@@ -8,6 +8,7 @@
 
 #include "attention.h"
 #include "gemm.h"
+#include "norm.h"
 
 #pragma GCC target("avx512f,avx512dq,avx512vl,avx512bw,fma")
 
@@ -34,6 +35,7 @@ constexpr int kRows = 14, kVectors = 2;
 
 #include "gemm_kernel.h"
 #include "attention_kernel.h"
+#include "norm_kernel.h"
 
 }  // namespace
 
@@ -41,6 +43,8 @@ extern const GemmKernels<float> kGemmAvx512F = kernels<float>();
 extern const GemmKernels<double> kGemmAvx512D = kernels<double>();
 extern const AttentionKernels<float> kAttentionAvx512F = attention<float>();
 extern const AttentionKernels<double> kAttentionAvx512D = attention<double>();
+extern const NormKernels<float> kNormAvx512F = norms<float>();
+extern const NormKernels<double> kNormAvx512D = norms<double>();
 
 }  // namespace kindling
 #endif

@@ -5,6 +5,7 @@
 
 #include "attention.h"
 #include "gemm.h"
+#include "norm.h"
 
 namespace kindling {
 namespace {
@@ -35,6 +36,7 @@ constexpr int kRows = 4, kVectors = 2;
 
 #include "gemm_kernel.h"
 #include "attention_kernel.h"
+#include "norm_kernel.h"
 
 }  // namespace
 
@@ -42,5 +44,7 @@ extern const GemmKernels<float> kGemmGenericF = kernels<float>();
 extern const GemmKernels<double> kGemmGenericD = kernels<double>();
 extern const AttentionKernels<float> kAttentionGenericF = attention<float>();
 extern const AttentionKernels<double> kAttentionGenericD = attention<double>();
+extern const NormKernels<float> kNormGenericF = norms<float>();
+extern const NormKernels<double> kNormGenericD = norms<double>();
 
 }  // namespace kindling
