@@ -180,19 +180,16 @@ def combinations(self, r, with_replacement):
 
 # ---- padding ----
 
-@kernel("constant_pad_nd(Tensor self, SymInt[] pad, Scalar value=0) -> Tensor", grad={"self": "constant_pad_nd_backward(grad, pad)"},
-        python="function")
-def constant_pad_nd():
-    """self with value before and after: pad holds (before, after) of the last dimension, then of the one before, ...; negative ones crop."""
-
-
-@composite("constant_pad_nd_backward(Tensor grad, SymInt[] pad) -> Tensor", python="")
-def constant_pad_nd_backward(grad, pad):
-    """The gradient with its padding taken off."""
+def _cropped(grad, pad):
     back = []
     for p in pad:
         back.append(-p)
     return constant_pad_nd(grad, back, 0)
+
+
+@kernel("constant_pad_nd(Tensor self, SymInt[] pad, Scalar value=0) -> Tensor", grad={"self": _cropped}, python="function")
+def constant_pad_nd():
+    """self with value before and after: pad holds (before, after) of the last dimension, then of the one before, ...; negative ones crop."""
 
 
 @kernel("reflection_pad1d(Tensor self, SymInt[2] padding) -> Tensor", grad={"self": "reflection_pad1d_backward(grad, self, padding)"}, python="nn")
@@ -379,33 +376,6 @@ def repeat_interleave_int(self, repeats, dim, output_size):
 
 
 # ---- diagonals ----
-
-@decomposed("diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1) -> Tensor",
-            grad={"self": "grad.diagonal(offset, dim1, dim2)"})
-def diag_embed(self, offset, dim1, dim2):
-    """Matrices in dimensions dim1 and dim2 with the last dimension of self along a diagonal."""
-    n = self.dim() + 1
-    a = dim1 if dim1 >= 0 else dim1 + n
-    b = dim2 if dim2 >= 0 else dim2 + n
-    if a < 0 or a >= n:
-        raise IndexError("Dimension out of range (expected to be in range of [", -n, ", ", n - 1, "], but got ", dim1, ")")
-    if b < 0 or b >= n:
-        raise IndexError("Dimension out of range (expected to be in range of [", -n, ", ", n - 1, "], but got ", dim2, ")")
-    if a == b:
-        raise RuntimeError("diagonal dimensions cannot be identical ", dim1, ", ", dim2)
-    size = self.size(-1) + abs(offset)
-    shape = []
-    j = 0
-    for i in range(n):
-        if i == a or i == b:
-            shape.append(size)
-        else:
-            shape.append(self.size(j))
-            j += 1
-    out = zeros(shape, dtype=self.dtype, device=self.device)
-    out.diagonal(offset, a, b).copy_(self)
-    return out
-
 
 @composite("diag(Tensor self, int diagonal=0) -> Tensor")
 def diag(self, diagonal):
