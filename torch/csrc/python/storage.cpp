@@ -157,6 +157,20 @@ PyObject* storage_byteswap(PyObject* self, PyObject* element_size) {
   });
 }
 
+// From now on this storage is over another one's bytes, and the other keeps its own alive.
+PyObject* storage_move_to(PyObject* self, PyObject* other) {
+  return guard([&]() -> PyObject* {
+    Ref<Storage> from = storage_of(other);
+    Storage& s = bytes_of(self);
+    KD_CHECK(from->nbytes == s.nbytes, Runtime, "_move_to: sizes differ");
+    std::swap(s.data, from->data);
+    std::swap(s.deleter, from->deleter);
+    std::swap(s.from_allocator, from->from_allocator);
+    s.resizable = false;
+    Py_RETURN_NONE;
+  });
+}
+
 PyObject* storage_share(PyObject*, PyObject* args) {  // _from_buffer(object, byte offset, nbytes): a view of writable memory
   return guard([&]() -> PyObject* {
     PyObject* o;
@@ -205,6 +219,7 @@ PyMethodDef storage_methods[] = {
     {"resize_", storage_resize, METH_O, "Changes the number of bytes; keeps the common prefix."},
     {"fill_", storage_fill, METH_O, "Sets every byte."},
     {"copy_", storage_copy, METH_VARARGS, "Copies the bytes of a storage of the same size."},
+    {"_move_to", storage_move_to, METH_O, nullptr},
     {"_byteswap", storage_byteswap, METH_O, "Reverses the bytes of each element of the given size."},
     {}};
 PyGetSetDef storage_properties[] = {

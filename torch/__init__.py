@@ -1,0 +1,123 @@
+"""Tensors with automatic differentiation, after PyTorch's interface.
+
+Only the tensor type and its operators are loaded here. Every other name (`torch.nn`, `torch.save`, `torch.compile`...) is
+imported when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math as _math
+
+try:
+    from . import _C
+except ImportError as error:
+    raise ImportError(
+        "torch is not built: its extension module torch._C is missing or does not load. "
+        f"In a source tree run `pip install -e .` first. ({error})"
+    ) from error
+
+from .version import __version__
+
+# dtypes, layouts, memory formats and the classes of C++
+for _name in dir(_C):
+    if not _name.startswith("_") and _name not in ("StorageBase", "TensorBase"):
+        globals()[_name] = getattr(_C, _name)
+globals().update({_n: _f for _n, _f in vars(_C._VariableFunctions).items() if not _n.startswith("__")})
+
+inf = _math.inf
+nan = _math.nan
+pi = _math.pi
+e = _math.e
+newaxis = None
+
+from ._tensor import Tensor  # noqa: E402
+
+# Where names that are not loaded at start live: module -> names.
+_HOMES = {
+    "torch.random": "manual_seed seed initial_seed get_rng_state set_rng_state fork_rng thread_safe_generator",
+    "torch.autograd.grad_mode": "no_grad enable_grad set_grad_enabled inference_mode",
+    "torch.autograd.anomaly_mode": "",
+    "torch.serialization": "save load",
+    "torch._tensor_str": "set_printoptions",
+    "torch.storage": "UntypedStorage TypedStorage",
+    "torch._numeric_info": "finfo iinfo",
+    "torch._settings": (
+        "set_default_dtype set_default_device get_default_device set_default_tensor_type use_deterministic_algorithms "
+        "are_deterministic_algorithms_enabled is_deterministic_algorithms_warn_only_enabled set_deterministic_debug_mode "
+        "get_deterministic_debug_mode set_float32_matmul_precision get_float32_matmul_precision set_warn_always "
+        "is_warn_always_enabled set_flush_denormal set_num_interop_threads get_num_interop_threads is_tensor is_storage typename "
+        "get_device_module compile sym_int sym_float sym_not sym_max sym_min sym_ite sym_sqrt sym_sum init_num_threads "
+        "is_distributed is_vulkan_available"
+    ),
+    "torch._legacy_types": (
+        "FloatTensor DoubleTensor HalfTensor BFloat16Tensor ByteTensor CharTensor ShortTensor IntTensor LongTensor BoolTensor "
+        "FloatStorage DoubleStorage HalfStorage BFloat16Storage ByteStorage CharStorage ShortStorage IntStorage LongStorage "
+        "BoolStorage ComplexFloatStorage ComplexDoubleStorage"
+    ),
+    "torch.functional": (
+        "atleast_1d atleast_2d atleast_3d block_diag broadcast_tensors broadcast_shapes cartesian_prod cdist chain_matmul einsum "
+        "lu meshgrid norm split stft istft tensordot unique unique_consecutive unravel_index align_tensors"
+    ),
+    "torch._lobpcg": "lobpcg",
+    "torch.func": "vmap",
+    "torch.amp": "autocast GradScaler",
+    "torch.amp.autocast_mode": (
+        "is_autocast_enabled set_autocast_enabled get_autocast_dtype set_autocast_dtype is_autocast_cache_enabled "
+        "set_autocast_cache_enabled clear_autocast_cache autocast_increment_nesting autocast_decrement_nesting "
+        "is_autocast_cpu_enabled set_autocast_cpu_enabled get_autocast_cpu_dtype set_autocast_cpu_dtype "
+        "get_autocast_gpu_dtype set_autocast_gpu_dtype"
+    ),
+    "torch.futures": "Future",
+    "torch.cuda": "Event Stream",
+    "torch._higher_order_ops": "cond",
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
+
+
+def __getattr__(name):
+    module = _HOME_OF.get(name)
+    if module is not None:
+        try:
+            value = getattr(importlib.import_module(module), name)
+        except ModuleNotFoundError as error:
+            if error.name and not error.name.startswith("torch"):
+                raise
+            raise AttributeError(f"module 'torch' has no attribute '{name}'") from error
+        globals()[name] = value
+        return value
+    if name in _submodules():
+        return importlib.import_module("torch." + name)
+    raise AttributeError(f"module 'torch' has no attribute '{name}'")
+
+
+def _submodules():
+    """The names of modules and packages beside this file."""
+    global _known_submodules
+    if _known_submodules is None:
+        import os
+
+        _known_submodules = set()
+        for entry in os.scandir(__path__[0]):
+            if entry.name.endswith(".py"):
+                _known_submodules.add(entry.name[:-3])
+            elif "." not in entry.name and entry.name != "csrc" and entry.is_dir():
+                _known_submodules.add(entry.name)
+    return _known_submodules
+
+
+_known_submodules = None
+
+
+def __dir__():
+    return sorted({*globals(), *_HOME_OF, *(n for n in _submodules() if not n.startswith("_"))})
+
+
+__all__ = [
+    *(n for n in globals() if not n.startswith("_") and n not in ("annotations", "importlib", "error")),
+    *(n for n in _HOME_OF if n in (
+        "manual_seed seed initial_seed get_rng_state set_rng_state no_grad enable_grad set_grad_enabled inference_mode save load "
+        "set_printoptions UntypedStorage TypedStorage finfo iinfo set_default_dtype set_default_device get_default_device is_tensor "
+        "is_storage typename compile einsum split meshgrid norm unique stft istft tensordot cdist broadcast_tensors"
+    ).split()),
+]

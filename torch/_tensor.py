@@ -1,0 +1,338 @@
+"""torch.Tensor: the methods of it that are written in Python. Operators and attributes come from torch._C.TensorBase."""
+
+from __future__ import annotations
+
+import copyreg
+from collections import OrderedDict
+
+from torch import _C
+
+
+def _convert(result, cls):
+    """Plain tensors in a result become tensors of `cls`."""
+    if cls is Tensor:
+        return result
+    if isinstance(result, Tensor) and not isinstance(result, cls):
+        return result.as_subclass(cls)
+    if isinstance(result, (tuple, list)):
+        items = [_convert(item, cls) for item in result]
+        if hasattr(type(result), "_fields") or hasattr(type(result), "n_sequence_fields"):
+            return type(result)(items) if hasattr(type(result), "n_sequence_fields") else type(result)(*items)
+        return type(result)(items)
+    return result
+
+
+def _rebuild_from_type_v2(func, new_type, args, state):
+    """Undoes the pickling of a tensor subclass, or of a tensor with attributes of its own."""
+    result = func(*args)
+    if type(result) is not new_type:
+        result = result.as_subclass(new_type)
+    if getattr(result.__class__, "__setstate__", Tensor.__setstate__) is not Tensor.__setstate__:
+        result.__setstate__(state)
+    else:
+        _restore_attributes(result, state)
+    return result
+
+
+def _restore_attributes(obj, state):
+    attributes, slots = state if isinstance(state, tuple) else (state, None)
+    for name, value in {**(attributes or {}), **(slots or {})}.items():
+        setattr(obj, name, value)
+
+
+def _attributes_of(tensor):
+    """The state that pickling a subclass keeps: its __dict__, and its slots if it has any."""
+    slots = {}
+    for name in copyreg._slotnames(type(tensor)):
+        if hasattr(tensor, name):
+            slots[name] = getattr(tensor, name)
+    return (tensor.__dict__, slots) if slots else tensor.__dict__
+
+
+class Tensor(_C.TensorBase):
+    """A multi-dimensional array of elements of one dtype on one device, whose operations autograd can record.
+
+    Make one with :func:`torch.tensor`, :func:`torch.zeros` and their kin. `torch.Tensor(2, 3)` is an uninitialised float tensor of
+    that size, `torch.Tensor([1, 2])` one with those elements.
+    """
+
+    __array_priority__ = 1000
+    __torch_dispatch__ = _C._disabled_torch_dispatch_impl
+
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        """Runs `func` on plain tensors and gives the results this class. Override it to intercept functions of torch."""
+        if not all(issubclass(cls, t) for t in types):
+            return NotImplemented
+        with _C.DisableTorchFunctionSubclass():
+            result = func(*args, **(kwargs or {}))
+            from torch.overrides import get_default_nowrap_functions
+
+            return result if func in get_default_nowrap_functions() else _convert(result, cls)
+
+    # ---- text ----
+
+    def __repr__(self, *, tensor_contents=None):
+        if _C._has_torch_function_unary(self):
+            return _C._handle_torch_function(Tensor.__repr__, (self,), self, tensor_contents=tensor_contents)
+        from torch._tensor_str import _str
+
+        return _str(self, tensor_contents=tensor_contents)
+
+    def __format__(self, format_spec):
+        if _C._has_torch_function_unary(self):
+            return _C._handle_torch_function(Tensor.__format__, (self,), self, format_spec)
+        if self.dim() == 0 and not self.is_meta and type(self) is Tensor:
+            return self.item().__format__(format_spec)
+        return object.__format__(self, format_spec)
+
+    def __dir__(self):
+        names = set(dir(type(self))) | set(self.__dict__)
+        return sorted(name for name in names if not name[0].isdigit())
+
+    # ---- copies and pickles ----
+
+    def __deepcopy__(self, memo):
+        if _C._has_torch_function_unary(self):
+            return _C._handle_torch_function(Tensor.__deepcopy__, (self,), self, memo)
+        if not self.is_leaf:
+            raise RuntimeError(
+                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment. "
+                "Use tensor.detach().clone() for a copy of the values, or tensor.clone() to stay in the graph."
+            )
+        if id(self) in memo:
+            return memo[id(self)]
+        import copy
+
+        import torch
+
+        with torch.no_grad():
+            if self.is_meta or type(self) is not Tensor and self.data_ptr() == 0 and self.numel():
+                result = self.clone()
+            else:
+                storage = copy.deepcopy(self.untyped_storage(), memo)
+                result = torch.empty(0, dtype=self.dtype, device=self.device)
+                result.set_(storage, self.storage_offset(), self.size(), self.stride())
+                if self.is_conj():
+                    result = result.conj()
+                if self.is_neg():
+                    result = result._neg_view()
+            if type(self) is not Tensor:
+                result = result.as_subclass(type(self))
+            if self.requires_grad:
+                result.requires_grad_()
+            if self.grad is not None:
+                result.grad = copy.deepcopy(self.grad, memo)
+        memo[id(self)] = result
+        result.__dict__.update(copy.deepcopy(self.__dict__, memo))
+        return result
+
+    def __reduce_ex__(self, protocol):
+        if _C._has_torch_function_unary(self):
+            return _C._handle_torch_function(Tensor.__reduce_ex__, (self,), self, protocol)
+        func, args = self._reduce_ex_internal(protocol)
+        if type(self) is Tensor and not self.__dict__:
+            return func, args
+        return _rebuild_from_type_v2, (func, type(self), args, _attributes_of(self))
+
+    def _reduce_ex_internal(self, protocol):
+        import torch.utils.hooks
+        from torch import _utils
+        from torch.storage import TypedStorage
+
+        torch.utils.hooks.warn_if_has_hooks(self)
+        hooks = OrderedDict()
+        if self.is_meta:
+            return _utils._rebuild_meta_tensor_no_storage, (self.dtype, tuple(self.size()), self.stride(), self.requires_grad)
+        if self.is_conj() or self.is_neg():
+            plain = self.detach().resolve_conj().resolve_neg()
+        else:
+            plain = self
+        storage = TypedStorage(wrap_storage=plain.untyped_storage(), dtype=self.dtype, _internal=True)
+        args = (storage, plain.storage_offset(), tuple(plain.size()), plain.stride(), self.requires_grad, hooks)
+        return _utils._rebuild_tensor_v2, args
+
+    def __setstate__(self, state):
+        if len(state) == 4:
+            self.set_(*state)
+        elif len(state) == 5:
+            self.data = state[0]
+            self._backward_hooks = state[2]
+            self.requires_grad = state[1]
+
+    # ---- NumPy ----
+
+    def __array__(self, dtype=None, copy=None):
+        if _C._has_torch_function_unary(self):
+            return _C._handle_torch_function(Tensor.__array__, (self,), self, dtype=dtype)
+        array = self.numpy()
+        if dtype is not None and array.dtype != dtype:
+            return array.astype(dtype)
+        return array.copy() if copy else array
+
+    def __array_wrap__(self, array, context=None, return_scalar=False):
+        from torch import from_numpy
+
+        if array.dtype == bool:
+            array = array.astype("uint8")
+        return from_numpy(array)
+
+    # ---- containers ----
+
+    def __contains__(self, element):
+        if _C._has_torch_function_unary(self):
+            return _C._handle_torch_function(Tensor.__contains__, (self,), self, element)
+        if isinstance(element, (Tensor, int, float, complex, bool)):
+            return bool((element == self).any().item())
+        raise RuntimeError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}.")
+
+    def __reversed__(self):
+        if _C._has_torch_function_unary(self):
+            return _C._handle_torch_function(Tensor.__reversed__, (self,), self)
+        return self if self.dim() == 0 else self.flip(0)
+
+    def __complex__(self):
+        return complex(self.item())
+
+    # ---- operators under their Python 2 and in-place names ----
+
+    def __div__(self, other):
+        return self / other
+
+    def __rdiv__(self, other):
+        return self.reciprocal() * other
+
+    def __idiv__(self, other):
+        return self.div_(other)
+
+    def __rtruediv__(self, other):
+        return self.reciprocal() * other
+
+    def __rmatmul__(self, other):
+        import torch
+
+        return torch.matmul(other, self) if isinstance(other, Tensor) else NotImplemented
+
+    __long__ = _C.TensorBase.__int__
+    __nonzero__ = _C.TensorBase.__bool__
+
+    # ---- storage ----
+
+    def storage(self):
+        """The typed storage of this tensor. Deprecated: use :meth:`untyped_storage`."""
+        from torch.storage import _warn_typed_storage_removal
+
+        _warn_typed_storage_removal(stacklevel=2)
+        return self._typed_storage()
+
+    def _typed_storage(self):
+        from torch.storage import TypedStorage
+
+        return TypedStorage(wrap_storage=self.untyped_storage(), dtype=self.dtype, _internal=True)
+
+    def storage_type(self):
+        """The class of :meth:`storage`'s result."""
+        from torch.storage import TypedStorage
+
+        return TypedStorage
+
+    def share_memory_(self):
+        """Moves the elements to memory that other processes can map. Returns self."""
+        self.untyped_storage().share_memory_()
+        return self
+
+    def is_shared(self):
+        """Whether the elements are in memory shared with other processes."""
+        return self.untyped_storage().is_shared()
+
+    def pin_memory(self, device=None):
+        """This tensor in page-locked memory: needs an accelerator."""
+        raise RuntimeError("Cannot access accelerator device when none is available.")
+
+    # ---- shapes and results computed by functions of torch ----
+
+    def dim_order(self, *, ambiguity_check=False):
+        """The dimensions from the outermost to the innermost in memory.
+
+        Raises RuntimeError with `ambiguity_check` where strides do not tell the order.
+        """
+        order = sorted(range(self.dim()), key=lambda d: (-self.stride(d), d))
+        if ambiguity_check and len({s for n, s in zip(self.shape, self.stride()) if n != 1}) != sum(n != 1 for n in self.shape):
+            raise RuntimeError("The tensor does not have unique dim order, or cannot map to exact one of the given memory formats.")
+        return tuple(order)
+
+    def split(self, split_size, dim=0):
+        """See :func:`torch.split`."""
+        if _C._has_torch_function_unary(self):
+            return _C._handle_torch_function(Tensor.split, (self,), self, split_size, dim=dim)
+        if isinstance(split_size, Tensor):
+            split_size = int(split_size)
+        if isinstance(split_size, int):
+            return super().split(split_size, dim)
+        return super().split_with_sizes(split_size, dim)
+
+    def unique(self, sorted=True, return_inverse=False, return_counts=False, dim=None):
+        """See :func:`torch.unique`."""
+        import torch
+
+        return torch.unique(self, sorted=sorted, return_inverse=return_inverse, return_counts=return_counts, dim=dim)
+
+    def unique_consecutive(self, return_inverse=False, return_counts=False, dim=None):
+        """See :func:`torch.unique_consecutive`."""
+        import torch
+
+        return torch.unique_consecutive(self, return_inverse=return_inverse, return_counts=return_counts, dim=dim)
+
+    def norm(self, p="fro", dim=None, keepdim=False, dtype=None):
+        """See :func:`torch.norm`."""
+        import torch
+
+        return torch.norm(self, p, dim, keepdim, dtype=dtype)
+
+    def lu(self, pivot=True, get_infos=False):
+        """See :func:`torch.lu`."""
+        import torch
+
+        factors, pivots, infos = torch._lu_with_info(self, pivot=pivot, check_errors=not get_infos)
+        return (factors, pivots, infos) if get_infos else (factors, pivots)
+
+    def stft(self, n_fft, hop_length=None, win_length=None, window=None, center=True, pad_mode="reflect", normalized=False,
+             onesided=None, return_complex=None, align_to_window=None):
+        """See :func:`torch.stft`."""
+        import torch
+
+        return torch.stft(self, n_fft, hop_length, win_length, window, center, pad_mode, normalized, onesided,
+                          return_complex=return_complex, align_to_window=align_to_window)
+
+    def istft(self, n_fft, hop_length=None, win_length=None, window=None, center=True, normalized=False, onesided=None,
+              length=None, return_complex=False):
+        """See :func:`torch.istft`."""
+        import torch
+
+        return torch.istft(self, n_fft, hop_length, win_length, window, center, normalized, onesided, length, return_complex=return_complex)
+
+    def resize(self, *sizes):
+        """Deprecated: a tensor of another size over the same elements; see :meth:`resize_`."""
+        import warnings
+
+        warnings.warn("non-inplace resize is deprecated", stacklevel=2)
+        return self.reshape(*sizes) if self.numel() else self.new_empty(*sizes)
+
+    def module_load(self, other, assign=False):
+        """How `Module.load_state_dict` puts `other` into this parameter: a copy, or `other` itself with `assign`."""
+        if assign:
+            return other.detach()
+        return self.copy_(other).detach()
+
+    def reinforce(self, reward):
+        """Gone from PyTorch since 0.4: raises RuntimeError."""
+        raise RuntimeError("reinforce() was removed. Use torch.distributions instead.")
+
+    @property
+    def __cuda_array_interface__(self):
+        raise AttributeError("Can't get __cuda_array_interface__ on non-CUDA tensor type: "
+                             f"{self.type()} If CUDA data is required use tensor.cuda() to copy tensor to device memory.")
+
+
+Tensor.__module__ = "torch"
+_C._set_tensor_class(Tensor)

@@ -1,0 +1,10 @@
+"""Versions: the interface is PyTorch's, `kindling` is the implementation's own."""
+
+__version__ = "2.13.0+kindling"
+kindling = "0.1.0"
+debug = False
+cuda = None
+hip = None
+xpu = None
+git_version = "unknown"
+__all__ = ["__version__", "cuda", "debug", "git_version", "hip", "kindling", "xpu"]
