@@ -77,16 +77,6 @@ def tile(self, dims):
     return self.repeat(dims)
 
 
-@kernel("diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1) -> Tensor", grad={"self": "grad.diagonal(offset, dim1, dim2)"}, jvp="linear")
-def diag_embed():
-    """Matrices with the elements of the last dimension on a diagonal.
-
-    >>> torch.tensor([1, 2]).diag_embed()
-    tensor([[1, 0],
-            [0, 2]])
-    """
-
-
 @kernel("fill_diagonal_(Tensor(a!) self, Scalar fill_value, bool wrap=False) -> Tensor(a!)", python="method", differentiable=False)
 def fill_diagonal_():
     """Set the main diagonal to a number; wrap starts it anew below a square in a tall matrix."""

@@ -616,7 +616,7 @@ def alias():
     """A view of the whole tensor."""
 
 
-@kernel("detach(Tensor(a) self) -> Tensor(a)", "detach_(Tensor(a!) self) -> Tensor(a!)", differentiable=False)
+@kernel("detach(Tensor(a) self) -> Tensor(a)", differentiable=False)
 def detach():
     """The same elements without their history: gradients stop here."""
 

@@ -1,4 +1,4 @@
-// Copies in another order: flip, roll, repeat, and diagonals put into matrices.
+// Copies in another order: flip, roll, rotate, repeat; and the filling of diagonals.
 #include "convert.h"
 #include "copy.h"
 #include "kernels.h"
@@ -105,20 +105,6 @@ Tensor repeat(const Tensor& self, IntList repeats) {
   }
   Tensor out = kindling::empty(sizes, self.options());
   if (out.numel()) copy_into(view_of(out, split), kindling::alias(self, split, strides, self.offset()));
-  return out;
-}
-
-Tensor diag_embed(const Tensor& self, int64_t offset, int64_t dim1, int64_t dim2) {
-  const int64_t ndim = self.dim() + 1, a = wrap_dim(dim1, ndim), b = wrap_dim(dim2, ndim);
-  KD_CHECK(a != b, Runtime, "diagonal dimensions cannot be identical ", dim1, ", ", dim2);
-  const int64_t n = self.size(-1) + std::abs(offset);
-  Dims sizes(self.sizes());
-  sizes.pop_back();
-  sizes.insert(std::min(a, b), n);
-  sizes.insert(std::max(a, b), n);
-  Tensor out = kindling::empty(sizes, self.options());
-  fill_with(out, Scalar(0));
-  copy_into(diagonal_of(out, offset, a, b), self);
   return out;
 }
 
