@@ -40,9 +40,9 @@ def _grad_angle(grad, self):
         return zeros_like(self)  # noqa: F821
     x = real(self)  # noqa: F821
     y = imag(self)  # noqa: F821
-    square = x * x + y * y
-    zero = scalar_tensor(0.0, dtype=square.dtype)  # noqa: F821
-    return where(self == 0.0, zero, complex(grad * (-y / square), grad * (x / square)))
+    scale = grad / (x * x + y * y)
+    slope = view_as_complex(stack([-y * scale, x * scale], -1))  # noqa: F821
+    return slope.masked_fill(self == 0.0, 0.0)
 
 
 @pointwise("angle(Tensor self) -> Tensor", result=REAL, kinds=FLOATING_COMPLEX, inplace=False, grad={"self": _grad_angle}, jvp=None)
