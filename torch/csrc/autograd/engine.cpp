@@ -308,6 +308,12 @@ bool edge_needed(const Node& node, int edge) {
 }
 
 bool in_backward() { return current != nullptr; }
+
+bool will_run(const Node& node) {
+  KD_CHECK(current, Runtime, "_will_engine_execute_node should only be called during the backward pass");
+  int64_t at = current->find(&node);
+  return at >= 0 && (current->slots[at].needed || current->slots[at].target);
+}
 int64_t current_graph_task() { return current ? int64_t(current->id) : -1; }
 const Node* current_node() { return current ? current->running : nullptr; }
 

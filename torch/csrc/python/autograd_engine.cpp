@@ -85,6 +85,9 @@ PyObject* py_graph_task(PyObject*, PyObject*) { return PyLong_FromLongLong(curre
 PyObject* py_current_node(PyObject*, PyObject*) {
   return guard([&] { return wrap_node(Ref<Node>::share(const_cast<Node*>(current_node()))); });
 }
+PyObject* py_will_run(PyObject*, PyObject* node) {
+  return guard([&] { return PyBool_FromLong(will_run(*node_of(node))); });
+}
 PyObject* py_peek_sequence(PyObject*, PyObject*) { return PyLong_FromUnsignedLongLong(peek_sequence()); }
 
 // _increment_version(tensors), bump by hand after writing to memory behind autograd's back
@@ -140,6 +143,7 @@ PyMethodDef engine_methods[] = {
 PyMethodDef engine_functions[] = {
     {"_current_graph_task_id", py_graph_task, METH_NOARGS, nullptr},
     {"_current_autograd_node", py_current_node, METH_NOARGS, nullptr},
+    {"_will_engine_execute_node", py_will_run, METH_O, nullptr},
     {"_peek_sequence_nr", py_peek_sequence, METH_NOARGS, nullptr},
     {"_increment_version", py_increment_version, METH_O, nullptr},
     {"_unsafe_set_version_counter", py_set_version, METH_VARARGS, nullptr},
