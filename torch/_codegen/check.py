@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .._opdefs.language import CONFLICTS
 from .overloads import expand
 from .schema import parse
 
@@ -10,7 +11,7 @@ _NEEDS_GRADIENT = ("reduction", "scan", "fused", "kernel", "decomposed")
 
 def problems(definitions):
     """What is wrong with `definitions`, a sentence each."""
-    found = []
+    found = list(CONFLICTS)
     for d in definitions:
         where = f"{d.module.rsplit('.', 1)[-1]}: {d.schemas[0].split('(')[0]}"
         if not d.doc.strip():

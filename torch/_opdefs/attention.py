@@ -24,17 +24,6 @@ def _scaled_dot_product_flash_attention_for_cpu_backward():
     """Gradients of the fused attention; recomputes the weights."""
 
 
-@decomposed(
-    "_safe_softmax(Tensor self, int dim, ScalarType? dtype=None) -> Tensor", python="function",
-    grad={"self": "_softmax_backward_data(grad, result, dim, self.dtype)"}, jvp=None,
-)
-def _safe_softmax(self, dim, dtype):
-    """softmax whose rows of nothing but -inf become 0 instead of NaN."""
-    out = softmax(self, dim, dtype)
-    masked = self.eq(-inf).all(dim, True)
-    return where(masked, zeros_like(out), out)
-
-
 @composite(
     "_scaled_dot_product_attention_math(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0., bool is_causal=False, "
     "Tensor? dropout_mask=None, *, float? scale=None, bool enable_gqa=False) -> (Tensor, Tensor)",

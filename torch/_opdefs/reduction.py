@@ -36,6 +36,7 @@ def sum_fold():
 
 
 @reduction("sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor", widens=True,
+           out=["sum.IntList_out(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)"],
            grad={"self": "restore_dims(grad, self.ndim, dim, keepdim).expand(self.shape)"}, jvp="linear")
 def sum_dim():
     """Sum over dimensions. Integers add up in int64.
@@ -65,6 +66,7 @@ def prod_fold():
 
 
 @reduction("prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor", widens=True,
+           out=["prod.int_out(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)"],
            grad={"self": "prod_backward(restore_dims(grad, self.ndim, [dim], keepdim), self, dim)"})
 def prod_dim():
     """Product over one dimension."""
@@ -87,6 +89,7 @@ def mean_fold():
 
 
 @reduction("mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor", kinds="fc", error=MEAN_ERROR,
+           out=["mean.out(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)"],
            grad={"self": "restore_dims(grad, self.ndim, dim, keepdim).expand(self.shape) / reduced_count(self.shape, dim)"}, jvp="linear")
 def mean_dim():
     """Mean over dimensions."""

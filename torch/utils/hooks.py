@@ -11,6 +11,7 @@ from collections import OrderedDict
 from typing import Any
 
 import torch
+from torch.autograd.function import Function
 
 __all__ = ["RemovableHandle", "unserializable_hook", "warn_if_has_hooks", "BackwardHook"]
 
@@ -73,7 +74,7 @@ def warn_if_has_hooks(tensor):
                               "function with @torch.utils.hooks.unserializable_hook to suppress this warning", stacklevel=2)
 
 
-class _Identity(torch.autograd.Function):
+class _Identity(Function):
     """Passes tensors through a node of their own, to which the hooks of a module are attached."""
 
     @staticmethod
