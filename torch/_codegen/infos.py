@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import reduce, rows
+from . import reduce, rows, scan
 from .convert import symbols as conversion_symbols
 from .pointwise import COMPUTES
 
@@ -66,4 +66,4 @@ def conversions(isas, dtypes):
 
 
 # family -> (C++ type of its record, function that writes one)
-RECORDS = {"pointwise": ("PointwiseInfo", pointwise), "reduction": ("ReductionInfo", reduce.record), "fused": ("RowsInfo", rows.record)}
+RECORDS = {"pointwise": ("PointwiseInfo", pointwise), "reduction": ("ReductionInfo", reduce.record), "fused": ("RowsInfo", rows.record), "scan": ("ScanInfo", scan.record)}

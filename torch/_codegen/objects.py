@@ -7,13 +7,13 @@ import struct
 from collections import defaultdict
 from pathlib import Path
 
-from . import convert, pointwise, reduce, rows, target
+from . import convert, pointwise, reduce, rows, scan, target
 from .emit import Module
 from .pointwise import COMPUTES, Plan, Static
 
 __all__ = ["COMPUTES", "Plan", "Static", "conversions", "isas", "plan", "write_objects"]
 
-FAMILIES = {"pointwise": pointwise, "reduction": reduce, "fused": rows}
+FAMILIES = {"pointwise": pointwise, "reduction": reduce, "fused": rows, "scan": scan}
 
 
 def isas(machine="x86_64"):

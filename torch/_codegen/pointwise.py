@@ -97,7 +97,7 @@ def coerce(value, kind, compute):
     if not isinstance(value, (E.Expr, Complex)):
         value = E.const(value, target)
     if kind == "Compute" and compute in COMPONENT:
-        return value if isinstance(value, Complex) else Complex(E.like(value, E.input("", target)), E.const(0, target))
+        return E.cast(value, target) if isinstance(value, Complex) else Complex(E.like(value, E.input("", target)), E.const(0, target))
     if isinstance(value, Complex):
         raise TypeError(f"a complex result where {kind} is stored")
     return E.cast(value, target)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from .._opdefs import expr as E
 from .._opdefs import language as L
+from .._opdefs.complexes import Complex
 from . import lower
 from .emit import BYTES, LLVM_TYPE, Block, Module, vector
 from .pointwise import (COMPONENT, COMPUTES, bind_scalars, coerce, component, computes_of_kinds, element_bytes, parts, store, symbol)
@@ -48,30 +49,39 @@ class Plan:
 
 
 class State:
-    """The components of a fold's state for one compute dtype."""
+    """The components of a fold's state for one compute dtype: "acc" is the compute dtype, "wide" the same in double precision,
+    "real" its component, others are expression types."""
 
     def __init__(self, fold, compute):
         self.compute = compute
         self.types = tuple(fold.types or ("acc",) * len(fold.init))
         self.flat = []                # component types, in memory order
         for kind in self.types:
-            self.flat += [COMPONENT[compute]] * 2 if kind == "acc" and compute in COMPONENT else [self._scalar(kind)]
+            self.flat += [self._scalar(kind)] * (2 if self._pair(kind) else 1)
+
+    def _pair(self, kind):
+        return kind in ("acc", "wide") and self.compute in COMPONENT
 
     def _scalar(self, kind):
+        if kind == "wide":
+            return "f64" if component(self.compute) in E.FLOATS else self.compute
         return component(self.compute) if kind in ("acc", "real") else kind
 
     def symbols(self, prefix):
         """A state of symbolic scalars."""
-        return tuple(symbol(f"{prefix}{k}", "Compute", self.compute) if kind == "acc" else E.input(f"{prefix}{k}", self._scalar(kind))
-                     for k, kind in enumerate(self.types))
+        def one(name, kind):
+            type_ = self._scalar(kind)
+            return Complex(E.input(name + ".re", type_), E.input(name + ".im", type_)) if self._pair(kind) else E.input(name, type_)
+
+        return tuple(one(f"{prefix}{k}", kind) for k, kind in enumerate(self.types))
 
     def flatten(self, values):
         """The expressions of a state's components, in their types."""
         flat = []
         for value, kind in zip(values, self.types, strict=True):
             target = self._scalar(kind)
-            if kind == "acc" and self.compute in COMPONENT:
-                flat += parts(coerce(value, "Compute", self.compute))
+            if self._pair(kind):
+                flat += parts(E.cast(coerce(value, "Compute", self.compute), target) if not isinstance(value, Complex) else E.cast(value, target))
             elif isinstance(value, E.Expr):
                 flat.append(E.cast(value, target))
             else:

@@ -117,8 +117,8 @@ pointwise = _family("pointwise", ("result", "kinds", "choices", "store", "promot
 #   error    message for dtypes outside `kinds`; kernels: the definition (by unique name) whose kernels serve this one too
 reduction = _family("reduction", ("result", "kinds", "identity", "floats", "widens", "choices", "error", "kernels"))
 
-# Prefix folds along one dimension. Body: returns language.Fold(...) used left to right.
-scan = _family("scan", ("result", "kinds"))
+# Prefix folds along one dimension. Body: returns language.Fold(...) used left to right; options as for reductions.
+scan = _family("scan", ("result", "kinds", "widens"))
 
 # One kernel per row, from row expressions (softmax, layer_norm); see torch/_codegen/rows.py. The body is called with one
 # symbolic scalar per Tensor and float argument; row_sum, row_max and row_length speak of the whole row.

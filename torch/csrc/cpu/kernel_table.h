@@ -35,8 +35,11 @@ constexpr int64_t kReduceChunk = 4096, kReduceRows = 256, kReducePad = 16;
 // Rows of a fused operator (softmax, layer_norm ...): `rows` rows of `n` contiguous elements of the compute dtype, strides[k] bytes
 // apart for operand k (0: all rows share it, or add to it). `scratch` has room for RowsInfo::scratch rows.
 using RowKernel = void (*)(char* const* operands, const int64_t* strides, int64_t rows, int64_t n, const char* scalars, char* scratch);
-// Scan along a row with carry.
-using ScanKernel = void (*)(char* const* operands, int64_t n, const char* scalars, char* carry);
+// Scans: for every column i < columns and j = 0, 1 ... < length, state[i] <- combine(state[i], x[j, i]) and outputs[o][j, i] <- what
+// it says. Columns are contiguous; rows are `x_stride` and out_strides[o] bytes apart. `first` sets the states, laid out as in
+// reductions; they carry over to the next call. `index0` is the index of the first row.
+using ScanKernel = void (*)(char* const* outputs, const char* x, int64_t length, int64_t columns, int64_t x_stride,
+                            const int64_t* out_strides, char* states, int64_t capacity, int64_t index0, bool first);
 
 // Instruction sets: a kernel is emitted once for each and chosen when the library is loaded.
 #if defined(__x86_64__)
@@ -117,6 +120,17 @@ struct RowsInfo {
   bool by_shape;                  // the trailing dimensions of this shape; else along this dimension
   uint8_t scratch;
   const RowKernel (*kernels)[kIsas][kComputes];   // by which optional inputs are given, the first one most significant
+};
+
+struct ScanInfo {
+  const char* name;
+  uint8_t nout, dim, dtype;       // argument positions, 255: there is none
+  const OperandKind* kinds;
+  const ResultDType* results;
+  bool widens_ints;
+  uint32_t kinds_allowed;
+  uint8_t state_bytes[kComputes];
+  const ScanKernel (*kernels)[kComputes];   // by instruction set
 };
 
 extern const LoadKernel kLoad[kIsas][kDTypes][kComputes];
