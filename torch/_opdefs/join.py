@@ -377,6 +377,33 @@ def repeat_interleave_int(self, repeats, dim, output_size):
 
 # ---- diagonals ----
 
+@decomposed("diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1) -> Tensor", grad={"self": "grad.diagonal(offset, dim1, dim2)"},
+            jvp="linear")
+def diag_embed(self, offset, dim1, dim2):
+    """Matrices in dimensions dim1 and dim2 with the last dimension of self along a diagonal."""
+    n = self.dim() + 1
+    a = dim1 if dim1 >= 0 else dim1 + n
+    b = dim2 if dim2 >= 0 else dim2 + n
+    if a < 0 or a >= n:
+        raise IndexError("Dimension out of range (expected to be in range of [", -n, ", ", n - 1, "], but got ", dim1, ")")
+    if b < 0 or b >= n:
+        raise IndexError("Dimension out of range (expected to be in range of [", -n, ", ", n - 1, "], but got ", dim2, ")")
+    if a == b:
+        raise RuntimeError("diagonal dimensions cannot be identical ", dim1, ", ", dim2)
+    size = self.size(-1) + abs(offset)
+    shape = []
+    j = 0
+    for i in range(n):
+        if i == a or i == b:
+            shape.append(size)
+        else:
+            shape.append(self.size(j))
+            j += 1
+    out = zeros(shape, dtype=self.dtype, device=self.device)
+    out.diagonal(offset, a, b).copy_(self)
+    return out
+
+
 @composite("diag(Tensor self, int diagonal=0) -> Tensor")
 def diag(self, diagonal):
     """The matrix with a vector on its diagonal, or the diagonal of a matrix."""

@@ -1,0 +1,460 @@
+"""Operators written in others: quantiles, differences and integrals, comparison within a tolerance, statistics of rows."""
+
+from .language import composite, decomposed
+
+# ---- comparison within a tolerance ----
+
+
+@composite("isclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> Tensor")
+def isclose(self, other, rtol, atol, equal_nan):
+    """|self - other| <= atol + rtol * |other|, or both infinite with one sign, or (with equal_nan) both NaN."""
+    if self.dtype != other.dtype:
+        raise RuntimeError(self.dtype, " did not match ", other.dtype)
+    if rtol < 0:
+        raise RuntimeError("rtol must be greater than or equal to zero, but got ", rtol)
+    if atol < 0:
+        raise RuntimeError("atol must be greater than or equal to zero, but got ", atol)
+    close = self == other
+    floating = self.is_floating_point() or self.is_complex()
+    if equal_nan and floating:
+        close.__ior__(self.ne(self).__iand__(other.ne(other)))
+    if rtol == 0 and atol == 0:
+        return close
+    a = self
+    b = other
+    if not floating:
+        a = self.to(get_default_dtype())
+        b = other.to(get_default_dtype())
+    allowed = (b * rtol).abs() + atol
+    actual = (a - b).abs()
+    return close.bitwise_or_(isfinite(actual).bitwise_and_(actual <= allowed))
+
+
+@decomposed("allclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> bool", grad=None)
+def allclose(self, other, rtol, atol, equal_nan):
+    """Whether isclose holds for every element."""
+    return isclose(self, other, rtol, atol, equal_nan).all().item()
+
+
+# ---- quantiles ----
+
+@composite("_ranks(Tensor sorted, Tensor q, bool ignore_nan) -> Tensor", python="")
+def _ranks(sorted, q, ignore_nan):
+    """Positions (not whole) of the quantiles q in rows sorted along the last dimension; a row with a NaN points at it."""
+    if ignore_nan:
+        ranks = q * (isnan(sorted).logical_not_().sum(-1, True) - 1)
+        ranks.masked_fill_(ranks < 0, 0)
+        return ranks
+    last = sorted.size(-1) - 1
+    ranks = q * last
+    has_nan = isnan(sorted).any(-1, True)
+    shape = list(sorted.shape)
+    shape[sorted.dim() - 1] = q.numel()
+    return ranks.expand(shape).masked_fill(has_nan.expand(shape), last)
+
+
+@composite('_quantile(Tensor self, Tensor q, int? dim, bool keepdim, str interpolation, bool ignore_nan) -> Tensor', python="")
+def _quantile(self, q, dim, keepdim, interpolation, ignore_nan):
+    """Quantiles along dim: q is 0-dim, or a vector that becomes the first dimension of the result."""
+    name = "nanquantile() " if ignore_nan else "quantile() "
+    if self.numel() == 0:
+        raise RuntimeError(name, "input tensor must be non-empty")
+    if q.dim() > 1:
+        raise RuntimeError(name, "q must be a scalar or 1D tensor")
+    if self.dtype != torch.float32 and self.dtype != torch.float64:
+        raise RuntimeError(name, "input tensor must be either float or double dtype")
+    if self.dtype != q.dtype:
+        raise RuntimeError(name, "q tensor must be same dtype as the input tensor")
+    linear = interpolation == "linear"
+    middle = interpolation == "midpoint"
+    low = interpolation == "lower"
+    high = interpolation == "higher"
+    near = interpolation == "nearest"
+    if not linear and not middle and not low and not high and not near:
+        raise RuntimeError(name, "interpolation must be one of linear, lower, higher, midpoint or nearest, but got ", interpolation)
+    x = self
+    d = 0
+    n = self.dim()
+    shape = []
+    if dim is None:
+        if keepdim:
+            for i in range(n):
+                shape.append(1)
+        x = self.flatten()
+    else:
+        d = dim if dim >= 0 else dim + n
+        if d < 0 or d >= max(n, 1):
+            raise IndexError("Dimension out of range (expected to be in range of [", -max(n, 1), ", ", max(n, 1) - 1, "], but got ", dim, ")")
+        if n == 0:
+            x = self.unsqueeze(0)
+        for i in range(n):
+            if i != d:
+                shape.append(self.size(i))
+            elif keepdim:
+                shape.append(1)
+    if d != x.dim() - 1:
+        x = x.unsqueeze(-1).transpose(d, -1).squeeze(d)
+    values, _ = aten.sort.default(x, -1, False)
+    ranks = _ranks(values, q.reshape([-1]), ignore_nan)
+    if low:
+        ranks = floor(ranks)
+    if high:
+        ranks = ceil(ranks)
+    if near:
+        ranks = round(ranks)
+    below = ranks.to(torch.int64)
+    result = values.gather(-1, below)
+    if linear or middle:
+        weight = full_like(ranks, 0.5) if middle else ranks - below
+        above = ceil(ranks).to(torch.int64)
+        result = lerp(result, values.gather(-1, above), weight)
+    if q.dim() == 0:
+        return result.squeeze(-1).reshape(shape)
+    front = [q.size(0)]
+    for s in shape:
+        front.append(s)
+    return result.movedim(-1, 0).reshape(front)
+
+
+@composite('quantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor')
+def quantile(self, q, dim, keepdim, interpolation):
+    """The q-th quantiles along dim, between neighbours as `interpolation` says; NaN where the row holds one. No limit on the size."""
+    if q.numel() > 0:
+        if not q.ge(0).logical_and_(q <= 1).all().item():
+            raise RuntimeError("quantile() q values must be in the range [0, 1]")
+    return _quantile(self, q, dim, keepdim, interpolation, False)
+
+
+@composite('quantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor')
+def quantile_scalar(self, q, dim, keepdim, interpolation):
+    """quantile for one number."""
+    if q < 0 or q > 1:
+        raise RuntimeError("quantile() q must be in the range [0, 1] but got ", q)
+    return _quantile(self, scalar_tensor(q, dtype=self.dtype, device=self.device), dim, keepdim, interpolation, False)
+
+
+@composite('nanquantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor')
+def nanquantile(self, q, dim, keepdim, interpolation):
+    """quantile of what is not NaN."""
+    if q.numel() > 0:
+        if not q.ge(0).logical_and_(q <= 1).all().item():
+            raise RuntimeError("nanquantile() q values must be in the range [0, 1]")
+    return _quantile(self, q, dim, keepdim, interpolation, True)
+
+
+@composite('nanquantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor')
+def nanquantile_scalar(self, q, dim, keepdim, interpolation):
+    """nanquantile for one number."""
+    if q < 0 or q > 1:
+        raise RuntimeError("nanquantile() q must be in the range [0, 1] but got ", q)
+    return _quantile(self, scalar_tensor(q, dtype=self.dtype, device=self.device), dim, keepdim, interpolation, True)
+
+
+# ---- differences and integrals ----
+
+@composite("diff(Tensor self, int n=1, int dim=-1, Tensor? prepend=None, Tensor? append=None) -> Tensor")
+def diff(self, n, dim, prepend, append):
+    """The n-th difference of neighbours along dim."""
+    if self.dim() == 0:
+        raise RuntimeError("diff expects input to be at least one-dimensional")
+    if n < 0:
+        raise RuntimeError("order must be non-negative but got ", n)
+    x = self
+    if n == 0:
+        return zeros_like(self).copy_(self)
+    if prepend is not None:
+        x = cat([prepend, x], dim)
+    if append is not None:
+        x = cat([x, append], dim)
+    for i in range(n):
+        size = x.size(dim)
+        if size == 0:
+            return x
+        a = aten.slice.Tensor(x, dim, 1, size)
+        b = aten.slice.Tensor(x, dim, 0, size - 1)
+        x = logical_xor(a, b) if x.dtype == torch.bool else a - b
+    return x
+
+
+@composite("_gradient_along(Tensor self, Tensor? coordinates, Scalar spacing, int dim, int edge_order) -> Tensor", python="")
+def _gradient_along(self, coordinates, spacing, dim, edge_order):
+    """Central differences along one dimension, one-sided (first or second order) at its ends."""
+    n = self.size(dim)
+    if edge_order != 1 and edge_order != 2:
+        raise RuntimeError("torch.gradient only supports edge_order=1 and edge_order=2.")
+    if n < edge_order + 1:
+        raise RuntimeError("torch.gradient expected each dimension size to be at least edge_order+1")
+    if coordinates is None:
+        inner = (aten.slice.Tensor(self, dim, 2, n) - aten.slice.Tensor(self, dim, 0, n - 2)) / spacing / 2
+        first = (aten.slice.Tensor(self, dim, 1, 2) - aten.slice.Tensor(self, dim, 0, 1)) / spacing
+        last = (aten.slice.Tensor(self, dim, n - 1, n) - aten.slice.Tensor(self, dim, n - 2, n - 1)) / spacing
+        if edge_order == 2:
+            first = (aten.slice.Tensor(self, dim, 1, 2) * 4 - aten.slice.Tensor(self, dim, 0, 1) * 3 - aten.slice.Tensor(self, dim, 2, 3)) / spacing / 2
+            last = (aten.slice.Tensor(self, dim, n - 1, n) * 3 - aten.slice.Tensor(self, dim, n - 2, n - 1) * 4
+                    + aten.slice.Tensor(self, dim, n - 3, n - 2)) / spacing / 2
+        return cat([first, inner, last], dim)
+    shape = []
+    for i in range(self.dim()):
+        shape.append(-1 if i == dim else 1)
+    h = diff(coordinates).view(shape)
+    m = n - 1
+    left = aten.slice.Tensor(h, dim, 0, m - 1)
+    right = aten.slice.Tensor(h, dim, 1, m)
+    a = -right / (left * (left + right))
+    b = (right - left) / (left * right)
+    c = left / (right * (left + right))
+    inner = a * aten.slice.Tensor(self, dim, 0, n - 2) + b * aten.slice.Tensor(self, dim, 1, n - 1) + c * aten.slice.Tensor(self, dim, 2, n)
+    h0 = aten.slice.Tensor(h, dim, 0, 1)
+    hn = aten.slice.Tensor(h, dim, m - 1, m)
+    first = (aten.slice.Tensor(self, dim, 1, 2) - aten.slice.Tensor(self, dim, 0, 1)) / h0
+    last = (aten.slice.Tensor(self, dim, n - 1, n) - aten.slice.Tensor(self, dim, n - 2, n - 1)) / hn
+    if edge_order == 2:
+        h1 = aten.slice.Tensor(h, dim, 1, 2)
+        hm = aten.slice.Tensor(h, dim, m - 2, m - 1)
+        first = (-(h0 * 2 + h1) / (h0 * (h0 + h1)) * aten.slice.Tensor(self, dim, 0, 1) + (h0 + h1) / (h0 * h1) * aten.slice.Tensor(self, dim, 1, 2)
+                 - h0 / (h1 * (h0 + h1)) * aten.slice.Tensor(self, dim, 2, 3))
+        last = (hn / (hm * (hm + hn)) * aten.slice.Tensor(self, dim, n - 3, n - 2) - (hn + hm) / (hm * hn) * aten.slice.Tensor(self, dim, n - 2, n - 1)
+                + (hn * 2 + hm) / (hn * (hm + hn)) * aten.slice.Tensor(self, dim, n - 1, n))
+    return cat([first, inner, last], dim)
+
+
+@composite("gradient.scalarint(Tensor self, *, Scalar? spacing=None, int? dim=None, int edge_order=1) -> Tensor[]", python="function")
+def gradient(self, spacing, dim, edge_order):
+    """Estimates of the derivative along each dimension (or one), second order inside."""
+    step = Scalar(1.0)
+    if spacing is not None:
+        step = spacing
+    out = []
+    if dim is not None:
+        d = dim
+        if dim < 0:
+            d = dim + self.dim()
+        out.append(_gradient_along(self, None, step, d, edge_order))
+        return out
+    for i in range(self.dim()):
+        out.append(_gradient_along(self, None, step, i, edge_order))
+    return out
+
+
+@composite("gradient.scalararray(Tensor self, *, Scalar spacing, int[] dim, int edge_order=1) -> Tensor[]", python="function")
+def gradient_scalararray(self, spacing, dim, edge_order):
+    """gradient along some dimensions with one spacing."""
+    out = []
+    for v in dim:
+        out.append(_gradient_along(self, None, spacing, v if v >= 0 else v + self.dim(), edge_order))
+    return out
+
+
+@composite("gradient.array(Tensor self, *, int[] dim, int edge_order=1) -> Tensor[]", python="function")
+def gradient_array(self, dim, edge_order):
+    """gradient along some dimensions."""
+    out = []
+    for v in dim:
+        out.append(_gradient_along(self, None, 1.0, v if v >= 0 else v + self.dim(), edge_order))
+    return out
+
+
+@composite("gradient.tensorarrayint(Tensor self, *, Tensor[] spacing, int? dim=None, int edge_order=1) -> Tensor[]", python="function")
+def gradient_tensorarrayint(self, spacing, dim, edge_order):
+    """gradient with the coordinates along each dimension (or one)."""
+    out = []
+    if dim is not None:
+        d = dim
+        if dim < 0:
+            d = dim + self.dim()
+        out.append(_gradient_along(self, spacing[0], 1.0, d, edge_order))
+        return out
+    if len(spacing) != self.dim():
+        raise RuntimeError("torch.gradient expected spacing to be unspecified, a scalar, or a list of length equal to 'self.dim() = ", self.dim(),
+                           "', since dim argument was not given, but got a list of length ", len(spacing))
+    for i in range(self.dim()):
+        out.append(_gradient_along(self, spacing[i], 1.0, i, edge_order))
+    return out
+
+
+@composite("gradient.tensorarray(Tensor self, *, Tensor[] spacing, int[] dim, int edge_order=1) -> Tensor[]", python="function")
+def gradient_tensorarray(self, spacing, dim, edge_order):
+    """gradient with coordinates along some dimensions."""
+    out = []
+    for i in range(len(dim)):
+        out.append(_gradient_along(self, spacing[i], 1.0, dim[i] if dim[i] >= 0 else dim[i] + self.dim(), edge_order))
+    return out
+
+
+@composite("_steps(Tensor x, int dims, int dim) -> Tensor", python="")
+def _steps(x, dims, dim):
+    """Distances of neighbouring coordinates, shaped to multiply along dim."""
+    if x.dim() == 1:
+        shape = []
+        for i in range(dims):
+            shape.append(-1 if i == (dim if dim >= 0 else dim + dims) else 1)
+        n = x.size(0)
+        return (aten.slice.Tensor(x, 0, 1, n) - aten.slice.Tensor(x, 0, 0, n - 1)).view(shape)
+    n = x.size(dim)
+    return aten.slice.Tensor(x, dim, 1, n) - aten.slice.Tensor(x, dim, 0, n - 1)
+
+
+@composite("trapezoid.x(Tensor y, Tensor x, *, int dim=-1) -> Tensor", python="function")
+def trapezoid(y, x, dim):
+    """The integral of y over the coordinates x along dim by the trapezoid rule."""
+    if x.dim() == 1 and x.size(0) != y.size(dim):
+        raise RuntimeError("trapezoid: There must be one `x` value for each sample point")
+    n = y.size(dim)
+    if n == 0:
+        return aten.sum.dim_IntList(y, [dim])
+    return aten.sum.dim_IntList(_steps(x, y.dim(), dim) * (aten.slice.Tensor(y, dim, 0, n - 1) + aten.slice.Tensor(y, dim, 1, n)), [dim]) / 2.0
+
+
+@composite("trapezoid.dx(Tensor y, *, Scalar dx=1, int dim=-1) -> Tensor", python="function")
+def trapezoid_dx(y, dx, dim):
+    """The integral of y along dim by the trapezoid rule, with equal steps dx."""
+    n = y.size(dim)
+    if n == 0:
+        return aten.sum.dim_IntList(y, [dim])
+    ends = (aten.select.int(y, dim, 0) + aten.select.int(y, dim, n - 1)) * 0.5
+    return (aten.sum.dim_IntList(y, [dim]) - ends) * dx
+
+
+@composite("trapz.x(Tensor y, Tensor x, *, int dim=-1) -> Tensor", python="function")
+def trapz(y, x, dim):
+    """trapezoid."""
+    return aten.trapezoid.x(y, x, dim=dim)
+
+
+@composite("trapz.dx(Tensor y, *, float dx=1., int dim=-1) -> Tensor", python="function")
+def trapz_dx(y, dx, dim):
+    """trapezoid."""
+    return aten.trapezoid.dx(y, dx=dx, dim=dim)
+
+
+@composite("cumulative_trapezoid.x(Tensor y, Tensor x, *, int dim=-1) -> Tensor", python="function")
+def cumulative_trapezoid(y, x, dim):
+    """Integrals up to each point over the coordinates x along dim."""
+    if x.dim() == 1 and x.size(0) != y.size(dim):
+        raise RuntimeError("cumulative_trapezoid: There must be one `x` value for each sample point")
+    n = y.size(dim)
+    return (_steps(x, y.dim(), dim) * (aten.slice.Tensor(y, dim, 0, n - 1) + aten.slice.Tensor(y, dim, 1, n))).cumsum(dim) / 2.0
+
+
+@composite("cumulative_trapezoid.dx(Tensor y, *, Scalar dx=1, int dim=-1) -> Tensor", python="function")
+def cumulative_trapezoid_dx(y, dx, dim):
+    """Integrals up to each point along dim, with equal steps dx."""
+    n = y.size(dim)
+    return (aten.slice.Tensor(y, dim, 0, n - 1) + aten.slice.Tensor(y, dim, 1, n)).cumsum(dim) * dx / 2.0
+
+
+# ---- statistics ----
+
+@composite("cov(Tensor self, *, int correction=1, Tensor? fweights=None, Tensor? aweights=None) -> Tensor")
+def cov(self, correction, fweights, aweights):
+    """Covariance of variables (rows) over observations (columns), which may have frequencies and weights."""
+    if self.dim() > 2:
+        raise RuntimeError("cov(): expected input to have two or fewer dimensions but got an input with ", self.dim(), " dimensions")
+    if self.dtype == torch.bool:
+        raise RuntimeError("cov(): bool dtype is not supported for input")
+    x = self if self.dim() == 2 else self.view([1, -1])
+    n = x.size(1)
+    if fweights is not None:
+        if fweights.dim() > 1 or fweights.numel() != n:
+            raise RuntimeError("cov(): expected fweights to have one dimension and one number for each of the ", n, " observations")
+        if fweights.numel() > 0:
+            if fweights.min().item() < 0:
+                raise RuntimeError("cov(): fweights cannot be negative")
+    if aweights is not None:
+        if aweights.dim() > 1 or aweights.numel() != n:
+            raise RuntimeError("cov(): expected aweights to have one dimension and one number for each of the ", n, " observations")
+        if aweights.numel() > 0:
+            if aweights.min().item() < 0:
+                raise RuntimeError("cov(): aweights cannot be negative")
+    w = fweights
+    if fweights is None:
+        w = aweights
+    elif aweights is not None:
+        w = fweights * aweights
+    total = scalar_tensor(n, dtype=torch.int64, device=x.device) if w is None else w.sum()
+    if w is not None:
+        if n > 0 and total.item() == 0:
+            raise RuntimeError("cov(): weights sum to zero, can't be normalized")
+    mean = (aten.sum.dim_IntList(x, [1]) if w is None else aten.sum.dim_IntList(x * w, [1])) / total
+    norm = scalar_tensor(max(n - correction, 0), dtype=torch.int64, device=x.device)
+    if w is not None:
+        if aweights is None or correction == 0:
+            norm = total - correction
+        else:
+            norm = total - (w * aweights).sum() / total * correction
+        norm = clamp_min(norm, 0)
+    centred = x - mean.unsqueeze(1)
+    weighted = centred if w is None else centred * w
+    return (centred @ weighted.t().conj() / norm).squeeze()
+
+
+@composite("corrcoef(Tensor self) -> Tensor")
+def corrcoef(self):
+    """Correlation coefficients of variables (rows) over observations (columns)."""
+    if self.dim() > 2:
+        raise RuntimeError("corrcoef(): expected input to have two or fewer dimensions but got an input with ", self.dim(), " dimensions")
+    c = cov(self)
+    if c.dim() == 0:
+        return c / c
+    deviation = sqrt(real(c.diagonal()) if c.is_complex() else c.diagonal())
+    c = c / deviation.view([-1, 1]) / deviation.view([1, -1])
+    if c.is_complex():
+        return complex(clamp(real(c), -1, 1), clamp(imag(c), -1, 1))
+    return clamp(c, -1, 1)
+
+
+@composite("vander(Tensor x, int? N=None, bool increasing=False) -> Tensor", python="")
+def vander(x, N, increasing):
+    """The powers of a vector's elements as columns, from the highest down to 0, or up."""
+    if x.dim() != 1:
+        raise RuntimeError("x must be a one-dimensional tensor.")
+    n = x.size(0)
+    if N is not None:
+        if N < 0:
+            raise RuntimeError("N must be non-negative.")
+        n = N
+    kind = x.dtype
+    if not x.is_floating_point() and not x.is_complex():
+        kind = torch.int64
+    result = empty([x.size(0), n], dtype=kind, device=x.device)
+    if n > 0:
+        aten.select.int(result, 1, 0).fill_(1)
+    if n > 1:
+        part = aten.slice.Tensor(result, 1, 1, n)
+        part.copy_(x.unsqueeze(1))
+        part.copy_(part.clone().cumprod(1))
+    return result if increasing else result.flip([1])
+
+
+def _renorm_self(grad, self, p, dim, maxnorm):
+    dims = []
+    d = dim if dim >= 0 else dim + self.dim()
+    for i in range(self.dim()):
+        if i != d:
+            dims.append(i)
+    norm = linalg_vector_norm(self, p, dims, True)
+    dot = aten.sum.dim_IntList(self.conj() * grad, dims, True)
+    towards = norm_backward(dot, self, p, norm, dims, True)
+    inverse = (norm + 1e-7).reciprocal()
+    scaled = inverse * (grad - inverse * towards) * maxnorm
+    return where(norm > maxnorm, scaled.to(grad.dtype), grad)
+
+
+@decomposed("renorm(Tensor self, Scalar p, int dim, Scalar maxnorm) -> Tensor", grad={"self": _renorm_self},
+            inplace=["renorm_(Tensor(a!) self, Scalar p, int dim, Scalar maxnorm) -> Tensor(a!)"])
+def renorm(self, p, dim, maxnorm):
+    """Each slice along dim scaled so that its p-norm does not exceed maxnorm."""
+    if not p > 0:
+        raise RuntimeError("renorm: non-positive-norm not supported")
+    if maxnorm < 0:
+        raise RuntimeError("renorm: expected maxnorm to be >= 0 but got ", maxnorm)
+    if self.dim() < 2:
+        raise RuntimeError("renorm: input needs at least 2 dimensions, got ", self.dim(), " dimensions")
+    dims = []
+    d = dim if dim >= 0 else dim + self.dim()
+    for i in range(self.dim()):
+        if i != d:
+            dims.append(i)
+    norm = linalg_vector_norm(self, p, dims, True)
+    factor = where(norm > maxnorm, (norm + 1e-7).reciprocal() * maxnorm, ones_like(norm))
+    return self * factor.to(self.dtype)
