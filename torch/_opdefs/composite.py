@@ -120,7 +120,7 @@ def _quantile(self, q, dim, keepdim, interpolation, ignore_nan):
 def quantile(self, q, dim, keepdim, interpolation):
     """The q-th quantiles along dim, between neighbours as `interpolation` says; NaN where the row holds one. No limit on the size."""
     if q.numel() > 0:
-        if not q.ge(0).logical_and_(q <= 1).all().item():
+        if q.min().item() < 0 or q.max().item() > 1:
             raise RuntimeError("quantile() q values must be in the range [0, 1]")
     return _quantile(self, q, dim, keepdim, interpolation, False)
 
@@ -137,7 +137,7 @@ def quantile_scalar(self, q, dim, keepdim, interpolation):
 def nanquantile(self, q, dim, keepdim, interpolation):
     """quantile of what is not NaN."""
     if q.numel() > 0:
-        if not q.ge(0).logical_and_(q <= 1).all().item():
+        if q.min().item() < 0 or q.max().item() > 1:
             raise RuntimeError("nanquantile() q values must be in the range [0, 1]")
     return _quantile(self, q, dim, keepdim, interpolation, True)
 
@@ -447,7 +447,7 @@ def renorm(self, p, dim, maxnorm):
     if not p > 0:
         raise RuntimeError("renorm: non-positive-norm not supported")
     if maxnorm < 0:
-        raise RuntimeError("renorm: expected maxnorm to be >= 0 but got ", maxnorm)
+        raise RuntimeError("renorm: expected maxnorm to be >= 0 but got ", float(maxnorm))
     if self.dim() < 2:
         raise RuntimeError("renorm: input needs at least 2 dimensions, got ", self.dim(), " dimensions")
     dims = []
