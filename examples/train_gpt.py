@@ -344,7 +344,7 @@ def draw_losses(losses, path):
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", choices=SIZES, default="default")
-    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--steps", type=int, default=1600)
     parser.add_argument("--batch", type=int, default=8, help="windows a step")
     parser.add_argument("--lr", type=float, default=2e-3, help="peak learning rate")
     parser.add_argument("--warmup", type=int, default=50, help="steps of rising learning rate")
@@ -370,7 +370,7 @@ def report(trainer):
     draw_losses(trainer.losses, out / "losses.png")
     trainer.model.eval()
     generator = torch.Generator().manual_seed(trainer.options.seed)
-    sample = trainer.model.generate(b"def ", 400, 0.8, generator).decode("utf-8", "replace")
+    sample = trainer.model.generate(b"def ", 500, 0.7, generator).decode("utf-8", "replace")
     (out / "sample.txt").write_text(sample, encoding="utf-8")
     print(f"\nvalidation {trainer.losses['validation'][-1][1]:.3f} nats per byte; curves in {out / 'losses.png'}\n\n{sample}")
 

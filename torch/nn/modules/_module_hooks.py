@@ -3,9 +3,7 @@
 import warnings
 from collections import OrderedDict
 
-from torch.utils.hooks import RemovableHandle
-
-from ._backward_hooks import BackwardHooks
+from torch.utils.hooks import BackwardHook, RemovableHandle
 
 _global_forward_pre_hooks = OrderedDict()
 _global_forward_hooks = OrderedDict()
@@ -180,8 +178,8 @@ class _Hooked:
                     args = answer if isinstance(answer, tuple) else (answer,)
         around = None
         if backward or backward_pre:
-            around = BackwardHooks(self, backward, backward_pre)
-            args = around.setup_inputs(args)
+            around = BackwardHook(self, backward, backward_pre)
+            args = around.setup_input_hook(args)
         result = self.forward(*args, **kwargs)
         for key, hook in (*_global_forward_hooks.items(), *self._forward_hooks.items()):
             called.add(key)
@@ -190,7 +188,7 @@ class _Hooked:
             if answer is not None:
                 result = answer
         if around is not None:
-            result = around.setup_output(result)
+            result = around.setup_output_hook(result)
         if legacy:
             self._hook_last_node(legacy, result)
         return result
