@@ -71,6 +71,7 @@ _HOMES = {
     "torch.futures": "Future",
     "torch.cuda": "Event Stream",
     "torch._higher_order_ops": "cond",
+    "torch._ops": "ops",
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
 

@@ -140,8 +140,8 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph: bool | None = None, c
     outputs = _as_tuple(outputs)
     inputs = _as_tuple(inputs)
     overridable = [t for t in (*outputs, *inputs) if isinstance(t, torch.Tensor)]
-    if torch.overrides.has_torch_function(overridable):
-        return torch.overrides.handle_torch_function(
+    if _C._has_torch_function(overridable):
+        return _C._handle_torch_function(
             grad, overridable, outputs, inputs, grad_outputs=grad_outputs, retain_graph=retain_graph, create_graph=create_graph,
             only_inputs=only_inputs, allow_unused=allow_unused, is_grads_batched=is_grads_batched, materialize_grads=materialize_grads)
     if not only_inputs:

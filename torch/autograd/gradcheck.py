@@ -158,7 +158,7 @@ def _fast_check(func, inputs, tensors, outputs, eps, atol, rtol, nondet_tol):
     for i, (x, v) in enumerate(zip(tensors, directions)):
         original = x.detach().clone()
 
-        def at(step):
+        def at(step, x=x, v=v, original=original):
             with torch.no_grad():
                 x.data.copy_(original + step * v)
                 found = [o.clone() for o in _as_tuple(func(*inputs)) if _differentiable(o)]

@@ -302,6 +302,11 @@ PyObject* set_dispatch_disabled(PyObject*, PyObject* on) {
   tls.torch_dispatch_disabled = PyObject_IsTrue(on) == 1;
   return PyBool_FromLong(before);
 }
+PyObject* set_below_autograd(PyObject*, PyObject* on) {
+  bool before = tls.below_autograd;
+  tls.below_autograd = PyObject_IsTrue(on) == 1;
+  return PyBool_FromLong(before);
+}
 PyObject* disabled_torch_dispatch(PyObject*, PyObject* args) {   // (cls, func, types, args, kwargs)
   return guard([&]() -> PyObject* {
     PyObject *func, *types, *positional = nullptr, *kwargs = nullptr;
@@ -340,6 +345,7 @@ PyMethodDef functions[] = {
     {"_len_torch_function_stack", len_function, METH_NOARGS, nullptr},
     {"_get_function_stack_at", at_function, METH_O, nullptr},
     {"_set_torch_dispatch_disabled", set_dispatch_disabled, METH_O, nullptr},
+    {"_set_below_autograd", set_below_autograd, METH_O, nullptr},
     {"_disabled_torch_dispatch_impl", disabled_torch_dispatch, METH_VARARGS, nullptr},
     {nullptr, nullptr, 0, nullptr}};
 
