@@ -282,6 +282,8 @@ class Translator:
         code, kind = self.expression(node)
         if kind == "tensor":
             return f"{code}.defined()"
+        if kind == "scalar":
+            return f"({code}).to_bool()"
         return f"({code}).has_value()" if kind.startswith("optional ") else f"!({code}).empty()" if kind in ("ints", "tensors", "str") else code
 
     def on_Constant(self, node):

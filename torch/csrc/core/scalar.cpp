@@ -4,6 +4,17 @@
 
 namespace kindling {
 
+void put(std::string& s, const Scalar& v) {
+  using text::put;
+  switch (v.type) {
+    case Scalar::Type::Bool: put(s, v.i != 0); break;
+    case Scalar::Type::Int: put(s, v.i); break;
+    case Scalar::Type::Float: put(s, v.d); break;
+    case Scalar::Type::Complex: s += '('; put(s, v.d); s += v.im < 0 ? "" : "+"; put(s, v.im); s += "j)"; break;
+  }
+}
+
+
 // The arithmetic type of a and b: bool counts as int, as in Python.
 template <class F>
 static Scalar combine(const Scalar& a, const Scalar& b, F f) {

@@ -31,6 +31,8 @@ struct Scalar {
   bool operator==(const Scalar& o) const { return to_complex() == o.to_complex(); }
 };
 
+void put(std::string& s, const Scalar& v);   // as Python prints it; for messages
+
 Scalar operator-(const Scalar& a);
 Scalar operator+(const Scalar& a, const Scalar& b);
 Scalar operator-(const Scalar& a, const Scalar& b);
