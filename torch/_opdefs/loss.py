@@ -309,3 +309,17 @@ def cosine_similarity(x1, x2, dim, eps):
     norm_a.detach().clamp_min_(least)
     norm_b.detach().clamp_min_(least)
     return aten.sum.dim_IntList((a / norm_a) * (b / norm_b), [dim])
+
+
+@composite("pdist(Tensor self, float p=2.) -> Tensor", python="function")
+def pdist(self, p):
+    """The p-norm distances of all pairs of rows i < j: (n, d) to (n (n - 1) / 2,)."""
+    if self.dim() != 2:
+        raise RuntimeError("pdist only supports 2D tensors, got: ", self.dim(), "D")
+    if p < 0:
+        raise RuntimeError("pdist only supports non-negative p values")
+    n = self.size(0)
+    line = arange(n, device=self.device)
+    pairs = (line.unsqueeze(1) < line.unsqueeze(0)).nonzero()
+    difference = self.index_select(0, aten.select.int(pairs, 1, 0)) - self.index_select(0, aten.select.int(pairs, 1, 1))
+    return linalg_vector_norm(difference, p, [1])
