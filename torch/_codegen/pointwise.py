@@ -317,7 +317,7 @@ class Layout:
 def layout(definition):
     """Roles of arguments: what is a tensor in one overload is an operand in all (a number there is a wrapped number)."""
     schemas = [parse(s) for s in definition.schemas]
-    tensors = {a.name for s in schemas for a in s.args if a.is_tensor}
+    tensors = {a.name for s in schemas for a in s.args if a.is_tensor} | set(definition.options.get("operands", ()))
     choices = definition.options.get("choices", {})
     args, inputs, scalars, statics = [], [], [], []
     for a in schemas[0].args:

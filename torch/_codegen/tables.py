@@ -342,8 +342,10 @@ class Generator:
 
     def number_ok(self, row, arg):
         """Binary operators take a Python number in a Tensor slot where an overload with a Scalar there stands beside, unseen by the parser."""
-        if not arg.is_tensor or row.schema.index.get(arg.name, 0) == 0 and not row.definition.options.get("number_first"):
+        if not arg.is_tensor:
             return False
+        if row.schema.index.get(arg.name, 0) == 0:
+            return bool(row.definition.options.get("number_first")) and row.role == "functional"
         if not arg.write:
             names = [a.name for a in row.schema.args]
             siblings = [r for r in self.rows if r.schema.name == row.schema.name and r.hidden and [a.name for a in r.schema.args] == names]

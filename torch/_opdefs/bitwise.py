@@ -20,7 +20,7 @@ def _bitwise(name, op, meaning, shown):
     def of_number(x, y):
         return binary(op, x, y)
     of_number.__doc__ = f"{meaning} of the bits of a number and of y."
-    pointwise(f"{full}.Scalar_Tensor(Scalar self, Tensor other) -> Tensor", kinds=INTEGRAL, grad=None, inplace=False, python="function")(of_number)
+    pointwise(f"{full}.Scalar_Tensor(Scalar self, Tensor other) -> Tensor", kinds=INTEGRAL, operands=("self",), grad=None, inplace=False, python="function")(of_number)
     aliases(full, f"__{name}__", inplace=f"__i{name}__", python="method", overloads=(".Tensor", ".Scalar"), out=False)
 
 
@@ -68,7 +68,7 @@ def _shift(name, body, meaning, shown):
     def of_number(x, y):
         return body(x, y)
     of_number.__doc__ = f"{meaning} x is a number."
-    pointwise(f"{full}.Scalar_Tensor(Scalar self, Tensor other) -> Tensor", kinds="us", grad=None, inplace=False, python="function")(of_number)
+    pointwise(f"{full}.Scalar_Tensor(Scalar self, Tensor other) -> Tensor", kinds="us", operands=("self",), grad=None, inplace=False, python="function")(of_number)
     dunder = {"left": "lshift", "right": "rshift"}[name]
 
     def short(x, y):

@@ -174,13 +174,15 @@ def isclose(self, other, rtol, atol, equal_nan):
         raise RuntimeError(f"rtol must be greater than or equal to zero, but got {rtol}")
     if atol < 0:
         raise RuntimeError(f"atol must be greater than or equal to zero, but got {atol}")
+    exact = not self.is_floating_point() and not self.is_complex()
     close = self == other
     if equal_nan and (self.is_floating_point() or self.is_complex()):
         close = close.bitwise_or_((self != self).bitwise_and_(other != other))
     if rtol == 0 and atol == 0:
         return close
-    allowed = atol + abs(rtol * other)
-    actual = abs(self - other)
+    expected = other.to(torch.float32) if exact else other  # noqa: F821
+    allowed = atol + abs(rtol * expected)
+    actual = abs(self - expected)
     finite = isfinite(actual)
     return close.bitwise_or_((actual <= allowed).bitwise_and_(finite))
 

@@ -10,7 +10,7 @@ from .language import *
 def _sign(x):
     if x.type == "u64":
         return where(eq(x, 0), x, like(1, x))
-    return where(x > 0, like(1, x), where(x < 0, like(-1, x), where(eq(x, 0), like(0, x), x)))
+    return where(x > 0, like(1, x), where(x < 0, like(-1, x), like(0, x)))
 
 
 def _grad_sgn(grad, self, result):
@@ -45,16 +45,20 @@ def _grad_angle(grad, self):
     return slope.masked_fill(self == 0.0, 0.0)
 
 
-@pointwise("angle(Tensor self) -> Tensor", result=REAL, kinds=FLOATING_COMPLEX, inplace=False, grad={"self": _grad_angle}, jvp=None)
-def angle(x):
+@pointwise("_real_angle(Tensor self) -> Tensor", result=FLOAT, kinds=REALS, inplace=False, out=False, python="", grad=None)
+def _real_angle(x):
+    """pi where x is negative, else 0."""
+    return where(x < 0, like(math.pi, x), where(isnan(x), x, like(0, x)))
+
+
+@decomposed("angle(Tensor self) -> Tensor", out=True, grad={"self": _grad_angle}, jvp=None)
+def angle(self):
     """The angle of a complex number; of a real one 0, or pi where it is negative.
 
     >>> torch.angle(torch.tensor([1j, -1 + 0j]))
     tensor([1.5708, 3.1416])
     """
-    if not isinstance(x, Expr):
-        return atan2(x.im, x.re)
-    return where(x < 0, like(math.pi, x), where(isnan(x), x, like(0, x)))
+    return atan2(imag(self), real(self)) if self.is_complex() else _real_angle(self)  # noqa: F821
 
 
 @pointwise("_conj_physical(Tensor self) -> Tensor", kinds=ALL, inplace=False, grad={"self": "grad.conj()"}, python="function", jvp=None)

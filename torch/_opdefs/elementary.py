@@ -78,7 +78,7 @@ def arctangent2(y, x):
     return atan2(y, x)
 
 
-@pointwise("logaddexp(Tensor self, Tensor other) -> Tensor", kinds=FLOATING, inplace=False,
+@pointwise("logaddexp(Tensor self, Tensor other) -> Tensor", kinds=FLOATING_COMPLEX, inplace=False,
            grad={"self": "grad / ((other - self).exp() + 1)", "other": "grad / ((self - other).exp() + 1)"})
 def logaddexp(x, y):
     """log(exp(x) + exp(y)) without overflow.
@@ -86,6 +86,11 @@ def logaddexp(x, y):
     >>> torch.logaddexp(torch.tensor([0.]), torch.tensor([0.]))
     tensor([0.6931])
     """
+    if not isinstance(x, Expr):
+        above = x.real >= y.real
+        high, low = where(above, x, y), where(above, y, x)
+        same = isinf(x.real) & eq(x.real, y.real)
+        return where(same, where(x.real < 0, x, log(exp(x) + exp(y))), high + log1p(exp(low - high)))
     m = maximum(x, y)
     return where(isinf(m) & eq(x, y), m, m + log1p(exp(-abs(x - y))))
 

@@ -109,13 +109,14 @@ def _family(family, allowed):
 # optional one is given, select a variant: the body is called once for each.
 #   result   dtype rule; kinds: dtypes it is defined for; choices: {"approximate": ("none", "tanh")}
 #   store    {"self": "Bool"}: operands not stored in the compute dtype (where's condition); promotes: False demands like dtypes
-pointwise = _family("pointwise", ("result", "kinds", "choices", "store", "promotes"))
+#   operands number arguments whose dtype takes part in the promotion; number_first: Python may pass a number for the first tensor
+pointwise = _family("pointwise", ("result", "kinds", "choices", "store", "promotes", "operands", "number_first"))
 
 # Folds over dimensions. Body: called with the number arguments (but dim and keepdim), returns language.Fold(...).
 #   result   one rule or one per output; floats: integers fold as floats; widens: integers fold, and come out, as int64
 #   identity False: there must be an element; choices: {"ord": (2, 1)}: values of a number argument that get a variant of their own
-#   error    message for dtypes outside `kinds`; kernels: the definition (by unique name) whose kernels serve this one too
-reduction = _family("reduction", ("result", "kinds", "identity", "floats", "widens", "choices", "error", "kernels"))
+#   error    message for dtypes outside `kinds`; empty: message for no elements; kernels: the definition (by unique name) whose kernels serve this one too
+reduction = _family("reduction", ("result", "kinds", "identity", "floats", "widens", "choices", "error", "empty", "kernels"))
 
 # Prefix folds along one dimension. Body: returns language.Fold(...) used left to right; options as for reductions.
 scan = _family("scan", ("result", "kinds", "widens"))

@@ -8,7 +8,7 @@ from .language import *
 
 @pointwise(
     "add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor", "add.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor",
-    kinds=ALL, hidden=("add.Scalar",), grad={"self": "grad", "other": "grad * alpha.conj() if alpha != 1 else grad"},
+    kinds=ALL, number_first=True, hidden=("add.Scalar",), grad={"self": "grad", "other": "grad * alpha.conj() if alpha != 1 else grad"},
 )
 def add(x, y, alpha):
     """x + alpha y.
@@ -21,7 +21,7 @@ def add(x, y, alpha):
 
 @pointwise(
     "sub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor", "sub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor",
-    kinds=NUMERIC, hidden=("sub.Scalar",), grad={"self": "grad", "other": "-grad * alpha.conj() if alpha != 1 else -grad"},
+    kinds=NUMERIC, number_first=True, hidden=("sub.Scalar",), grad={"self": "grad", "other": "-grad * alpha.conj() if alpha != 1 else -grad"},
 )
 def sub(x, y, alpha):
     """x - alpha y.
@@ -49,7 +49,7 @@ def rsub(x, y, alpha):
 
 @pointwise(
     "mul.Tensor(Tensor self, Tensor other) -> Tensor", "mul.Scalar(Tensor self, Scalar other) -> Tensor",
-    kinds=ALL, hidden=("mul.Scalar",), grad={"self": "grad * other.conj()", "other": "grad * self.conj()"},
+    kinds=ALL, number_first=True, hidden=("mul.Scalar",), grad={"self": "grad * other.conj()", "other": "grad * self.conj()"},
 )
 def mul(x, y):
     """x y.
@@ -62,7 +62,7 @@ def mul(x, y):
 
 @pointwise(
     "div.Tensor(Tensor self, Tensor other) -> Tensor", "div.Scalar(Tensor self, Scalar other) -> Tensor",
-    result=FLOAT, kinds=ALL, hidden=("div.Scalar",),
+    result=FLOAT, kinds=ALL, number_first=True, hidden=("div.Scalar",),
     grad={"self": "grad / other.conj()", "other": "-grad * ((self / other) / other).conj()"},
 )
 def div(x, y):
@@ -110,7 +110,7 @@ def _floor_div(x, y):
 
 @pointwise(
     "floor_divide(Tensor self, Tensor other) -> Tensor", "floor_divide.Scalar(Tensor self, Scalar other) -> Tensor",
-    kinds=REALS, hidden=("floor_divide.Scalar",), grad=None,
+    kinds="usf", number_first=True, hidden=("floor_divide.Scalar",), grad=None,
     inplace=["floor_divide_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)", "floor_divide_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)"],
 )
 def floor_divide(x, y):
@@ -123,7 +123,7 @@ def floor_divide(x, y):
 
 
 @pointwise(
-    "_div_trunc(Tensor self, Tensor other) -> Tensor", kinds=REALS, grad=None, inplace=False, out=False, python="",
+    "_div_trunc(Tensor self, Tensor other) -> Tensor", kinds="usf", grad=None, inplace=False, out=False, python="",
 )
 def div_trunc(x, y):
     """x / y rounded toward zero."""
@@ -139,6 +139,8 @@ def _div_mode(self, other, rounding_mode):
     if rounding_mode is None:
         return self / other
     if rounding_mode == "trunc":
+        if self.is_floating_point():   # the quotient of halves is rounded to half before it is truncated
+            return (self / other).trunc()
         return _div_trunc(self, other)
     if rounding_mode == "floor":
         return floor_divide(self, other)
@@ -177,7 +179,7 @@ def remainder(x, y):
     return _remainder(x, y)
 
 
-@pointwise("remainder.Scalar_Tensor(Scalar self, Tensor other) -> Tensor", kinds=REALS, inplace=False, python="function",
+@pointwise("remainder.Scalar_Tensor(Scalar self, Tensor other) -> Tensor", kinds="usf", operands=("self",), inplace=False, python="function",
            grad={"other": "grad * -floor_divide(scalar_tensor(self, dtype=grad.dtype), other)"})
 def remainder_of_number(x, y):
     """x - y floor(x / y), x a number."""
@@ -328,7 +330,7 @@ def _clamp(x, low, high):
     return x
 
 
-@pointwise("clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor", kinds=REALS, grad={"self": _grad_clamp})
+@pointwise("clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor", kinds="usf", operands=("min", "max"), grad={"self": _grad_clamp})
 def clamp(x, low, high):
     """x within [min, max]; NaN stays NaN.
 
@@ -346,7 +348,7 @@ def clamp_tensor(x, low, high):
     return _clamp(x, low, high)
 
 
-@pointwise("clamp_min(Tensor self, Scalar min) -> Tensor", kinds=REALS,
+@pointwise("clamp_min(Tensor self, Scalar min) -> Tensor", kinds=REALS, operands=("min",),
            grad={"self": "where(self >= min, grad, scalar_tensor(0, dtype=grad.dtype))"})
 def clamp_min(x, low):
     """The larger of x and min.
@@ -357,7 +359,7 @@ def clamp_min(x, low):
     return maximum(x, low)
 
 
-@pointwise("clamp_max(Tensor self, Scalar max) -> Tensor", kinds=REALS,
+@pointwise("clamp_max(Tensor self, Scalar max) -> Tensor", kinds=REALS, operands=("max",),
            grad={"self": "where(self <= max, grad, scalar_tensor(0, dtype=grad.dtype))"})
 def clamp_max(x, high):
     """The smaller of x and max.

@@ -1,5 +1,7 @@
 """Powers and roots."""
 
+import math
+
 from .expr import *
 from .language import *
 
@@ -57,7 +59,7 @@ def pow_tensor(x, y):
 
 
 @pointwise(
-    "pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor", kinds=NUMERIC,
+    "pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor", kinds=NUMERIC, operands=("exponent",),
     inplace=["pow_.Scalar(Tensor(a!) self, Scalar exponent) -> Tensor(a!)"],
     out=["pow.Tensor_Scalar_out(Tensor self, Scalar exponent, *, Tensor(a!) out) -> Tensor(a!)"],
     grad={"self": _grad_pow_scalar},
@@ -72,7 +74,7 @@ def pow_scalar(x, y):
 
 
 @pointwise(
-    "pow.Scalar(Scalar self, Tensor exponent) -> Tensor", kinds=NUMERIC, inplace=False, python="function",
+    "pow.Scalar(Scalar self, Tensor exponent) -> Tensor", kinds=NUMERIC, operands=("self",), inplace=False, python="function",
     out=["pow.Scalar_out(Scalar self, Tensor exponent, *, Tensor(a!) out) -> Tensor(a!)"],
     grad={"exponent": _grad_pow_scalar_exponent}, jvp=None,
 )
@@ -188,3 +190,41 @@ def ldexp(x, y):
     tensor([8.])
     """
     return x * exp2(y)
+
+
+def _bits(x):
+    """(mantissa in [1/2, 1), exponent) of a nonzero finite x, from its bits; 0, inf and NaN keep themselves and get 0."""
+    integer, field, bias = ("i32", 23, 126) if x.type == "f32" else ("i64", 52, 1022)
+    small = abs(x) < 2.0**(2 - bias)
+    scaled = where(small, x * 2.0**64, x)
+    bits = bitcast(scaled, integer)
+    exponent = shift_right_logical(bits, const(field, integer)) & (2 * bias + 3)
+    mantissa = bitcast((bits & ~((2 * bias + 3) << field)) | (bias << field), x.type)
+    special = eq(x, 0) | ~(abs(x) < math.inf)
+    e = exponent - bias - where(small, const(64, integer), const(0, integer))
+    return where(special, x, mantissa), where(special, const(0, integer), e)
+
+
+@pointwise("_frexp_mantissa(Tensor self) -> Tensor", kinds=FLOATING, inplace=False, out=False, python="", grad=None)
+def _frexp_mantissa(x):
+    """The mantissa of x, in [1/2, 1)."""
+    return _bits(x)[0]
+
+
+@pointwise("_frexp_exponent(Tensor self) -> Tensor", result=INT64, kinds=FLOATING, inplace=False, out=False, python="", grad=None)
+def _frexp_exponent(x):
+    """The exponent of x."""
+    return _bits(x)[1]
+
+
+@decomposed("frexp.Tensor(Tensor self) -> (Tensor mantissa, Tensor exponent)", grad={"self": "grads[0] / exponent.exp2()"}, jvp=None,
+            out=["frexp.Tensor_out(Tensor self, *, Tensor(a!) mantissa, Tensor(b!) exponent) -> (Tensor(a!) mantissa, Tensor(b!) exponent)"])
+def frexp(self):
+    """Mantissa and exponent: self = mantissa * 2**exponent with 1/2 <= |mantissa| < 1.
+
+    >>> torch.frexp(torch.tensor([8.]))
+    torch.return_types.frexp(mantissa=tensor([0.5000]), exponent=tensor([4], dtype=torch.int32))
+    """
+    if not self.is_floating_point():
+        raise RuntimeError("torch.frexp() only supports floating-point dtypes")
+    return _frexp_mantissa(self), _frexp_exponent(self).to(torch.int32)  # noqa: F821

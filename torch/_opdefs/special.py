@@ -158,7 +158,7 @@ pointwise("xlogy.Tensor(Tensor self, Tensor other) -> Tensor", result=FLOAT, kin
           grad={"self": "(grad * xlogy(1, other)).masked_fill((self == 0.0).bitwise_and(other <= 0.0), 0.0)", "other": "grad * self / other"})(_xlogy)
 
 
-@pointwise("xlogy.Scalar_Other(Tensor self, Scalar other) -> Tensor", result=FLOAT, kinds=REALS,
+@pointwise("xlogy.Scalar_Other(Tensor self, Scalar other) -> Tensor", result=FLOAT, kinds=REALS, operands=("other",),
            out=["xlogy.OutScalar_Other(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)"],
            grad={"self": "xlogy(grad, other) if other > 0.0 else xlogy(grad, other).masked_fill(self == 0.0, 0.0)"})
 def xlogy_number(x, y):
@@ -166,7 +166,7 @@ def xlogy_number(x, y):
     return _xlogy(x, y)
 
 
-@pointwise("xlogy.Scalar_Self(Scalar self, Tensor other) -> Tensor", result=FLOAT, kinds=REALS, inplace=False, python="function",
+@pointwise("xlogy.Scalar_Self(Scalar self, Tensor other) -> Tensor", result=FLOAT, kinds=REALS, operands=("self",), inplace=False, python="function",
            out=["xlogy.OutScalar_Self(Scalar self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)"], grad={"other": "grad * self / other"})
 def xlogy_of_number(x, y):
     """x log(y), x a number."""
@@ -188,14 +188,14 @@ pointwise("special_xlog1py(Tensor self, Tensor other) -> Tensor", result=FLOAT, 
                 "other": "grad * self / (other + 1)"})(_xlog1py)
 
 
-@pointwise("special_xlog1py.self_scalar(Scalar self, Tensor other) -> Tensor", result=FLOAT, kinds=REALS, inplace=False,
+@pointwise("special_xlog1py.self_scalar(Scalar self, Tensor other) -> Tensor", result=FLOAT, kinds=REALS, operands=("self",), inplace=False,
            grad={"other": "grad * self / (other + 1)"})
 def xlog1py_of_number(x, y):
     """x log(1 + y), x a number."""
     return _xlog1py(x, y)
 
 
-@pointwise("special_xlog1py.other_scalar(Tensor self, Scalar other) -> Tensor", result=FLOAT, kinds=REALS, inplace=False,
+@pointwise("special_xlog1py.other_scalar(Tensor self, Scalar other) -> Tensor", result=FLOAT, kinds=REALS, operands=("other",), inplace=False,
            grad={"self": "special_xlog1py(grad, other) if other > -1.0 else special_xlog1py(grad, other).masked_fill(self == 0.0, 0.0)"})
 def xlog1py_number(x, y):
     """x log(1 + y), y a number."""
@@ -330,7 +330,7 @@ def _two_arguments(name, first, second, overloads, doc, grads=None):
         body.__doc__ = doc
         dot = f".{overload}" if overload else ""
         schema = f"special_{name}{dot}({types[0]} {first}, {types[1]} {second}) -> Tensor"
-        pointwise(schema, result=FLOAT, kinds=REALS, inplace=False, python="special", grad=grads.get(overload))(body)
+        pointwise(schema, result=FLOAT, kinds=REALS, operands=(first, second), inplace=False, python="special", grad=grads.get(overload))(body)
 
 
 _two_arguments("zeta", "self", "other", ("self_scalar", "other_scalar"), "The Hurwitz zeta function.",
