@@ -41,6 +41,7 @@ class Plan:
     indexed: bool
     kinds: str
     error: str | None
+    empty: str | None
     choice: int
     choices: tuple
     components: dict                  # {compute: bytes of the state's components}
@@ -559,7 +560,7 @@ def plan(definition, schema=None):
         name=schema.name, nout=len(results), dim=position.get("dim", 255), keepdim=position.get("keepdim", 255),
         dtype=position.get("dtype", 255), scalars=[position.get(n, 255) for n in scalar_names(first)],
         operands=_operands(results), results=results, floats=options.get("floats", False), widens=options.get("widens", False),
-        identity=options.get("identity", True), indexed=indexed, kinds=options.get("kinds", L.ALL), error=options.get("error"),
+        identity=options.get("identity", True), indexed=indexed, kinds=options.get("kinds", L.ALL), error=options.get("error"), empty=options.get("empty"),
         choice=position[choice] if choice else 255, choices=tuple(v for _, v in variants if v is not None), components=components,
         symbols=[{c: f"{base}{suffix[v]}_{c}" if c in defined else None for c in COMPUTES} for v in range(len(variants))])
 
@@ -610,7 +611,7 @@ def record(unique, plan, schema, isas):
     counts = ", ".join(str(len(plan.components.get(c, ()))) for c in COMPUTES)
     sizes = ", ".join("{" + ", ".join(map(str, plan.components.get(c, (0,)))) + "}" for c in COMPUTES)
     kinds = sum({"b": 1, "u": 2, "s": 4, "f": 8, "c": 16}[k] for k in plan.kinds)
-    error = f'"{plan.error}"' if plan.error else "nullptr"
+    error, empty = (f'"{message}"' if message else "nullptr" for message in (plan.error, plan.empty))
     flags = ", ".join(str(int(f)) for f in (plan.floats, plan.widens, plan.identity, plan.indexed))
     return "\n".join([
         f'extern "C" {{ {" ".join(externs)} }}',
@@ -621,7 +622,7 @@ def record(unique, plan, schema, isas):
         f"static const double choices_{unique}[] = {{{', '.join(map(number, plan.choices)) or '0'}}};",
         f"extern const ReductionInfo info_{unique};",
         f"const ReductionInfo info_{unique} = {{{plan.nout}, {plan.dim}, {plan.keepdim}, {plan.dtype}, {len(plan.scalars)}, scalars_{unique}, "
-        f"operands_{unique}, results_{unique}, {flags}, {kinds}u, {error}, \"{schema.name}\", {plan.choice}, {len(plan.choices)}, "
+        f"operands_{unique}, results_{unique}, {flags}, {kinds}u, {error}, {empty}, \"{schema.name}\", {plan.choice}, {len(plan.choices)}, "
         f"choices_{unique}, {{{counts}}}, {{{sizes}}}, kernels_{unique}}};"])
 
 

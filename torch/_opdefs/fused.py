@@ -91,7 +91,8 @@ def native_layer_norm_backward(g, x, mean, rstd, weight, bias):
     return inner, g * y, g
 
 
-@composite("softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor", out=False)
+@composite("softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor",
+           out=["softmax.int_out(Tensor self, int dim, ScalarType? dtype=None, *, Tensor(a!) out) -> Tensor(a!)"])
 def softmax(self, dim, dtype):
     """exp(x) / sum(exp(x)) along `dim`, computed in `dtype` if given.
 
@@ -102,7 +103,8 @@ def softmax(self, dim, dtype):
     return _softmax(x, dim, False)
 
 
-@composite("log_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor", out=False)
+@composite("log_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor",
+           out=["log_softmax.int_out(Tensor self, int dim, ScalarType? dtype=None, *, Tensor(a!) out) -> Tensor(a!)"])
 def log_softmax(self, dim, dtype):
     """log(softmax(x)) along `dim`, computed in `dtype` if given."""
     x = self if dtype is None else self.to(dtype)

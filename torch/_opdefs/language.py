@@ -133,7 +133,8 @@ fused = _family("fused", ("kinds", "rows", "operands", "outputs"))
 kernel = _family("kernel", ("name", "view"))
 
 # Over other operators, above autograd. Body in the formula subset: it becomes C++. `python_only=True` leaves it Python.
-composite = _family("composite", ("python_only", "view"))
+# `values`: strings that names in the body stand for.
+composite = _family("composite", ("python_only", "view", "values"))
 
 # Like composite, but below autograd: an operator in its own right (own grad, own call in traces) whose kernel is written
 # in other operators.

@@ -104,7 +104,8 @@ def mean():
     return mean_fold()
 
 
-@composite("nanmean(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor")
+@composite("nanmean(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
+           out=["nanmean.out(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)"])
 def nanmean(self, dim, keepdim, dtype):
     """Mean over dimensions of what is not NaN."""
     factor = self.detach().isnan().logical_not_().sum(dim, keepdim)
@@ -240,6 +241,7 @@ def _aminmax(grads, result0, result1, self, dim, keepdim):
 
 
 @reduction("aminmax(Tensor self, *, int? dim=None, bool keepdim=False) -> (Tensor min, Tensor max)", kinds=ORDERED, identity=False,
+           empty="aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.",
            grad={"self": _aminmax})
 def aminmax():
     """Smallest and largest value, of all elements or over one dimension."""
@@ -329,6 +331,11 @@ def variance(a, count, correction):
     return a[1] / maximum(cast(count, a[1].type) - correction, 0.0)
 
 
+def mean_of(a):
+    """The mean, NaN of nothing."""
+    return where(eq(a[2], 0.0), a[0] * math.nan, a[0])
+
+
 VAR = "(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> "
 
 
@@ -370,14 +377,14 @@ def _std_mean(grads, self, result0, dim, correction, keepdim):
            python="function", grad={"self": _var_mean})
 def var_mean(correction):
     """Variance and mean over dimensions."""
-    return moments(lambda a, count: (variance(a, count, correction), a[0]))
+    return moments(lambda a, count: (variance(a, count, correction), mean_of(a)))
 
 
 @reduction("std_mean.correction" + VAR + "(Tensor, Tensor)", kinds="fc", result=(REAL, SAME), error="std_mean" + MOMENT_ERROR,
            python="function", grad={"self": _std_mean})
 def std_mean(correction):
     """Standard deviation and mean over dimensions."""
-    return moments(lambda a, count: (sqrt(variance(a, count, correction)), a[0]))
+    return moments(lambda a, count: (sqrt(variance(a, count, correction)), mean_of(a)))
 
 
 @composite("var(Tensor self, bool unbiased=True) -> Tensor")
@@ -386,7 +393,8 @@ def var_all(self, unbiased):
     return aten.var.correction(self, None, correction=1 if unbiased else 0, keepdim=False)
 
 
-@composite("var.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor")
+@composite("var.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor",
+           out=["var.out(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)"])
 def var_dims(self, dim, unbiased, keepdim):
     """Variance over dimensions."""
     return aten.var.correction(self, dim, correction=1 if unbiased else 0, keepdim=keepdim)
@@ -398,7 +406,8 @@ def std_all(self, unbiased):
     return aten.std.correction(self, None, correction=1 if unbiased else 0, keepdim=False)
 
 
-@composite("std.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor")
+@composite("std.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor",
+           out=["std.out(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)"])
 def std_dims(self, dim, unbiased, keepdim):
     """Standard deviation over dimensions."""
     return aten.std.correction(self, dim, correction=1 if unbiased else 0, keepdim=keepdim)
@@ -462,13 +471,15 @@ def norm(self, p):
     return linalg_vector_norm(self, p, None, False)
 
 
-@composite("norm.ScalarOpt_dim(Tensor self, Scalar? p, int[1] dim, bool keepdim=False) -> Tensor")
+@composite("norm.ScalarOpt_dim(Tensor self, Scalar? p, int[1] dim, bool keepdim=False) -> Tensor",
+           out=["norm.out(Tensor self, Scalar? p, int[1] dim, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)"])
 def norm_dim(self, p, dim, keepdim):
     """The p-norm over dimensions."""
     return linalg_vector_norm(self, p if p is not None else 2, dim, keepdim)
 
 
-@composite("norm.ScalarOpt_dim_dtype(Tensor self, Scalar? p, int[1] dim, bool keepdim, *, ScalarType dtype) -> Tensor")
+@composite("norm.ScalarOpt_dim_dtype(Tensor self, Scalar? p, int[1] dim, bool keepdim, *, ScalarType dtype) -> Tensor",
+           out=["norm.dtype_out(Tensor self, Scalar? p, int[1] dim, bool keepdim, *, ScalarType dtype, Tensor(a!) out) -> Tensor(a!)"])
 def norm_dim_dtype(self, p, dim, keepdim, dtype):
     """The p-norm over dimensions, computed in `dtype`."""
     return linalg_vector_norm(self, p if p is not None else 2, dim, keepdim, dtype=dtype)
@@ -489,7 +500,7 @@ def dist(self, other, p):
 # ---- logsumexp ----
 
 def log_sum_fold():
-    """Largest element and the sum of exp(x - largest)."""
+    """Largest real part and the sum of exp(x - largest)."""
     def anchor(x):
         return where(eq(E.abs(x), math.inf), 0.0, x)
 
@@ -499,18 +510,20 @@ def log_sum_fold():
         return largest, a[1] * exp(a[0] - at) + b[1] * exp(b[0] - at)
 
     def block(xs):
-        largest = tree(xs, maximum)
+        largest = tree([x.real for x in xs], maximum)
         at = anchor(largest)
         return largest, tree([exp(x - at) for x in xs], add)
 
     def finish(a, count):
-        return where(eq(a[0], math.inf), a[0], log(a[1]) + anchor(a[0]))
+        total = log(a[1]) + anchor(a[0])
+        return total if isinstance(total, Complex) else where(eq(a[0], math.inf), a[0], total)
 
-    return Fold((-math.inf, 0), map=lambda x: (x, exp(x - anchor(x))), combine=combine, finish=finish, block=block)
+    return Fold((-math.inf, 0), map=lambda x: (x.real, exp(x - anchor(x.real))), combine=combine, finish=finish, block=block,
+                types=("real", "acc"))
 
 
-@reduction("logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor", kinds="busf", floats=True,
-           grad={"self": "restore_dims(grad, self.ndim, dim, keepdim) * (self - restore_dims(result, self.ndim, dim, keepdim)).exp()"})
+@reduction("logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor", floats=True,
+           grad={"self": "restore_dims(grad, self.ndim, dim, keepdim) * (self - restore_dims(result, self.ndim, dim, keepdim)).exp().conj()"})
 def logsumexp():
     """log(sum(exp(x))) over dimensions, without overflow."""
     return log_sum_fold()

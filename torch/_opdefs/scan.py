@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 
 from . import expr as E
+from .complexes import Complex
 from .expr import cast, eq, exp, isnan, log1p, maximum, where
 from .language import INT64, ORDERED, SAME, Fold, scan
 
@@ -38,12 +39,16 @@ def cumprod():
 
 def _log_add(a, b):
     """log(exp(a) + exp(b))."""
-    largest = maximum(a, b)
-    gap = -E.abs(a - b)
-    return where(eq(a, b) & eq(E.abs(a), math.inf), a, largest + log1p(exp(gap)))
+    above = a.real >= b.real
+    if isinstance(a, Complex):
+        larger, smaller = where(above, a, b), where(above, b, a)
+        total = larger + log1p(exp(smaller - larger))
+        return where(eq(smaller.real, -math.inf), larger, total)
+    total = maximum(a, b) + log1p(exp(-E.abs(a - b)))
+    return where(eq(a, b) & eq(E.abs(a), math.inf), a, total)
 
 
-@scan("logcumsumexp(Tensor self, int dim) -> Tensor", kinds="f", grad={"self": "logcumsumexp_backward(grad, self, result, dim)"}, jvp=None)
+@scan("logcumsumexp(Tensor self, int dim) -> Tensor", kinds="fc", grad={"self": "logcumsumexp_backward(grad, self, result, dim)"}, jvp=None)
 def logcumsumexp():
     """log of the running sum of exp(x) along `dim`."""
     return Fold((-math.inf,), map=lambda x: (cast(x, "f64"),), combine=lambda a, b: (_log_add(a[0], b[0]),), types=("wide",), ordered=True)

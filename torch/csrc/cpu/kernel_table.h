@@ -94,6 +94,7 @@ struct ReductionInfo {
   bool indexed;                   // the elements' order matters: the lowest index wins
   uint32_t kinds_allowed;         // bit Kind
   const char* kinds_error;        // message for other dtypes, which is appended; null: the usual one
+  const char* empty_error;        // message for no elements; null: the usual one
   const char* name;
   uint8_t choice;                 // argument position of a number that selects the variant, 255: one variant
   uint8_t nchoices;

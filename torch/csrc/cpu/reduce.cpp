@@ -100,8 +100,12 @@ void Reduction::arrange(const Tensor& t, const bool* is_reduced) {
   std::tie(run, run_stride) = kept.split(item);
   std::tie(length, length_stride) = reduced.split(item);
   const bool rows = length_stride == item && length >= kReducePad, columns = run_stride == item && run > 1;
-  by_columns = !rows && (columns || length < kReducePad);
-  staged = stored != held || (by_columns ? run_stride : length_stride) != item;
+  if (!count) {                          // folds of nothing
+    length = 0;
+    reduced = Grid();
+  }
+  by_columns = count && !rows && (columns || length < kReducePad);
+  staged = count && (stored != held || (by_columns ? run_stride : length_stride) != item);
   chunk = by_columns ? kReduceRows : kReduceChunk;
   chunks = std::max<int64_t>(1, (length + chunk - 1) / chunk);
   leaves = reduced.count() * chunks;
@@ -263,8 +267,10 @@ void check_not_empty(const ReductionInfo& info, const Value* args, const Tensor&
   const bool given = argument_given(info, args);
   for (int64_t d = 0; d < t.dim(); d++) {
     if (!is_reduced[d] || t.sizes()[d]) continue;
+    if (info.empty_error && !given) fail(ErrorKind::Runtime, info.empty_error);
     if (given) fail(ErrorKind::Index, info.name, "(): Expected reduction dim ", d, " to have non-zero size.");
-    fail(info.dim == 255 ? ErrorKind::Runtime : ErrorKind::Index, info.name,
+    const bool one_dim = info.dim != 255 && args[info.dim].is_none();   // an optional `int dim`, not a list
+    fail(one_dim ? ErrorKind::Index : ErrorKind::Runtime, info.name,
          "(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument.");
   }
 }

@@ -177,7 +177,12 @@ void rows_kernel(const Op& op, const Value* args, OwnedValue* rets) {
     const RowOperand kind = info.operands[info.nout + i];
     if (op.args[info.inputs[i]].optional) variant = 2 * variant + t.defined();
     if (!t.defined()) continue;
-    if (kind == RowOperand::Shared) parameters = t.dtype();
+    if (kind == RowOperand::Shared) {
+      const char* title = op.args[info.inputs[i]].name;
+      KD_CHECK(same(t.sizes(), total), Runtime, "Expected ", title, " to be of same shape as normalized_shape, but got ", title,
+               " of shape ", t.sizes(), " and normalized_shape = ", IntList(total));
+      parameters = t.dtype();
+    }
     r.kinds[r.count] = kind;
     if (!t.is_meta()) r.tensors[r.count] = kind == RowOperand::Row ? contiguous_of(t) : contiguous_of(converted(t, r.held));
     r.count++;
