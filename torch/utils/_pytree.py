@@ -1,0 +1,397 @@
+"""Trees of containers: flatten a nesting of dicts, lists, tuples into its leaves, and put leaves back.
+
+Example::
+
+    >>> leaves, spec = tree_flatten({"a": [1, 2], "b": 3})
+    >>> tree_unflatten([10 * x for x in leaves], spec)
+    {'a': [10, 20], 'b': 30}
+"""
+
+import functools
+import json
+from collections import OrderedDict, defaultdict, deque, namedtuple
+
+__all__ = [
+    "PyTree", "Context", "FlattenFunc", "UnflattenFunc", "TreeSpec", "LeafSpec", "register_pytree_node", "tree_flatten",
+    "tree_flatten_with_path", "tree_unflatten", "tree_iter", "tree_leaves", "tree_leaves_with_path", "tree_structure",
+    "tree_map", "tree_map_with_path", "tree_map_", "tree_map_only", "tree_map_only_", "tree_all", "tree_any", "tree_all_only",
+    "tree_any_only", "treespec_dumps", "treespec_loads", "treespec_pprint", "is_namedtuple", "keystr", "key_get",
+]
+
+PyTree = object
+Context = object
+FlattenFunc = UnflattenFunc = object
+
+NodeDef = namedtuple("NodeDef", ["type", "flatten_fn", "unflatten_fn", "flatten_with_keys_fn"])
+SUPPORTED_NODES = {}
+SUPPORTED_SERIALIZED_TYPES = {}
+
+
+class SequenceKey(namedtuple("SequenceKey", ["idx"])):
+    """The place ``[idx]`` of a list or tuple."""
+
+    def __str__(self):
+        return f"[{self.idx!r}]"
+
+    def get(self, sequence):
+        """The item at this place."""
+        return sequence[self.idx]
+
+
+class MappingKey(namedtuple("MappingKey", ["key"])):
+    """The place ``[key]`` of a dict."""
+
+    def __str__(self):
+        return f"[{self.key!r}]"
+
+    def get(self, mapping):
+        """The item at this place."""
+        return mapping[self.key]
+
+
+class GetAttrKey(namedtuple("GetAttrKey", ["name"])):
+    """The place ``.name`` of an object."""
+
+    def __str__(self):
+        return f".{self.name}"
+
+    def get(self, obj):
+        """The attribute at this place."""
+        return getattr(obj, self.name)
+
+
+def register_pytree_node(cls, flatten_fn, unflatten_fn, *, serialized_type_name=None, to_dumpable_context=None,
+                         from_dumpable_context=None, flatten_with_keys_fn=None):
+    """Make `cls` a container: ``flatten_fn(obj) -> (children, context)``, ``unflatten_fn(children, context) -> obj``."""
+    if cls in SUPPORTED_NODES:
+        raise ValueError(f"{cls} is already registered as pytree node.")
+    SUPPORTED_NODES[cls] = NodeDef(cls, flatten_fn, unflatten_fn, flatten_with_keys_fn)
+    SUPPORTED_SERIALIZED_TYPES[serialized_type_name or f"{cls.__module__}.{cls.__qualname__}"] = (
+        cls, to_dumpable_context, from_dumpable_context)
+
+
+_register_pytree_node = register_pytree_node
+
+
+def _sequence(cls):
+    register_pytree_node(
+        cls, lambda items: (list(items), None), lambda items, _: cls(items),
+        flatten_with_keys_fn=lambda items: ([(SequenceKey(i), item) for i, item in enumerate(items)], None))
+
+
+def _mapping(cls, make):
+    register_pytree_node(
+        cls, lambda mapping: (list(mapping.values()), list(mapping)), lambda items, keys: make(zip(keys, items)),
+        flatten_with_keys_fn=lambda mapping: ([(MappingKey(k), v) for k, v in mapping.items()], list(mapping)))
+
+
+_sequence(list)
+_sequence(tuple)
+_mapping(dict, dict)
+_mapping(OrderedDict, OrderedDict)
+register_pytree_node(
+    namedtuple, lambda items: (list(items), type(items)), lambda items, cls: cls(*items),
+    flatten_with_keys_fn=lambda items: ([(GetAttrKey(name), getattr(items, name)) for name in items._fields], type(items)))
+register_pytree_node(
+    defaultdict, lambda mapping: (list(mapping.values()), [mapping.default_factory, list(mapping)]),
+    lambda items, context: defaultdict(context[0], zip(context[1], items)),
+    flatten_with_keys_fn=lambda mapping: ([(MappingKey(k), v) for k, v in mapping.items()],
+                                          [mapping.default_factory, list(mapping)]))
+register_pytree_node(
+    deque, lambda items: (list(items), items.maxlen), lambda items, maxlen: deque(items, maxlen=maxlen),
+    flatten_with_keys_fn=lambda items: ([(SequenceKey(i), item) for i, item in enumerate(items)], items.maxlen))
+
+
+def is_namedtuple(obj):
+    """Whether `obj` is an instance, or a class, made by namedtuple."""
+    cls = obj if isinstance(obj, type) else type(obj)
+    return issubclass(cls, tuple) and isinstance(getattr(cls, "_fields", None), tuple) and cls.__bases__ == (tuple,)
+
+
+def _node_type(tree):
+    kind = type(tree)
+    return namedtuple if kind not in SUPPORTED_NODES and is_namedtuple(kind) else kind
+
+
+class TreeSpec:
+    """The shape of a tree: type and context of each container, a :class:`LeafSpec` for each leaf."""
+
+    __slots__ = ("type", "context", "children_specs", "num_leaves", "num_nodes")
+
+    def __init__(self, type, context, children_specs):
+        self.type, self.context, self.children_specs = type, context, children_specs
+        self.num_leaves = sum(child.num_leaves for child in children_specs) if type is not None else 1
+        self.num_nodes = 1 + sum(child.num_nodes for child in children_specs)
+
+    @property
+    def num_children(self):
+        """Number of direct children."""
+        return len(self.children_specs)
+
+    def is_leaf(self):
+        """Whether this is a single leaf."""
+        return self.type is None
+
+    def child(self, index):
+        """The shape of a child."""
+        return self.children_specs[index]
+
+    def children(self):
+        """The shapes of the children."""
+        return list(self.children_specs)
+
+    def unflatten(self, leaves):
+        """The tree of this shape with the given leaves."""
+        return tree_unflatten(leaves, self)
+
+    def flatten_up_to(self, tree):
+        """The subtrees of `tree` at the leaves of this shape. Raises ValueError where the shapes differ."""
+        if self.is_leaf():
+            return [tree]
+        if _node_type(tree) is not self.type:
+            raise ValueError(f"Type mismatch; expected {self.type!r}, but got {type(tree)!r}.")
+        children, context = SUPPORTED_NODES[self.type].flatten_fn(tree)
+        if self.type in (dict, OrderedDict) and set(context) == set(self.context):
+            children = [tree[key] for key in self.context]
+        elif len(children) != self.num_children or context != self.context:
+            raise ValueError(f"Node mismatch; expected {self.num_children} children with context {self.context!r}, but got "
+                             f"{len(children)} with {context!r}.")
+        return [leaf for spec, child in zip(self.children_specs, children) for leaf in spec.flatten_up_to(child)]
+
+    def __eq__(self, other):
+        return (isinstance(other, TreeSpec) and self.type is other.type and self.context == other.context
+                and self.children_specs == other.children_specs)
+
+    def __hash__(self):
+        return hash((self.type, repr(self.context), tuple(self.children_specs)))
+
+    def __repr__(self):
+        if self.is_leaf():
+            return "*"
+        children = ", ".join(map(repr, self.children_specs))
+        return f"TreeSpec({self.type.__name__}, {self.context}, [{children}])"
+
+
+class LeafSpec(TreeSpec):
+    """The shape of a single leaf."""
+
+    def __init__(self):
+        super().__init__(None, None, [])
+
+
+_LEAF = LeafSpec()
+_LEAF_SPEC = _LEAF
+
+
+def tree_flatten(tree, is_leaf=None):
+    """(leaves in order, TreeSpec); `is_leaf(node)` may stop the descent."""
+    leaves = []
+    return leaves, _flatten_into(tree, leaves, is_leaf)
+
+
+def _flatten_into(tree, leaves, is_leaf):
+    node = SUPPORTED_NODES.get(_node_type(tree))
+    if node is None or (is_leaf is not None and is_leaf(tree)):
+        leaves.append(tree)
+        return _LEAF
+    children, context = node.flatten_fn(tree)
+    return TreeSpec(node.type, context, [_flatten_into(child, leaves, is_leaf) for child in children])
+
+
+def tree_unflatten(leaves, treespec):
+    """The tree of shape `treespec` with the given leaves. Raises ValueError for another number of leaves."""
+    if not isinstance(treespec, TreeSpec):
+        raise TypeError(f"tree_unflatten(leaves, treespec): Expected `treespec` to be instance of TreeSpec but got item of "
+                        f"type {type(treespec)}.")
+    leaves = list(leaves)
+    if len(leaves) != treespec.num_leaves:
+        raise ValueError(f"tree_unflatten(leaves, treespec): `leaves` has length {len(leaves)} but the spec refers to a "
+                         f"pytree that holds {treespec.num_leaves} items ({treespec}).")
+    rest = iter(leaves)
+
+    def build(spec):
+        if spec.is_leaf():
+            return next(rest)
+        return SUPPORTED_NODES[spec.type].unflatten_fn([build(child) for child in spec.children_specs], spec.context)
+
+    return build(treespec)
+
+
+def tree_iter(tree, is_leaf=None):
+    """Iterate over the leaves."""
+    node = SUPPORTED_NODES.get(_node_type(tree))
+    if node is None or (is_leaf is not None and is_leaf(tree)):
+        yield tree
+        return
+    for child in node.flatten_fn(tree)[0]:
+        yield from tree_iter(child, is_leaf)
+
+
+def tree_leaves(tree, is_leaf=None):
+    """The leaves as a list."""
+    return list(tree_iter(tree, is_leaf))
+
+
+def tree_structure(tree, is_leaf=None):
+    """The shape of a tree."""
+    return tree_flatten(tree, is_leaf)[1]
+
+
+def tree_map(func, tree, *rests, is_leaf=None):
+    """The tree of ``func(leaf, ...)``; further trees must have the same shape down to the leaves of the first."""
+    leaves, spec = tree_flatten(tree, is_leaf)
+    return tree_unflatten(list(map(func, leaves, *(spec.flatten_up_to(rest) for rest in rests))), spec)
+
+
+def tree_map_(func, tree, *rests, is_leaf=None):
+    """Call `func` on every leaf for its effect; returns the tree."""
+    leaves, spec = tree_flatten(tree, is_leaf)
+    deque(map(func, leaves, *(spec.flatten_up_to(rest) for rest in rests)), maxlen=0)
+    return tree
+
+
+def map_only(type_or_types_or_pred, /):
+    """Decorator: apply the function to values of the given types (or that fulfil a predicate), pass others through."""
+    if isinstance(type_or_types_or_pred, (type, tuple)) or not callable(type_or_types_or_pred):
+        def test(value):
+            return isinstance(value, type_or_types_or_pred)
+    else:
+        test = type_or_types_or_pred
+
+    def decorate(func):
+        @functools.wraps(func)
+        def wrapped(value):
+            return func(value) if test(value) else value
+
+        return wrapped
+
+    return decorate
+
+
+def tree_map_only(type_or_types_or_pred, /, func, tree, is_leaf=None):
+    """`tree_map` over the leaves of the given types."""
+    return tree_map(map_only(type_or_types_or_pred)(func), tree, is_leaf=is_leaf)
+
+
+def tree_map_only_(type_or_types_or_pred, /, func, tree, is_leaf=None):
+    """`tree_map_` over the leaves of the given types."""
+    return tree_map_(map_only(type_or_types_or_pred)(func), tree, is_leaf=is_leaf)
+
+
+def tree_all(pred, tree, is_leaf=None):
+    """Whether `pred` holds for every leaf."""
+    return all(map(pred, tree_iter(tree, is_leaf)))
+
+
+def tree_any(pred, tree, is_leaf=None):
+    """Whether `pred` holds for some leaf."""
+    return any(map(pred, tree_iter(tree, is_leaf)))
+
+
+def tree_all_only(type_or_types, /, pred, tree, is_leaf=None):
+    """Whether `pred` holds for every leaf of the given types."""
+    return all(pred(leaf) for leaf in tree_iter(tree, is_leaf) if isinstance(leaf, type_or_types))
+
+
+def tree_any_only(type_or_types, /, pred, tree, is_leaf=None):
+    """Whether `pred` holds for some leaf of the given types."""
+    return any(pred(leaf) for leaf in tree_iter(tree, is_leaf) if isinstance(leaf, type_or_types))
+
+
+def _broadcast_to_and_flatten(tree, treespec, is_leaf=None):
+    """The leaves of `tree` repeated so that they fit the leaves of a larger shape; None when they can't."""
+    if treespec.is_leaf():
+        return [tree]
+    kind = _node_type(tree)
+    node = SUPPORTED_NODES.get(kind)
+    if node is None or (is_leaf is not None and is_leaf(tree)):
+        return [tree] * treespec.num_leaves
+    if kind is not treespec.type:
+        return None
+    children, context = node.flatten_fn(tree)
+    if len(children) != treespec.num_children or context != treespec.context:
+        return None
+    parts = [_broadcast_to_and_flatten(child, spec, is_leaf) for child, spec in zip(children, treespec.children_specs)]
+    return None if any(part is None for part in parts) else [leaf for part in parts for leaf in part]
+
+
+def tree_leaves_with_path(tree, is_leaf=None):
+    """List of (path, leaf); a path is a tuple of keys."""
+    result = []
+
+    def walk(path, node):
+        definition = SUPPORTED_NODES.get(_node_type(node))
+        if definition is None or (is_leaf is not None and is_leaf(node)):
+            result.append((path, node))
+            return
+        if definition.flatten_with_keys_fn is None:
+            raise ValueError(f"Did not find a flatten_with_keys_fn for type: {definition.type}. Please pass a "
+                             "flatten_with_keys_fn argument to register_pytree_node.")
+        for key, child in definition.flatten_with_keys_fn(node)[0]:
+            walk((*path, key), child)
+
+    walk((), tree)
+    return result
+
+
+def tree_flatten_with_path(tree, is_leaf=None):
+    """(list of (path, leaf), TreeSpec)."""
+    return tree_leaves_with_path(tree, is_leaf), tree_structure(tree, is_leaf)
+
+
+def tree_map_with_path(func, tree, *rests, is_leaf=None):
+    """`tree_map` whose function gets the path first."""
+    pairs, spec = tree_flatten_with_path(tree, is_leaf)
+    others = [spec.flatten_up_to(rest) for rest in rests]
+    return tree_unflatten([func(path, leaf, *rest) for (path, leaf), *rest in zip(pairs, *others)], spec)
+
+
+def keystr(path):
+    """A path as text, such as ``['a'][0]``."""
+    return "".join(map(str, path))
+
+
+def key_get(obj, path):
+    """What is at `path` inside `obj`."""
+    for key in path:
+        obj = key.get(obj)
+    return obj
+
+
+def treespec_dumps(treespec, protocol=None):
+    """A shape as JSON text."""
+    names = {cls: (name, dump) for name, (cls, dump, _) in SUPPORTED_SERIALIZED_TYPES.items()}
+
+    def encode(spec):
+        if spec.is_leaf():
+            return {"type": None, "context": None, "children_spec": []}
+        name, dump = names[spec.type]
+        context = dump(spec.context) if dump else spec.context
+        return {"type": name, "context": json.dumps(context), "children_spec": [encode(c) for c in spec.children_specs]}
+
+    return json.dumps([1 if protocol is None else protocol, encode(treespec)])
+
+
+def treespec_loads(serialized):
+    """The shape in JSON text made by :func:`treespec_dumps`."""
+    def decode(entry):
+        if entry["type"] is None:
+            return _LEAF
+        cls, _, load = SUPPORTED_SERIALIZED_TYPES[entry["type"]]
+        context = json.loads(entry["context"])
+        return TreeSpec(cls, load(context) if load else context, [decode(child) for child in entry["children_spec"]])
+
+    protocol, entry = json.loads(serialized)
+    if protocol != 1:
+        raise ValueError(f"Unknown protocol {protocol}. Available protocols: [1]")
+    return decode(entry)
+
+
+def treespec_pprint(treespec):
+    """A shape as readable text."""
+    return repr(tree_unflatten([_Star()] * treespec.num_leaves, treespec))
+
+
+class _Star:
+    def __repr__(self):
+        return "*"

@@ -1,0 +1,124 @@
+"""Samples to batches."""
+
+import collections.abc
+import contextlib
+import re
+
+import torch
+
+_FORMAT = ("default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {}")
+_numpy_text = re.compile("[SaUO]")
+
+
+def default_convert(data):
+    """NumPy arrays inside `data` as tensors; everything else as it is."""
+    kind = type(data)
+    if isinstance(data, torch.Tensor) or isinstance(data, (str, bytes)):
+        return data
+    if kind.__module__ == "numpy":
+        if kind.__name__ == "ndarray" and _numpy_text.search(data.dtype.str) is not None:
+            return data
+        return torch.as_tensor(data)
+    if isinstance(data, collections.abc.Mapping):
+        converted = {key: default_convert(value) for key, value in data.items()}
+        return _like(kind, data, converted)
+    if isinstance(data, tuple) and hasattr(data, "_fields"):
+        return kind(*(default_convert(value) for value in data))
+    if isinstance(data, tuple):
+        return [default_convert(value) for value in data]
+    if isinstance(data, collections.abc.Sequence):
+        return _like(kind, data, [default_convert(value) for value in data])
+    return data
+
+
+def _like(kind, original, values):
+    """`values` in a container of the original's type where that can be made."""
+    with contextlib.suppress(TypeError):
+        return kind(values)
+    return values
+
+
+def collate(batch, *, collate_fn_map=None):
+    """A batch of samples as one structure of tensors; `collate_fn_map` maps types to functions ``(batch, ...)``."""
+    first = batch[0]
+    kind = type(first)
+    for known, function in (collate_fn_map or {}).items():
+        if isinstance(first, known):
+            return function(batch, collate_fn_map=collate_fn_map)
+    if isinstance(first, collections.abc.Mapping):
+        return _like(kind, first, {key: collate([sample[key] for sample in batch], collate_fn_map=collate_fn_map)
+                                   for key in first})
+    if isinstance(first, tuple) and hasattr(first, "_fields"):
+        return kind(*(collate(values, collate_fn_map=collate_fn_map) for values in zip(*batch)))
+    if isinstance(first, collections.abc.Sequence):
+        if not all(len(sample) == len(first) for sample in batch):
+            raise RuntimeError("each element in list of batch should be of equal size")
+        parts = [collate(values, collate_fn_map=collate_fn_map) for values in zip(*batch)]
+        return parts if isinstance(first, tuple) else _like(kind, first, parts)
+    raise TypeError(_FORMAT.format(kind))
+
+
+def _tensors(batch, *, collate_fn_map=None):
+    return torch.stack(batch, 0)
+
+
+def _floats(batch, *, collate_fn_map=None):
+    return torch.tensor(batch, dtype=torch.float64)
+
+
+def _integers(batch, *, collate_fn_map=None):
+    return torch.tensor(batch)
+
+
+def _unchanged(batch, *, collate_fn_map=None):
+    return batch
+
+
+def _arrays(batch, *, collate_fn_map=None):
+    if _numpy_text.search(batch[0].dtype.str) is not None:
+        raise TypeError(_FORMAT.format(batch[0].dtype))
+    return collate([torch.as_tensor(array) for array in batch], collate_fn_map=collate_fn_map)
+
+
+def _numpy_numbers(batch, *, collate_fn_map=None):
+    return torch.as_tensor(batch)
+
+
+default_collate_fn_map = {torch.Tensor: _tensors, float: _floats, int: _integers, str: _unchanged, bytes: _unchanged}
+
+
+def _with_numpy():
+    """The table of functions, with NumPy's types once NumPy is in use."""
+    import sys
+
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and numpy.ndarray not in default_collate_fn_map:
+        default_collate_fn_map[numpy.ndarray] = _arrays
+        default_collate_fn_map[(numpy.bool_, numpy.number, numpy.object_)] = _numpy_numbers
+    return default_collate_fn_map
+
+
+def default_collate(batch):
+    """A list of samples as one batch: tensors, arrays and numbers are stacked, containers keep their shape.
+
+    Example::
+
+        >>> default_collate([{"x": 1}, {"x": 2}])
+        {'x': tensor([1, 2])}
+    """
+    return collate(batch, collate_fn_map=_with_numpy())
+
+
+def pin_memory(data, device=None):
+    """`data` with its tensors in pinned memory."""
+    if isinstance(data, torch.Tensor) or hasattr(data, "pin_memory"):
+        return data.pin_memory()
+    if isinstance(data, (str, bytes)):
+        return data
+    if isinstance(data, collections.abc.Mapping):
+        return _like(type(data), data, {key: pin_memory(value) for key, value in data.items()})
+    if isinstance(data, tuple) and hasattr(data, "_fields"):
+        return type(data)(*map(pin_memory, data))
+    if isinstance(data, collections.abc.Sequence):
+        return _like(type(data), data, [pin_memory(value) for value in data])
+    return data
