@@ -234,18 +234,10 @@ def matmul(self, other):
             return product.transpose(-2, -1).contiguous() if swapped else product
     rows = a.size(-2) if n1 > 1 else 1
     columns = b.size(-1) if n2 > 1 else 1
-    dims1 = n1 - 2 if n1 > 2 else 0
-    dims2 = n2 - 2 if n2 > 2 else 0
-    dims = max(dims1, dims2)
-    batch = [0 for i in range(dims)]
+    batch = broadcast_sizes(a.shape[:max(n1 - 2, 0)], b.shape[:max(n2 - 2, 0)])
     count = 1
-    for i in range(dims):
-        s1 = a.size(i - dims + dims1) if i >= dims - dims1 else 1
-        s2 = b.size(i - dims + dims2) if i >= dims - dims2 else 1
-        if s1 != s2 and s1 != 1 and s2 != 1:
-            raise RuntimeError(f"The size of tensor a ({s1}) must match the size of tensor b ({s2}) at non-singleton dimension {i}")
-        batch[i] = s2 if s1 == 1 else s1
-        count = count * batch[i]
+    for s in batch:
+        count = count * s
     left = a.expand(batch + [rows, a.size(-1)]).reshape([count, rows, a.size(-1)])
     shape = list(batch)
     if n1 > 1:
@@ -605,18 +597,11 @@ def cdist(x1, x2, p, compute_mode):
     rows2 = x2.size(-2)
     if not (p == 2 and rows1 > 0 and rows2 > 0 and x1.size(-1) > 0 and (mode == 1 or mode == 0 and (rows1 > 25 or rows2 > 25))):
         return _cdist_forward(x1, x2, p, compute_mode)
-    dims1 = x1.ndim - 2
-    dims2 = x2.ndim - 2
-    dims = max(dims1, dims2)
-    batch = [0 for i in range(dims)]
+    batch = broadcast_sizes(x1.shape[:x1.ndim - 2], x2.shape[:x2.ndim - 2])
+    dims = len(batch)
     count = 1
-    for i in range(dims):
-        s1 = x1.size(i - dims + dims1) if i >= dims - dims1 else 1
-        s2 = x2.size(i - dims + dims2) if i >= dims - dims2 else 1
-        if s1 != s2 and s1 != 1 and s2 != 1:
-            raise RuntimeError(f"The size of tensor a ({s1}) must match the size of tensor b ({s2}) at non-singleton dimension {i}")
-        batch[i] = s2 if s1 == 1 else s1
-        count = count * batch[i]
+    for s in batch:
+        count = count * s
     a = x1.expand(batch + [rows1, x1.size(-1)])
     b = x2.expand(batch + [rows2, x1.size(-1)])
     if dims > 0:

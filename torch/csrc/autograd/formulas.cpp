@@ -123,6 +123,8 @@ Dims unflattened(int64_t size, IntList sizes) {
   return whole;
 }
 
+Dims broadcast_sizes(IntList a, IntList b) { return broadcast_shapes(a, b); }
+
 Dims common_shape(TensorList tensors) {
   Dims shape;
   for (const Tensor& t : tensors) shape = broadcast_shapes(shape, t.sizes());

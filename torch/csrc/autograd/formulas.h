@@ -47,6 +47,7 @@ bool viewable(const Tensor& t, IntList shape);
 // The sizes into which a dimension of `size` is split: one of them may be -1.
 Dims unflattened(int64_t size, IntList sizes);
 Dims common_shape(TensorList tensors);
+Dims broadcast_sizes(IntList a, IntList b);
 Dims moved_dims(int64_t ndim, IntList source, IntList destination);
 Dims int_values(const Tensor& t);
 
