@@ -11,7 +11,6 @@ from collections import OrderedDict
 from typing import Any
 
 import torch
-from torch.autograd.function import Function
 
 __all__ = ["RemovableHandle", "unserializable_hook", "warn_if_has_hooks", "BackwardHook"]
 
@@ -72,6 +71,10 @@ def warn_if_has_hooks(tensor):
             if not hasattr(hook, "__torch_unserializable__"):
                 warnings.warn(f"backward hook {hook!r} on tensor will not be serialized. If this is expected, you can decorate the "
                               "function with @torch.utils.hooks.unserializable_hook to suppress this warning", stacklevel=2)
+
+
+# Here and not above: torch.autograd imports RemovableHandle from this module.
+from torch.autograd.function import Function  # noqa: E402
 
 
 class _Identity(Function):
