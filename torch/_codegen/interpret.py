@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from fractions import Fraction
+
 import numpy as np
 
 from . import lower
@@ -9,23 +12,20 @@ from . import lower
 DTYPES = {"f32": np.float32, "f64": np.float64, "i32": np.int32, "i64": np.int64, "u64": np.uint64, "bool": np.bool_}
 
 
+def _exact_fma(a, b, c):
+    if not (math.isfinite(a) and math.isfinite(b) and math.isfinite(c)):
+        return a * b + c
+    exact = Fraction(a) * Fraction(b) + Fraction(c)
+    try:
+        return float(exact) if exact else a * b + c
+    except OverflowError:
+        return math.inf if exact > 0 else -math.inf
+
+
 def _fma(a, b, c):
-    if a.dtype == np.float32:
+    if a.dtype == np.float32:    # the product is exact in float64; the sum is rounded twice, which hardly ever shows
         return (a.astype(np.float64) * b + c).astype(np.float32)
-    # Dekker's exact product and Knuth's exact sum; the last addition rounds once, but for ties
-    wide = np.longdouble
-    if np.finfo(wide).nmant >= 63:
-        high = a * b
-        split = np.float64(134217729.0)
-        t = split * a
-        a1 = t - (t - a)
-        t = split * b
-        b1 = t - (t - b)
-        a2, b2 = a - a1, b - b1
-        low = ((a1 * b1 - high) + a1 * b2 + a2 * b1) + a2 * b2
-        exact = (high.astype(wide) + c.astype(wide)) + low.astype(wide)
-        return np.where(np.isfinite(low), exact, high + c).astype(np.float64)
-    return a * b + c
+    return np.frompyfunc(_exact_fma, 3, 1)(a, b, c).astype(np.float64)
 
 
 def _unsigned(x):
