@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+
 from torch._codegen import jit
 from torch._codegen.diff import FUNCTION_RULES, derivative
 from torch._codegen.interpret import evaluate

@@ -33,7 +33,7 @@ INTEGRAL = "bus"
 FLOATING = "f"
 FLOATING_COMPLEX = "fc"
 
-DEFINITIONS: dict[str, "Definition"] = {}
+DEFINITIONS: dict[str, Definition] = {}
 
 
 CONFLICTS: list[str] = []   # what the checker has to say of the registration itself

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..._opdefs import expr as E
-from .base import (LN2, at_least, at_most, flip_sign, format_of, polynomial, power_of_two, ratio, round_to_int, rounded, scale_by_power, sign_bits, split)
+from .base import LN2, at_least, at_most, flip_sign, format_of, polynomial, power_of_two, ratio, round_to_int, rounded, scale_by_power, sign_bits, split
 
 __all__ = ["exp", "exp2", "expm1", "sigmoid", "sinh", "cosh", "tanh"]
 

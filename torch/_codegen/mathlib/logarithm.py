@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 from ..._opdefs import expr as E
-from .base import (LN2, LN10, at_least, at_most, fast_two_sum, flip_sign, format_of, polynomial, power_of_two, ratio, round_to_int,
-                   rounded, scale_by_power, sign_bits, split, two_product)
-from fractions import Fraction
+from .base import (
+    LN2,
+    LN10,
+    at_least,
+    at_most,
+    fast_two_sum,
+    flip_sign,
+    format_of,
+    polynomial,
+    power_of_two,
+    ratio,
+    round_to_int,
+    rounded,
+    scale_by_power,
+    sign_bits,
+    split,
+    two_product,
+)
 
 __all__ = ["log", "log2", "log10", "log1p", "pow_", "asinh", "acosh", "atanh"]
 

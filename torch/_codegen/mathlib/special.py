@@ -6,8 +6,7 @@ import math
 from fractions import Fraction
 
 from ..._opdefs import expr as E
-from .base import (LN_PI, LN2, PI, SQRT_PI, at_most, flip_sign, format_of, horner, polynomial, rarely, rounded, scale_by_power, sign_bits,
-                   two_product)
+from .base import LN2, LN_PI, PI, SQRT_PI, at_most, flip_sign, format_of, horner, polynomial, rarely, rounded, scale_by_power, sign_bits, two_product
 from .coefficients import COEFFICIENTS
 from .exponential import exp_moderate, reduced_expm1
 from .logarithm import log, log_positive

@@ -12,8 +12,7 @@ import math
 from fractions import Fraction
 
 from ..._opdefs import expr as E
-from .base import (PI, fast_two_sum, flip_sign, format_of, is_negative, polynomial, rarely, round_to_int, rounded, sign_bits, split,
-                   two_product, two_sum)
+from .base import PI, fast_two_sum, flip_sign, format_of, is_negative, polynomial, rarely, round_to_int, rounded, sign_bits, split, two_product, two_sum
 
 __all__ = ["sin", "cos", "tan", "asin", "acos", "atan", "atan2", "sinpi", "cospi"]
 
