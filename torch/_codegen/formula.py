@@ -206,6 +206,7 @@ class Translator:
         known = self.parameters.get(target.id, (None, self.types.get(target.id)))[1]
         if kind == "none":
             kind = known or "tensor"
+            code = self.convert("none", "none", kind, value)
         if kind == "empty":      # the first append tells of what
             self.types.setdefault(target.id, known or "ints")
             return [f"{self.local(target.id)} = {{}};"]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from .schema import Schema, inplace_of, out_of, parse
+from .schema import OPTIONS, Schema, inplace_of, out_of, parse
 
 # schema prefix -> the namespace in which Python finds the function
 NAMESPACES = {"linalg_": "linalg", "fft_": "fft", "special_": "special"}
@@ -65,7 +65,7 @@ def _wanted(definition, schema, kind):
 
 
 def _core(schema):
-    return [(a.name, a.base, a.list) for a in schema.args if not (a.write and a.kwarg_only)]
+    return [(a.name, a.base, a.list) for a in schema.args if not (a.write and a.kwarg_only) and a.name not in OPTIONS]
 
 
 def _base_of(form, functionals):

@@ -126,6 +126,9 @@ class Schema:
         return f"{self.key}({', '.join(parts)}) -> {result}"
 
 
+OPTIONS = ("dtype", "layout", "device", "pin_memory")   # of a new tensor; an output given brings its own
+
+
 def _split(text):
     """Split at commas outside brackets and quotes."""
     parts, depth, quote, start = [], 0, "", 0
@@ -195,8 +198,7 @@ def out_of(schema, overload=None):
     if overload is None:
         overload = "out" if schema.overload in ("", "Tensor") else f"{schema.overload}_out"
     letters = "abcdefgh"
-    options = ("dtype", "layout", "device", "pin_memory")   # an output brings its own
-    args = tuple(a for a in schema.args if a.name not in options) if all(n in schema.index for n in options) else schema.args
+    args = tuple(a for a in schema.args if a.name not in OPTIONS) if all(n in schema.index for n in OPTIONS) else schema.args
     outs, returns = [], []
     for i, r in enumerate(schema.returns):
         name = "out" if len(schema.returns) == 1 else (r.name or f"out{i}")

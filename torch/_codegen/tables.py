@@ -167,6 +167,7 @@ class Generator:
         s = row.schema
         where = f"{row.definition.module.rsplit('.', 1)[-1]}.{s.key}"
         variables = {a.name: (a.name, type_of(a)) for a in s.args}
+        variables |= {name: (quoted(text), "str") for name, text in row.definition.options.get("values", {}).items()}
         translator = Translator(where, self.registry, variables, [("tensors" if r.list else type_of(r)) for r in s.returns])
         lines = translator.function_body(formula.source_ast(row.definition.body))
         self.bodies.append("\n".join([f"static {signature(s, 'composite_' + s.unique)} {{", *lines, "}"]))

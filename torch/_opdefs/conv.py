@@ -244,3 +244,9 @@ def conv_transpose3d(input, weight, bias, stride, padding, output_padding, group
     if input.ndim != 5:
         raise RuntimeError(f"Expected 4D (unbatched) or 5D (batched) input to conv_transpose3d, but got input of size: {input.shape}")
     return _any_convolution(input, weight, bias, stride, padding, dilation, True, output_padding, groups)
+
+
+@composite("conv_tbc(Tensor self, Tensor weight, Tensor bias, int pad=0) -> Tensor")
+def conv_tbc(self, weight, bias, pad):
+    """Convolution in time of [time, batch, channels] with a weight of [width, channels in, channels out]."""
+    return conv1d(self.permute([1, 2, 0]), weight.permute([2, 1, 0]), bias, [1], [pad], [1], 1).permute([2, 0, 1])
