@@ -7,7 +7,7 @@ namespace kindling {
 namespace {
 
 std::string installed_library() {
-  Gil gil;
+  python::Gil gil;
   PyObject* package = PyImport_ImportModule("scipy_openblas32");
   if (!package) {
     PyErr_Clear();
