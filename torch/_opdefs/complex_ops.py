@@ -81,3 +81,33 @@ def conj_physical(self):
 def conj_physical_(self):
     """conj_physical in place."""
     return self.copy_(_conj_physical(self)) if self.is_complex() else self
+
+
+@decomposed("complex(Tensor real, Tensor imag) -> Tensor", python="function", out=True, grad={"real": "real(grad)", "imag": "imag(grad)"}, jvp=None)
+def complex(real, imag):
+    """A complex tensor of two real ones.
+
+    >>> torch.complex(torch.tensor([1.]), torch.tensor([2.]))
+    tensor([1.+2.j])
+    """
+    if not real.is_floating_point() or not imag.is_floating_point():
+        raise RuntimeError(f"Expected both inputs to be Half, Float or Double tensors but got {real.dtype} and {imag.dtype}")
+    if real.dtype != imag.dtype:
+        raise RuntimeError(f"Expected object of scalar type {real.dtype} but got scalar type {imag.dtype} for second argument")
+    shape = common_shape([real, imag])  # noqa: F821
+    return view_as_complex(stack([real.expand(shape), imag.expand(shape)], -1))  # noqa: F821
+
+
+@decomposed("polar(Tensor abs, Tensor angle) -> Tensor", python="function", out=True,
+            grad={"abs": "real(grad.conj() * result.sgn())", "angle": "-imag(grad.conj() * result)"}, jvp=None)
+def polar(abs, angle):
+    """The complex numbers of given modulus and angle.
+
+    >>> torch.polar(torch.tensor([2.]), torch.tensor([0.]))
+    tensor([2.+0.j])
+    """
+    if not abs.is_floating_point() or not angle.is_floating_point():
+        raise RuntimeError(f"Expected both inputs to be Half, Float or Double tensors but got {abs.dtype} and {angle.dtype}")
+    if abs.dtype != angle.dtype:
+        raise RuntimeError(f"Expected object of scalar type {abs.dtype} but got scalar type {angle.dtype} for second argument")
+    return complex(abs * angle.cos(), abs * angle.sin())
