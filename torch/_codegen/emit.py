@@ -57,9 +57,19 @@ class Module:
         self.functions = {}
         self.externals = set()
         self.constants = {}
+        self.shared = {}
 
     def add(self, name, text):
         self.functions[name] = text
+
+    def add_shared(self, name, text):
+        """Adds a function of which an equal one may exist under another name: it then becomes a second name of that."""
+        content = text.replace(f"@{name}$ISA", "@")
+        known = self.shared.setdefault(content, name)
+        if known == name:
+            self.functions[name] = text
+        else:
+            self.functions[name] = f"@{name}$ISA = alias void (), ptr @{known}$ISA"
 
     def helper(self, name, make):
         """An internal function, made on first need by `make(module, name)`."""

@@ -19,7 +19,8 @@ from .emit import BYTES, LLVM_TYPE, Block, Module, vector
 from .pointwise import (COMPONENT, COMPUTES, bind_scalars, coerce, component, computes_of_kinds, element_bytes, parts, store, symbol)
 from .schema import parse
 
-BLOCK = 8
+BLOCK, HEAVY_BLOCK = 8, 2
+HEAVY = 40                        # folds of more instructions an element than this are emitted in fewer copies
 ROOT_ARGS = ("self", "dim", "keepdim", "dtype", "unbiased")
 
 
@@ -124,8 +125,10 @@ class Traced:
         self.combined = lower.expand(self.state.flatten(_tuple(fold.combine(a, b))))
         self.result = _tuple(fold.finish(a, self.count) if fold.finish else a)
         self.block = None
+        self.heavy = lower.weight([*self.mapped, *self.combined]) > HEAVY
+        self.count_block = HEAVY_BLOCK if lower.weight(self.mapped) > HEAVY else BLOCK
         if fold.block:
-            self.xs = [symbol(f"x{k}", "Compute", compute) for k in range(BLOCK)]
+            self.xs = [symbol(f"x{k}", "Compute", compute) for k in range(self.count_block)]
             self.block = lower.expand(self.state.flatten(_tuple(fold.block(self.xs))))
         self.indexed = self.index in lower.post_order(self.mapped)
         one = 64 // BYTES[component(compute)]
@@ -146,7 +149,7 @@ class Traced:
         return b.evaluate(self.mapped, {**b.uniform, **dict(zip(parts(self.x), x)), self.index: index})
 
     def from_block(self, b, xs, indices):
-        """The state of BLOCK elements."""
+        """The state of a block of elements."""
         if self.block:
             bound = dict(b.uniform)
             for value, operands in zip(self.xs, xs):
@@ -263,12 +266,12 @@ KERNEL = "ptr %states, i64 %capacity, i64 %at, ptr %x, i64 %outer, i64 %n, i64 %
 def emit_rows(module, name, traced, slots):
     """One state for each row of contiguous elements."""
     b = Block(module, traced.lanes)
-    lanes, size = b.lanes, element_bytes("Compute", traced.compute)
+    lanes, size, block = b.lanes, element_bytes("Compute", traced.compute), traced.count_block
     names = [f"{k}" for k in range(len(traced.state.flat))]
     b.label("entry")
     b.uniform = {}
     bind_scalars(b, slots, traced.compute, b.uniform)
-    b.line(f"%blocks = and i64 %n, {-lanes * BLOCK}")
+    b.line(f"%blocks = and i64 %n, {-lanes * block}")
     b.line(f"%whole = and i64 %n, {-lanes}")
     b.line("%left = sub i64 %n, %whole")
     b.line("%left32 = trunc i64 %left to i32")
@@ -283,13 +286,13 @@ def emit_rows(module, name, traced, slots):
     b.line("%i = phi i64 [0, %row], [%i.next, %block]")
     acc = _phis(b, traced, "acc", [(traced.start(b), "row"), ([f"%bl{k}" for k in names], "block")])
     xs, indices = [], []
-    for k in range(BLOCK):
+    for k in range(block):
         at = b.value(f"add i64 %i, {k * lanes}")
         pointer = b.value(f"getelementptr i8, ptr %from, i64 {b.value(f'mul i64 {at}, {size}')}")
         xs.append(_load_element(b, traced.compute, pointer))
         indices.append(_index_vector(b, traced, at))
     _named(b, "bl", traced.join(b, acc, traced.from_block(b, xs, indices)))
-    b.line(f"%i.next = add i64 %i, {lanes * BLOCK}")
+    b.line(f"%i.next = add i64 %i, {lanes * block}")
     b.line("%more = icmp ult i64 %i.next, %blocks")
     b.line("br i1 %more, label %block, label %middle")
     b.label("middle")
@@ -328,7 +331,7 @@ def emit_rows(module, name, traced, slots):
     b.line("br i1 %again, label %row, label %done")
     b.label("done")
     b.line("ret void")
-    module.add(name, b.text(f"define void @{name}$ISA({KERNEL}) #0"))
+    module.add_shared(name, b.text(f"define void @{name}$ISA({KERNEL}) #0"))
 
 
 def _across_lanes(b, traced, values):
@@ -362,7 +365,7 @@ def _narrow(b, node, operand, half):
 def emit_columns(module, name, traced, slots):
     """One state for each column: blocks of rows, and within them strips of columns, so that rows are read as streams."""
     b = Block(module, traced.lanes)
-    lanes, size = b.lanes, element_bytes("Compute", traced.compute)
+    lanes, size, rows = b.lanes, element_bytes("Compute", traced.compute), traced.count_block
     b.label("entry")
     b.uniform = {}
     bind_scalars(b, slots, traced.compute, b.uniform)
@@ -371,12 +374,12 @@ def emit_columns(module, name, traced, slots):
     b.label("rows")
     b.line("%r = phi i64 [0, %entry], [%r.next, %rows.end]")
     b.line("%rest = sub i64 %outer, %r")
-    b.line(f"%full = icmp uge i64 %rest, {BLOCK}")
-    b.line(f"%take = select i1 %full, i64 {BLOCK}, i64 1")
+    b.line(f"%full = icmp uge i64 %rest, {rows}")
+    b.line(f"%take = select i1 %full, i64 {rows}, i64 1")
     b.line("%first = icmp eq i64 %r, 0")
     b.line(f"%from = getelementptr i8, ptr %x, i64 {b.value('mul i64 %r, %stride')}")
     b.line("br i1 %full, label %block, label %single")
-    for kind, count in (("block", BLOCK), ("single", 1)):
+    for kind, count in (("block", rows), ("single", 1)):
         _emit_strips(b, traced, kind, count, lanes, size)
     b.label("rows.end")
     b.line("%r.next = add i64 %r, %take")
@@ -384,7 +387,7 @@ def emit_columns(module, name, traced, slots):
     b.line("br i1 %again, label %rows, label %done")
     b.label("done")
     b.line("ret void")
-    module.add(name, b.text(f"define void @{name}$ISA({KERNEL}) #0"))
+    module.add_shared(name, b.text(f"define void @{name}$ISA({KERNEL}) #0"))
 
 
 def _emit_strips(b, traced, label, count, lanes, size):
@@ -396,12 +399,13 @@ def _emit_strips(b, traced, label, count, lanes, size):
     b.line(f"%{label}.at = add i64 %at, %{label}.i")
     offset = b.value(f"mul i64 %{label}.i, {size}")
     b.line(f"%{label}.from = getelementptr i8, ptr %from, i64 {offset}")
-    b.line(f"br i1 %{label}.whole, label %{label}.w, label %{label}.m")
-    for variant in ("w", "m"):
+    b.line(f"br i1 %{label}.whole, label %{label}.{'m' if traced.heavy else 'w'}, label %{label}.m")
+    for variant in ("m",) if traced.heavy else ("w", "m"):
         b.label(f"{label}.{variant}")
         lane_count = flags = None
         if variant == "m":
-            lane_count = b.value(f"trunc i64 %{label}.left to i32")
+            width = b.value(f"select i1 %{label}.whole, i64 {lanes}, i64 %{label}.left")
+            lane_count = b.value(f"trunc i64 {width} to i32")
             flags = b.value(f"call <{lanes} x i1> @llvm.get.active.lane.mask.v{lanes}i1.i32(i32 0, i32 {lane_count})")
         pointers = _component_pointers(b, traced.state, f"%{label}.at")
         xs, indices = [], []
@@ -458,7 +462,7 @@ def emit_merge(module, name, traced, slots):
     b.label("done")
     b.line("ret void")
     header = f"define void @{name}$ISA(ptr %states, i64 %capacity, i64 %into, i64 %from, i64 %n, ptr %scalars) #0"
-    module.add(name, b.text(header))
+    module.add_shared(name, b.text(header))
 
 
 def emit_finish(module, name, traced, slots, kinds):
@@ -489,7 +493,7 @@ def emit_finish(module, name, traced, slots, kinds):
     b.label("done")
     b.line("ret void")
     header = f"define void @{name}$ISA(ptr %outputs, ptr %states, i64 %capacity, i64 %at, i64 %n, i64 %count, ptr %scalars) #0"
-    module.add(name, b.text(header))
+    module.add_shared(name, b.text(header))
 
 
 # ---- definitions ----
