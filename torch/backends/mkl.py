@@ -1,0 +1,8 @@
+"""Intel's Math Kernel Library: not used by this build."""
+
+__all__ = ["is_available"]
+
+
+def is_available():
+    """False."""
+    return False

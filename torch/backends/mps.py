@@ -1,0 +1,8 @@
+"""Apple's Metal devices: not used by this build."""
+
+__all__ = ["is_available"]
+
+
+def is_available():
+    """False."""
+    return False
