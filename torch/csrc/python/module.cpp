@@ -1,6 +1,7 @@
 // torch._C: the extension module.
 #include <cstring>
 
+#include "../cpu/kernel_table.h"
 #include "../cpu/threads.h"
 #include "function.h"
 #include "tensor.h"
@@ -72,6 +73,15 @@ PyObject* set_default_dtype_(PyObject*, PyObject* dtype) {
     Py_RETURN_NONE;
   });
 }
+// The instruction set of the kernels, in the words of torch.backends.cpu.
+PyObject* cpu_capability(PyObject*, PyObject*) {
+#if defined(__x86_64__)
+  static constexpr const char* kNames[] = {"DEFAULT", "AVX2", "AVX512"};
+#else
+  static constexpr const char* kNames[] = {"DEFAULT", "DEFAULT"};
+#endif
+  return PyUnicode_FromString(kNames[isa]);
+}
 PyObject* get_threads(PyObject*, PyObject*) { return PyLong_FromLong(kindling::get_num_threads()); }
 PyObject* set_threads(PyObject*, PyObject* n) {
   return guard([&]() -> PyObject* {
@@ -99,6 +109,7 @@ PyObject* none(PyObject*, PyObject*) { Py_RETURN_NONE; }
 PyMethodDef functions[] = {
     {"get_default_dtype", get_default_dtype, METH_NOARGS, "get_default_dtype() -> torch.dtype\n\nThe dtype of tensors made from Python floats."},
     {"_set_default_dtype", set_default_dtype_, METH_O, nullptr},
+    {"_get_cpu_capability", cpu_capability, METH_NOARGS, nullptr},
     {"get_num_threads", get_threads, METH_NOARGS, "get_num_threads() -> int\n\nHow many threads one operation may use."},
     {"set_num_threads", set_threads, METH_O, "set_num_threads(int)\n\nLimits how many threads one operation may use."},
     {"_return_type", return_type, METH_O, nullptr},
@@ -113,6 +124,7 @@ void init(PyObject* module) {
   check(PyType_Ready(&MethodType));
   check(PyModule_AddFunctions(module, functions));
   check(PyModule_AddFunctions(module, dlpack_functions));
+  check(PyModule_AddFunctions(module, legacy_functions));
   init_types(module);
   init_overrides(module);
   init_generator(module);
