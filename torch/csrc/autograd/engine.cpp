@@ -38,7 +38,7 @@ struct Task {
   const Node* running = nullptr;
   std::vector<Slot> slots;
   std::unordered_map<const Node*, uint32_t> index;
-  std::vector<std::pair<uint64_t, uint32_t>> ready;   // heap by sequence
+  std::vector<std::pair<uint64_t, uint32_t>> ready;   // heap by sequence alone: equal ones leave it in PyTorch's order
   std::vector<Capture> captures;
   TensorVec captured;
   std::vector<std::pair<void (*)(void*), void*>> callbacks;
@@ -137,9 +137,11 @@ void Task::mark_needed() {
   }
 }
 
+bool runs_later(const std::pair<uint64_t, uint32_t>& a, const std::pair<uint64_t, uint32_t>& b) { return a.first < b.first; }
+
 void Task::push(uint32_t slot) {
   ready.emplace_back(slots[slot].node->sequence, slot);
-  std::push_heap(ready.begin(), ready.end());
+  std::push_heap(ready.begin(), ready.end(), runs_later);
 }
 
 bool sole_owner(const Tensor& t) {
@@ -254,7 +256,7 @@ void Task::deliver(Node& n, TensorVec& grads) {
 
 void Task::run() {
   while (!ready.empty()) {
-    std::pop_heap(ready.begin(), ready.end());
+    std::pop_heap(ready.begin(), ready.end(), runs_later);
     uint32_t at = ready.back().second;
     ready.pop_back();
     evaluate(at);
@@ -331,6 +333,7 @@ bool expandable_to(IntList from, IntList to) {
 }
 
 Tensor sum_to(const Tensor& t, IntList sizes) {
+  if (sizes.empty()) return ops::sum(t, DType::none);
   int64_t lead = t.dim() - int64_t(sizes.size());
   Dims dims;
   for (int64_t i = 0; i < t.dim(); i++)

@@ -97,6 +97,7 @@ void SavedTensor::save(const Tensor& t, bool output) {
            "tracked by autograd. To work around this, you can make a clone to get a normal tensor and use it in autograd, or use "
            "`torch.no_grad()` instead of `torch.inference_mode()`.");
   present = true;
+  if (output && !(t->autograd && t->autograd->grad_fn)) output = false;   // a result that is not differentiable makes no cycle
   is_output = output;
   output_nr = t->autograd ? t->autograd->output_nr : 0;
   requires_grad = t.requires_grad();

@@ -202,14 +202,6 @@ PyObject* get_input_metadata(PyObject* self, void*) {
   return guard([&] { return input_metadata(self_node(self)); });
 }
 PyObject* get_requires_grad(PyObject*, void*) { Py_RETURN_TRUE; }
-PyObject* get_variable(PyObject* self, void*) {
-  return guard([&]() -> PyObject* {
-    Node& n = self_node(self);
-    KD_CHECK(n.is_accumulate(), Attribute, "'", n.name(), "' object has no attribute 'variable'");
-    return wrap(static_cast<AccumulateGrad&>(n).variable);
-  });
-}
-
 // ---- what a node saved ----
 
 struct SavedObject {
@@ -311,6 +303,11 @@ PyObject* node_getattro(PyObject* self, PyObject* name) {
   Py_ssize_t n;
   const char* chars = PyUnicode_AsUTF8AndSize(name, &n);
   std::string_view text(chars, size_t(n));
+  Node* any = reinterpret_cast<NodeObject*>(self)->node;
+  if (any->is_accumulate() && text == "variable") {
+    PyErr_Clear();
+    return guard([&] { return wrap(static_cast<AccumulateGrad*>(any)->variable); });
+  }
   OpNode* node = as_op_node(self);
   bool raw = text.starts_with("_raw_saved_");
   if (!node || (!raw && !text.starts_with("_saved_"))) return nullptr;
@@ -362,7 +359,6 @@ PyGetSetDef node_properties[] = {
     {"metadata", get_metadata, nullptr, "A dict for the user, and for anomaly mode.", nullptr},
     {"_input_metadata", get_input_metadata, nullptr, "Shape, dtype and device of what the forward returned.", nullptr},
     {"requires_grad", get_requires_grad, nullptr, "True.", nullptr},
-    {"variable", get_variable, nullptr, "The leaf of an AccumulateGrad.", nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};
 
 PyMethodDef dir_method = {"__dir__", node_dir, METH_NOARGS, nullptr};
