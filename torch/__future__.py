@@ -1,26 +1,26 @@
-"""Switches of behaviour that modules may change in later versions."""
+"""Switches for behaviour that a later version makes the default."""
 
-_overwrite_module_params_on_conversion = False
-_swap_module_params_on_conversion = False
-
-
-def set_overwrite_module_params_on_conversion(value):
-    """Whether ``module.to(...)`` makes new parameters instead of changing the data of the old ones."""
-    global _overwrite_module_params_on_conversion
-    _overwrite_module_params_on_conversion = value
+_overwrite = False
+_swap = False
 
 
-def get_overwrite_module_params_on_conversion():
-    """Whether ``module.to(...)`` makes new parameters."""
-    return _overwrite_module_params_on_conversion
+def set_overwrite_module_params_on_conversion(value: bool) -> None:
+    """Whether `Module.to` and its like put new parameters into the module instead of changing the data of the old ones."""
+    global _overwrite
+    _overwrite = value
 
 
-def set_swap_module_params_on_conversion(value):
-    """Whether ``module.to(...)`` exchanges parameters with new ones. Raises RuntimeError: it is not possible here."""
-    if value:
-        raise RuntimeError("swapping parameters on conversion is not available; parameters keep their identity without it")
+def get_overwrite_module_params_on_conversion() -> bool:
+    """What `set_overwrite_module_params_on_conversion` set; False at first."""
+    return _overwrite
 
 
-def get_swap_module_params_on_conversion():
-    """Whether ``module.to(...)`` exchanges parameters with new ones: no."""
-    return _swap_module_params_on_conversion
+def set_swap_module_params_on_conversion(value: bool) -> None:
+    """Whether conversions and `load_state_dict` exchange old and new parameters by `torch.utils.swap_tensors`."""
+    global _swap
+    _swap = value
+
+
+def get_swap_module_params_on_conversion() -> bool:
+    """What `set_swap_module_params_on_conversion` set; False at first."""
+    return _swap
