@@ -222,10 +222,18 @@ def hardshrink(x, lambd):
     return where((x >= -lambd) & (x <= lambd), like(0, x), x)
 
 
-@activation("softshrink(Tensor self, Scalar lambd=0.5) -> Tensor", "softshrink_backward(Tensor grad_output, Tensor self, Scalar lambd) -> Tensor",
-            derivative=_shrink_derivative, flat=True, inplace=False, python="nn")
-def softshrink(x, lambd):
+@decomposed("softshrink(Tensor self, Scalar lambd=0.5) -> Tensor", python="nn", out=True, grad={"self": "softshrink_backward(grad, self, lambd)"})
+def softshrink(self, lambd):
     """x moved towards 0 by lambd, 0 within [-lambd, lambd]."""
+    if lambd < 0.0:
+        raise RuntimeError(f"lambda must be in range [0, 3.40282e+38] for input dtype {self.dtype}, but found {lambd}")
+    return _softshrink(self, lambd)
+
+
+@activation("_softshrink(Tensor self, Scalar lambd) -> Tensor", "softshrink_backward(Tensor grad_output, Tensor self, Scalar lambd) -> Tensor",
+            derivative=_shrink_derivative, flat=True, inplace=False, python="")
+def _softshrink(x, lambd):
+    """softshrink without its check of lambd."""
     return where(x > lambd, x - lambd, where(x < -lambd, x + lambd, x * 0.0))
 
 

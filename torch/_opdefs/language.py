@@ -180,8 +180,9 @@ def _add_alias(schema, body, doc, definition, out, python):
     key = schema.split("(")[0]
     if key in DEFINITIONS:
         raise ValueError(f"{key} is defined twice: in {DEFINITIONS[key].module} and as an alias of {definition.name}")
-    DEFINITIONS[key] = Definition("composite", [schema], body, doc, definition.module, inplace=False, out=out, python=python,
-                                  hidden=(key,) if any(key == h.replace(definition.name, key.split(".")[0], 1) for h in definition.hidden) else ())
+    hidden = any(key == h.replace(definition.name, key.split(".")[0], 1) for h in definition.hidden)
+    DEFINITIONS[key] = Definition("composite", [schema], body, doc, definition.module, inplace=False, out=out, python=python, hidden=(key,) if hidden else (),
+                                  options={"number_first": True} if definition.options.get("number_first") else {})
 
 
 @dataclass

@@ -7,8 +7,8 @@ from .language import composite, decomposed, kernel
 @kernel(
     "mm(Tensor self, Tensor mat2) -> Tensor",
     grad={
-        "mat2": "grad.t().mm(self.conj()).t() if mat2.stride(0) == 1 and mat2.stride(1) == mat2.size(0) else self.t().conj().mm(grad)",
-        "self": "mat2.conj().mm(grad.t()).t() if self.stride(0) == 1 and self.stride(1) == self.size(0) else grad.mm(mat2.t().conj())",
+        "mat2": "grad.t().mm(self.conj()).t() if mat2.strides()[0] == 1 and mat2.strides()[1] == mat2.size(0) else self.t().conj().mm(grad)",
+        "self": "mat2.conj().mm(grad.t()).t() if self.strides()[0] == 1 and self.strides()[1] == self.size(0) else grad.mm(mat2.t().conj())",
     },
     jvp={"result": "self_t.mm(mat2) + self.mm(mat2_t)"},
 )
@@ -31,7 +31,7 @@ def bmm():
 
 
 def _addmm_mat1(grad, mat1, mat2, alpha):
-    if mat1.stride(0) == 1 and mat1.stride(1) == mat1.size(0):
+    if mat1.strides()[0] == 1 and mat1.strides()[1] == mat1.size(0):
         g = mat2.conj().mm(grad.t()).t()
     else:
         g = grad.mm(mat2.t().conj())
@@ -39,7 +39,7 @@ def _addmm_mat1(grad, mat1, mat2, alpha):
 
 
 def _addmm_mat2(grad, mat1, mat2, alpha):
-    if mat2.stride(0) == 1 and mat2.stride(1) == mat2.size(0):
+    if mat2.strides()[0] == 1 and mat2.strides()[1] == mat2.size(0):
         g = grad.t().mm(mat1.conj()).t()
     else:
         g = mat1.t().conj().mm(grad)

@@ -712,7 +712,7 @@ def diagonal_scatter():
 
 
 @kernel("as_strided_scatter(Tensor self, Tensor src, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor",
-        grad={"self": "as_strided_scatter(grad, zeros(src.shape, dtype=grad.dtype), size, stride, storage_offset)",
+        grad={"self": "as_strided_scatter(grad.contiguous(), zeros(src.shape, dtype=grad.dtype), size, stride, storage_offset)",
               "src": "grad.contiguous().as_strided(size, stride, storage_offset)"},
         jvp={"result": "as_strided_scatter(self_t, src_t, size, stride, storage_offset)"})
 def as_strided_scatter():

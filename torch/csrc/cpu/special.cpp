@@ -66,8 +66,8 @@ double digamma(double x) {
 
 double trigamma(double x) {
   if (x > 0) return zeta(2, x);
-  if (x == std::floor(x)) return kInfinity;
-  double sine = std::sin(kPi * (x - std::floor(x)));
+  if (x == 0) return kInfinity;
+  double sine = std::sin(kPi * x);
   return kPi * kPi / (sine * sine) - zeta(2, 1 - x);
 }
 
@@ -128,7 +128,7 @@ double incomplete_gamma(double a, double x, bool upper) {
 // Orthogonal polynomials by their three-term recurrence: p(0) = 1, p(1) = first, p(k + 1) = step(k, p(k), p(k - 1)).
 template <class Step>
 double recurrence(double n, double first, Step step) {
-  if (!(n >= 0)) return n < 0 ? 0 : kNotANumber;
+  if (!(n > -1 && n < 0x1p63)) return 0;
   double before = 1, now = first;
   int64_t degree = static_cast<int64_t>(n);
   if (degree == 0) return 1;
