@@ -173,12 +173,29 @@ static void copy_result(const Op& op, const Tensor& target, const Tensor& result
   copy_into(target, result);
 }
 
+// The functional operator's arguments by name: an out= form may lack the options that `out` itself answers.
+static void functional_arguments(const Op& op, const Op& functional, const Value* args, Value* out) {
+  const Value& target = args[op.nargs - 1];
+  for (int i = 0; i < functional.nargs; i++) {
+    const std::string_view name = functional.args[i].name;
+    int at = i;
+    if (at >= op.nargs || name != op.args[at].name)
+      for (at = 0; at < op.nargs && name != op.args[at].name; at++) {}
+    if (at < op.nargs) out[i] = args[at];
+    else if (name == "dtype" && target.is_tensor()) out[i] = Value(target.tensor_->dtype);
+    else if (name == "device" && target.is_tensor()) out[i] = Value(target.tensor_->device);
+    else out[i] = functional.args[i].default_value;
+  }
+}
+
 void derived_form(const Op& op, const Value* args, OwnedValue* rets) {
-  constexpr int kResults = 8;
+  constexpr int kResults = 8, kArguments = 32;
   const Op& functional = *op.functional;
   OwnedValue results[kResults];
-  if (functional.family >= Family::Composite) call(functional, args, results);
-  else call_kernel(functional, args, results);
+  Value given[kArguments];
+  functional_arguments(op, functional, args, given);
+  if (functional.family >= Family::Composite) call(functional, given, results);
+  else call_kernel(functional, given, results);
   for (int i = 0; i < functional.nrets; i++) {
     const Value& target = op.inplace ? args[0] : args[op.nargs - functional.nrets + i];
     if (target.is_tensor()) {

@@ -66,10 +66,11 @@ Tensor make_range(const Scalar& start, const Scalar& end, const Scalar& step, bo
   const double a = start.to_double(), b = end.to_double(), s = step.to_double();
   KD_CHECK(s != 0, Runtime, "step must be nonzero");
   KD_CHECK(std::isfinite(a) && std::isfinite(b), Runtime, "unsupported range: ", a, " -> ", b);
+  KD_CHECK(o.dtype != DType::int64 || step.to_int() != 0, Runtime, "step must be nonzero");
   KD_CHECK(s > 0 ? b >= a : b <= a, Runtime, "upper bound and lower bound inconsistent with step sign");
   const bool whole = start.is_integral() && end.is_integral() && step.is_integral();
   double n = inclusive ? std::floor((b - a) / s) + 1 : std::ceil((b - a) / s);
-  if (whole && !inclusive) {
+  if (!inclusive && (whole || o.dtype == DType::int64)) {
     const int64_t k = step.to_int(), range = end.to_int() - start.to_int();
     n = double((range + k - (k > 0 ? 1 : -1)) / k);
   }
@@ -98,6 +99,14 @@ struct Even {
   T start, end, step;
   int64_t steps;
   Even(T a, T b, int64_t n) : start(a), end(b), step(n > 1 ? (b - a) / T(n - 1) : T(0)), steps(n) {}
+  // In the narrow floats the step itself is one of their numbers.
+  Even rounded(DType d) const {
+    Even r = *this;
+    char bits[16];
+    store_scalar(bits, Scalar(double(step)), d);
+    r.step = T(load_scalar(bits, d).to_double());
+    return r;
+  }
   T operator()(int64_t i) const { return i < steps / 2 || steps == 1 ? start + step * T(i) : end - step * T(steps - 1 - i); }
 };
 
@@ -115,8 +124,9 @@ Tensor make_even(const Scalar& start, const Scalar& end, int64_t steps, DType dt
     else generate<Wide>(t, [=](int64_t i) { return Wide(even(i)); });
   };
   if (t.is_complex()) spread(Even<std::complex<double>>(start.to_complex(), end.to_complex(), steps));
-  else if (t.dtype() == DType::float64 || is_integral(t.dtype())) spread(Even<double>(start.to_double(), end.to_double(), steps));
-  else spread(Even<float>(float(start.to_double()), float(end.to_double()), steps));
+  else if (is_integral(t.dtype())) spread(Even<double>(double(start.to_int()), double(end.to_int()), steps));
+  else if (t.dtype() == DType::float64) spread(Even<double>(start.to_double(), end.to_double(), steps));
+  else spread(Even<float>(float(start.to_double()), float(end.to_double()), steps).rounded(t.dtype()));
   return t;
 }
 
@@ -178,8 +188,14 @@ Tensor empty_strided(IntList size, IntList stride, DType dtype, MaybeLayout layo
 Tensor empty_permuted(IntList size, IntList order, DType dtype, MaybeLayout layout, MaybeDevice device, Pin) {
   KD_CHECK(size.size() == order.size(), Runtime, "Number of dimensions in size does not match the length of the physical_layout; i.e. len(size) = ",
            size.size(), " is not equal to len(physical_layout) = ", order.size());
-  Dims strides(int64_t(size.size()));
+  const int64_t n = int64_t(size.size());
+  Dims strides(n);
   int64_t stride = 1;
+  for (size_t i = 0; i < order.size(); i++) {
+    KD_CHECK(0 <= order[i] && order[i] < n, Runtime, "Dimension out of range (expected to be between 0 and ", n - 1, ", but got ", order[i],
+             " at index ", i, ").  NB: negative dims not currently supported; file an issue if you want it.");
+    KD_CHECK(std::find(order.begin(), order.begin() + int64_t(i), order[i]) == order.begin() + int64_t(i), Runtime, "Duplicate dim not allowed");
+  }
   for (size_t i = order.size(); i-- > 0;) {
     strides[order[i]] = stride;
     stride *= std::max<int64_t>(size[size_t(order[i])], 1);

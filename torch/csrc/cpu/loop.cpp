@@ -242,6 +242,8 @@ bool fast_path(const Op& op, const PointwiseInfo& info, const Value* args, Owned
   const DType d = first->dtype;
   if (compute_dtype(d) != d || !(info.kinds_allowed >> int(kindling::info(d).kind) & 1)) return false;
   if (info.promotes_ints_to_float && is_integral(d)) return false;
+  for (int i = 0; i < info.nscalars; i++)
+    if (const Value& v = args[info.scalars[i]]; v.is_number() && op.args[info.scalars[i]].optional && !number_fits(v, d)) return false;
   const bool to_bool = info.result == ResultDType::Bool;
   if (info.result > ResultDType::Bool || (info.kinds[0] == OperandKind::Bool) != to_bool) return false;
   alignas(16) char constants[6][16];
@@ -333,6 +335,10 @@ void Call::find_dtype() {
              kindling::info(seen->tensor_->dtype).alias, " for `", op.args[info.inputs[k]].name, "` but got dtype ",
              kindling::info(v.tensor_->dtype).alias);
     seen = &v;
+  }
+  for (int i = 0; i < info.nscalars; i++) {     // optional numbers, the bounds of clamp, are operands to promotion
+    const Value& v = args[info.scalars[i]];
+    if (v.is_number() && op.args[info.scalars[i]].optional) type.add(v.scalar());
   }
   common = type.get();
   if (info.promotes_ints_to_float && is_integral(common)) common = default_dtype();

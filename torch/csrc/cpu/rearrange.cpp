@@ -20,6 +20,7 @@ uint64_t mask_of(IntList dims, int64_t ndim) {
 }
 
 void roll_dim(const Tensor& out, const Tensor& self, int64_t shift, int64_t dim) {
+  KD_CHECK(self.dim() > 0, Index, "Dimension specified as ", dim, " but tensor has no dimensions");
   dim = wrap_dim(dim, self.dim());
   const int64_t n = self.sizes()[dim];
   if (n == 0) return;

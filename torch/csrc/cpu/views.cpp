@@ -170,6 +170,15 @@ Tensor zeros_of(const Tensor& grad, IntList sizes) {
   return z;
 }
 
+// A copy of the storage up to the last element, seen as the tensor is: as_strided finds the same places in it.
+Tensor clone_with_layout(const Tensor& t) {
+  if (t.numel() == 0) return clone_of(t);
+  int64_t last = t.offset() + 1;
+  for (int64_t i = 0; i < t.dim(); i++) last += (t.sizes()[i] - 1) * t.strides()[i];
+  const Tensor copy = clone_of(alias(t, Dims{last}, Dims{1}, 0));
+  return alias(copy, t.sizes(), t.strides(), t.offset());
+}
+
 }  // namespace
 
 Tensor view_of(const Tensor& t, IntList sizes) {
@@ -471,7 +480,7 @@ Tensor diagonal_scatter(const Tensor& self, const Tensor& src, int64_t offset, i
   return out;
 }
 Tensor as_strided_scatter(const Tensor& self, const Tensor& src, IntList size, IntList stride, std::optional<int64_t> offset) {
-  Tensor out = clone_of(self);
+  Tensor out = clone_with_layout(self);
   copy_into(as_strided(out, size, stride, offset), src);
   return out;
 }
