@@ -227,12 +227,7 @@ def _grad_nextafter_self(grad, self, other):
     return where(self != other, grad, zero)
 
 
-def _grad_nextafter_other(grad, self, other):
-    zero = scalar_tensor(0, dtype=grad.dtype)  # noqa: F821
-    return where(self == other, grad, zero)
-
-
-@pointwise("nextafter(Tensor self, Tensor other) -> Tensor", kinds=FLOATING, grad={"self": _grad_nextafter_self, "other": _grad_nextafter_other}, jvp=None)
+@pointwise("nextafter(Tensor self, Tensor other) -> Tensor", kinds=FLOATING, grad={"self": _grad_nextafter_self, "other": "zeros(other.shape, dtype=grad.dtype, device=grad.device)"}, jvp=None)
 def nextafter(x, y):
     """The next number after x in the direction of y.
 

@@ -261,7 +261,7 @@ def addcmul(x, a, b, value):
 
 @pointwise(
     "addcdiv(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor", kinds=FLOATING_COMPLEX,
-    grad={"self": "grad", "tensor1": "grad * full_like(tensor2, value).div_(tensor2).conj()",
+    grad={"self": "grad", "tensor1": "grad * empty_like(tensor2).fill_(value).div_(tensor2).conj()",
           "tensor2": "-grad * ((tensor1 * value) / (tensor2 * tensor2)).conj()"},
 )
 def addcdiv(x, a, b, value):
@@ -310,16 +310,15 @@ def _grad_clamp(grad, self, min, max):
     return grad
 
 
-def _grad_clamp_min(grad, self, min, max):
-    if max is not None:
-        return where(logical_and(min < max, self < min), grad, scalar_tensor(0, dtype=grad.dtype))
-    return where(self < min, grad, scalar_tensor(0, dtype=grad.dtype))
-
-
-def _grad_clamp_max(grad, self, min, max):
-    if min is not None:
-        return where(logical_or(self > max, max < min), grad, scalar_tensor(0, dtype=grad.dtype))
-    return where(self > max, grad, scalar_tensor(0, dtype=grad.dtype))
+def _grad_clamp_bounds(grad, self, min, max):
+    zero = scalar_tensor(0, dtype=grad.dtype)
+    if min is None and max is None:
+        return None, None
+    if max is None:
+        return where(self < min, grad, zero), None
+    if min is None:
+        return None, where(self > max, grad, zero)
+    return where(logical_and(min < max, self < min), grad, zero), where(logical_or(self > max, max < min), grad, zero)
 
 
 def _clamp(x, low, high):
@@ -342,7 +341,7 @@ def clamp(x, low, high):
 
 @pointwise("clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor", kinds=REALS,
            out=["clamp.Tensor_out(Tensor self, Tensor? min=None, Tensor? max=None, *, Tensor(a!) out) -> Tensor(a!)"],
-           grad={"self": _grad_clamp, "min": _grad_clamp_min, "max": _grad_clamp_max}, jvp=None)
+           grad={"self": _grad_clamp, "min, max": _grad_clamp_bounds}, jvp=None)
 def clamp_tensor(x, low, high):
     """x within [min, max], element by element."""
     return _clamp(x, low, high)

@@ -155,7 +155,7 @@ def _xlog1py(x, y):
 
 pointwise("xlogy.Tensor(Tensor self, Tensor other) -> Tensor", result=FLOAT, kinds=REALS,
           out=["xlogy.OutTensor(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)"],
-          grad={"self": "(grad * xlogy(1, other)).masked_fill((self == 0.0).bitwise_and(other <= 0.0), 0.0)", "other": "grad * self / other"})(_xlogy)
+          grad={"self": "xlogy(grad, other).masked_fill((self == 0.0).bitwise_and(other <= 0.0), 0.0)", "other": "grad * self / other"})(_xlogy)
 
 
 @pointwise("xlogy.Scalar_Other(Tensor self, Scalar other) -> Tensor", result=FLOAT, kinds=REALS, operands=("other",),
@@ -184,7 +184,7 @@ composite("special_xlogy(Tensor self, Tensor other) -> Tensor", out=True)(_speci
 composite("special_xlogy.self_scalar(Scalar self, Tensor other) -> Tensor", out=True)(_special_xlogy)
 composite("special_xlogy.other_scalar(Tensor self, Scalar other) -> Tensor", out=True)(_special_xlogy)
 pointwise("special_xlog1py(Tensor self, Tensor other) -> Tensor", result=FLOAT, kinds=REALS, inplace=False,
-          grad={"self": "(grad * special_xlog1py(1, other)).masked_fill((self == 0.0).bitwise_and(other <= -1.0), 0.0)",
+          grad={"self": "special_xlog1py(grad, other).masked_fill((self == 0.0).bitwise_and(other <= -1.0), 0.0)",
                 "other": "grad * self / (other + 1)"})(_xlog1py)
 
 
