@@ -82,7 +82,7 @@ def _quantile(self, q, dim, keepdim, interpolation, ignore_nan):
                 shape.append(1)
         x = self.flatten()
     else:
-        d = dim if dim >= 0 else dim + n
+        d = dim if dim >= 0 else dim + max(n, 1)
         if d < 0 or d >= max(n, 1):
             raise IndexError("Dimension out of range (expected to be in range of [", -max(n, 1), ", ", max(n, 1) - 1, "], but got ", dim, ")")
         if n == 0:
@@ -116,7 +116,7 @@ def _quantile(self, q, dim, keepdim, interpolation, ignore_nan):
     return result.movedim(-1, 0).reshape(front)
 
 
-@composite('quantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor')
+@composite('quantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor', out=True)
 def quantile(self, q, dim, keepdim, interpolation):
     """The q-th quantiles along dim, between neighbours as `interpolation` says; NaN where the row holds one. No limit on the size."""
     if q.numel() > 0:
@@ -125,7 +125,7 @@ def quantile(self, q, dim, keepdim, interpolation):
     return _quantile(self, q, dim, keepdim, interpolation, False)
 
 
-@composite('quantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor')
+@composite('quantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor', out=True)
 def quantile_scalar(self, q, dim, keepdim, interpolation):
     """quantile for one number."""
     if q < 0 or q > 1:
@@ -133,7 +133,7 @@ def quantile_scalar(self, q, dim, keepdim, interpolation):
     return _quantile(self, scalar_tensor(q, dtype=self.dtype, device=self.device), dim, keepdim, interpolation, False)
 
 
-@composite('nanquantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor')
+@composite('nanquantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor', out=True)
 def nanquantile(self, q, dim, keepdim, interpolation):
     """quantile of what is not NaN."""
     if q.numel() > 0:
@@ -142,7 +142,7 @@ def nanquantile(self, q, dim, keepdim, interpolation):
     return _quantile(self, q, dim, keepdim, interpolation, True)
 
 
-@composite('nanquantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor')
+@composite('nanquantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor', out=True)
 def nanquantile_scalar(self, q, dim, keepdim, interpolation):
     """nanquantile for one number."""
     if q < 0 or q > 1:
@@ -152,7 +152,7 @@ def nanquantile_scalar(self, q, dim, keepdim, interpolation):
 
 # ---- differences and integrals ----
 
-@composite("diff(Tensor self, int n=1, int dim=-1, Tensor? prepend=None, Tensor? append=None) -> Tensor")
+@composite("diff(Tensor self, int n=1, int dim=-1, Tensor? prepend=None, Tensor? append=None) -> Tensor", out=True)
 def diff(self, n, dim, prepend, append):
     """The n-th difference of neighbours along dim."""
     if self.dim() == 0:
@@ -441,7 +441,7 @@ def _renorm_self(grad, self, p, dim, maxnorm):
 
 
 @decomposed("renorm(Tensor self, Scalar p, int dim, Scalar maxnorm) -> Tensor", grad={"self": _renorm_self},
-            inplace=["renorm_(Tensor(a!) self, Scalar p, int dim, Scalar maxnorm) -> Tensor(a!)"])
+            out=True, inplace=["renorm_(Tensor(a!) self, Scalar p, int dim, Scalar maxnorm) -> Tensor(a!)"])
 def renorm(self, p, dim, maxnorm):
     """Each slice along dim scaled so that its p-norm does not exceed maxnorm."""
     if not p > 0:

@@ -50,13 +50,13 @@ def _index_put_impl_():
 
 
 @kernel("_unsafe_masked_index(Tensor self, Tensor mask, Tensor?[] indices, Scalar fill) -> Tensor",
-        grad={"self": "grad.new_zeros(self.shape)._unsafe_masked_index_put_accumulate(mask, indices, grad)"}, python="", out=False)
+        grad={"self": "grad.new_zeros(self.shape)._unsafe_masked_index_put_accumulate(mask, indices, grad)"}, python="function", out=False)
 def _unsafe_masked_index():
     """self[indices] where mask, fill elsewhere; indices may be out of range there."""
 
 
 @kernel("_unsafe_masked_index_put_accumulate(Tensor self, Tensor mask, Tensor?[] indices, Tensor values) -> Tensor",
-        grad={"self": "grad", "values": "grad._unsafe_masked_index(mask, indices, 0)"}, python="", out=False)
+        grad={"self": "grad", "values": "grad._unsafe_masked_index(mask, indices, 0)"}, python="function", out=False)
 def _unsafe_masked_index_put_accumulate():
     """self with values added at the indices where mask."""
 
@@ -258,7 +258,7 @@ def scatter_reduce():
     """scatter that reduces: sum, prod, mean, amax or amin, with or without the value that was there."""
 
 
-@composite("take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor")
+@composite("take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor", out=True)
 def take_along_dim(self, indices, dim):
     """gather with broadcasting and negative indices; on the flattened input when dim is not given."""
     if dim is None:

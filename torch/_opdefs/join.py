@@ -21,7 +21,7 @@ def cat():
     """Joins tensors along an existing dimension; they have the same size in every other one."""
 
 
-@composite("concat(Tensor[] tensors, int dim=0) -> Tensor", "concatenate(Tensor[] tensors, int dim=0) -> Tensor", python="function")
+@composite("concat(Tensor[] tensors, int dim=0) -> Tensor", "concatenate(Tensor[] tensors, int dim=0) -> Tensor", out=True, python="function")
 def concat(tensors, dim):
     """cat."""
     return cat(tensors, dim)
@@ -39,7 +39,7 @@ def stack():
     """Joins tensors of one shape along a new dimension."""
 
 
-@composite("hstack(Tensor[] tensors) -> Tensor", python="function")
+@composite("hstack(Tensor[] tensors) -> Tensor", out=True, python="function")
 def hstack(tensors):
     """Joins along the second dimension, vectors along their only one."""
     if len(tensors) == 0:
@@ -48,7 +48,7 @@ def hstack(tensors):
     return cat(parts, 0 if parts[0].dim() == 1 else 1)
 
 
-@composite("vstack(Tensor[] tensors) -> Tensor", "row_stack(Tensor[] tensors) -> Tensor", python="function")
+@composite("vstack(Tensor[] tensors) -> Tensor", "row_stack(Tensor[] tensors) -> Tensor", out=True, python="function")
 def vstack(tensors):
     """Joins along the first dimension; vectors are rows."""
     if len(tensors) == 0:
@@ -56,7 +56,7 @@ def vstack(tensors):
     return cat(aten.atleast_2d.Sequence(tensors), 0)
 
 
-@composite("dstack(Tensor[] tensors) -> Tensor", python="function")
+@composite("dstack(Tensor[] tensors) -> Tensor", out=True, python="function")
 def dstack(tensors):
     """Joins along the third dimension."""
     if len(tensors) == 0:
@@ -64,7 +64,7 @@ def dstack(tensors):
     return cat(aten.atleast_3d.Sequence(tensors), 2)
 
 
-@composite("column_stack(Tensor[] tensors) -> Tensor", python="function")
+@composite("column_stack(Tensor[] tensors) -> Tensor", out=True, python="function")
 def column_stack(tensors):
     """Joins along the second dimension; vectors are columns."""
     if len(tensors) == 0:
@@ -93,12 +93,12 @@ def _block_parts(grad, tensors):
     return parts
 
 
-@kernel("block_diag(Tensor[] tensors) -> Tensor", grad={"tensors": _block_parts}, python="")
+@kernel("block_diag(Tensor[] tensors) -> Tensor", grad={"tensors": _block_parts}, python="function")
 def block_diag():
     """A matrix with the given matrices along its diagonal; vectors are rows."""
 
 
-@composite("meshgrid.indexing(Tensor[] tensors, *, str indexing) -> Tensor[]", python="")
+@composite("meshgrid.indexing(Tensor[] tensors, *, str indexing) -> Tensor[]", python="function")
 def meshgrid_indexing(tensors, indexing):
     """Coordinates of a grid: vector i varies along dimension i ("ij"), or the first two change places ("xy")."""
     if len(tensors) == 0:
@@ -125,13 +125,13 @@ def meshgrid_indexing(tensors, indexing):
     return out
 
 
-@composite("meshgrid(Tensor[] tensors) -> Tensor[]", python="")
+@composite("meshgrid(Tensor[] tensors) -> Tensor[]", python="function")
 def meshgrid(tensors):
     """meshgrid with "ij" indexing."""
     return aten.meshgrid.indexing(tensors, indexing="ij")
 
 
-@composite("cartesian_prod(Tensor[] tensors) -> Tensor", python="")
+@composite("cartesian_prod(Tensor[] tensors) -> Tensor", python="function")
 def cartesian_prod(tensors):
     """All combinations of one element from each vector, as rows."""
     for t in tensors:
@@ -404,7 +404,7 @@ def diag_embed(self, offset, dim1, dim2):
     return out
 
 
-@composite("diag(Tensor self, int diagonal=0) -> Tensor")
+@composite("diag(Tensor self, int diagonal=0) -> Tensor", out=True)
 def diag(self, diagonal):
     """The matrix with a vector on its diagonal, or the diagonal of a matrix."""
     if self.dim() != 1 and self.dim() != 2:

@@ -33,14 +33,14 @@ def nll_loss2d_backward():
     """The gradient of nll_loss2d."""
 
 
-@composite("nll_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor", python="nn")
+@composite("nll_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor", out=True, python="nn")
 def nll_loss(self, target, weight, reduction, ignore_index):
     """Negative log likelihood of the targets: (n, c) and (n,), or (c,) and ()."""
     output, _ = nll_loss_forward(self, target, weight, reduction, ignore_index)
     return output
 
 
-@composite("nll_loss2d(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor", python="nn")
+@composite("nll_loss2d(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor", out=True, python="nn")
 def nll_loss2d(self, target, weight, reduction, ignore_index):
     """Negative log likelihood at each place: (n, c, h, w) and (n, h, w)."""
     output, _ = nll_loss2d_forward(self, target, weight, reduction, ignore_index)
@@ -174,7 +174,7 @@ def multilabel_margin_loss_backward():
     """The gradient of multilabel_margin_loss."""
 
 
-@composite("multilabel_margin_loss(Tensor self, Tensor target, int reduction=1) -> Tensor", python="nn")
+@composite("multilabel_margin_loss(Tensor self, Tensor target, int reduction=1) -> Tensor", out=True, python="nn")
 def multilabel_margin_loss(self, target, reduction):
     """Margin loss with several targets a sample."""
     output, _ = multilabel_margin_loss_forward(self, target, reduction)

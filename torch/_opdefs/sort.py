@@ -35,7 +35,7 @@ def argsort(self, dim, descending):
     return indices
 
 
-@composite("msort(Tensor self) -> Tensor")
+@composite("msort(Tensor self) -> Tensor", out=True)
 def msort(self):
     """Sorts along the first dimension."""
     values, _ = aten.sort.default(self, 0, False)

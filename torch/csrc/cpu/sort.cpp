@@ -90,7 +90,7 @@ struct Rows {
 
   Rows(const Tensor& self, int64_t d) : dim(wrap_dim(d, self.dim())) {
     const Tensor t = at_least_1d(resolved(self));
-    data = dense(dim == t.dim() - 1 ? t : ops::transpose_int(t, dim, -1));
+    data = dense(dim == t.dim() - 1 ? t : ops::movedim_int(t, dim, -1));
     n = data.sizes().back();
     count = n ? data.numel() / n : 0;
   }
@@ -99,7 +99,7 @@ struct Rows {
 // A tensor of rows (dimension `dim` last) in the caller's order of dimensions, contiguous.
 Tensor unrows(const Tensor& rows, int64_t dim, const Tensor& self) {
   if (self.dim() == 0) return alias(rows, Dims{}, Dims{}, rows.offset());
-  return dim == rows.dim() - 1 ? rows : ops::contiguous(ops::transpose_int(rows, dim, -1));
+  return dim == rows.dim() - 1 ? rows : ops::contiguous(ops::movedim_int(rows, -1, dim));
 }
 
 Dims with_last(const Tensor& rows, int64_t n) {
