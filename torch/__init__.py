@@ -57,7 +57,7 @@ _HOMES = {
     ),
     "torch.functional": (
         "atleast_1d atleast_2d atleast_3d block_diag broadcast_tensors broadcast_shapes cartesian_prod cdist chain_matmul einsum "
-        "lu meshgrid norm split stft istft tensordot unique unique_consecutive unravel_index align_tensors"
+        "lu meshgrid nonzero norm split stft istft tensordot unique unique_consecutive unravel_index align_tensors"
     ),
     "torch._lobpcg": "lobpcg",
     "torch.func": "vmap",
@@ -74,6 +74,8 @@ _HOMES = {
     "torch._ops": "ops",
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
+for _name in _HOME_OF:      # what a module wraps is not to be found unwrapped
+    globals().pop(_name, None)
 
 
 def __getattr__(name):
