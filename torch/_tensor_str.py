@@ -198,7 +198,7 @@ def _default_dtypes():
 
 def _str(tensor, *, tensor_contents=None):
     """What `repr(tensor)` returns."""
-    with _C.DisableTorchFunctionSubclass(), torch.no_grad():
+    with _C.DisableTorchFunctionSubclass():
         return _str_intern(tensor, tensor_contents)
 
 

@@ -50,10 +50,6 @@ Dims sizes_of(PyObject* o) {
   Dims sizes;
   PyRef at = PyRef::share(o);
   while (!PyUnicode_Check(at.get()) && !PyBytes_Check(at.get()) && PySequence_Check(at.get())) {
-    if (is_tensor(at.get())) {
-      for (int64_t n : unwrap(at.get()).sizes()) sizes.push_back(n);
-      break;
-    }
     if (is_numpy_array(at.get())) {
       PyRef shape = owned(PyObject_GetAttrString(at.get(), "shape"));
       for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(shape.get()); i++) sizes.push_back(int_of(PyTuple_GET_ITEM(shape.get(), i)));
@@ -366,8 +362,9 @@ PyMethodDef construct_functions[] = {
     KD_FAST(asarray, "asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False) -> Tensor\n\nA tensor from anything array-like; copies only if it must, or if `copy` says so."),
     KD_FAST(frombuffer, "frombuffer(buffer, *, dtype, count=-1, offset=0, requires_grad=False) -> Tensor\n\nA 1-D tensor over the memory of an object with the buffer protocol."),
     {"from_numpy", torch_from_numpy, METH_O, "from_numpy(ndarray) -> Tensor\n\nA tensor that shares the array's memory."},
-    {"_legacy_tensor", reinterpret_cast<PyCFunction>(legacy_constructor), METH_VARARGS | METH_KEYWORDS, nullptr},
     {}};
+PyMethodDef legacy_functions[] = {
+    {"_legacy_tensor", reinterpret_cast<PyCFunction>(legacy_constructor), METH_VARARGS | METH_KEYWORDS, nullptr}, {}};
 
 // ---- torch.Tensor(...), torch.FloatTensor(...), Tensor.new(...) ----
 

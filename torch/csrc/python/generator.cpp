@@ -24,12 +24,10 @@ PyObject* new_generator(Ref<Generator> g, PyTypeObject* cls = &GeneratorType) {
 }
 
 void generator_dealloc(PyObject* o) {
-  PyTypeObject* type = Py_TYPE(o);
   Generator* g = reinterpret_cast<GeneratorObject*>(o)->generator;
   if (g->pyobj == o) g->pyobj = nullptr;
   release(g);
-  type->tp_free(o);
-  if (type->tp_flags & Py_TPFLAGS_HEAPTYPE) Py_DECREF(type);
+  Py_TYPE(o)->tp_free(o);
 }
 
 PyObject* generator_new(PyTypeObject* cls, PyObject* args, PyObject* kwargs) {

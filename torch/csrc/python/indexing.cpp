@@ -11,7 +11,7 @@ namespace {
 
 OpRef op_select{"select", "int"}, op_slice{"slice", "Tensor"}, op_unsqueeze{"unsqueeze"}, op_alias{"alias"}, op_index{"index", "Tensor"},
     op_index_put{"index_put_"}, op_copy{"copy_"}, op_fill_scalar{"fill_", "Scalar"}, op_fill_tensor{"fill_", "Tensor"}, op_view{"view"},
-    op_expand{"expand"}, op_lift_fresh{"lift_fresh"}, op_unbind{"unbind", "int"};
+    op_expand{"expand"}, op_lift_fresh{"lift_fresh"};
 
 bool is_index_integer(PyObject* o) {
   return PyLong_CheckExact(o) || (!PyBool_Check(o) && !is_tensor(o) && !PySequence_Check(o) && is_integer(o));
@@ -205,10 +205,6 @@ PyObject* tensor_subscript(PyObject* self, PyObject* index) {
     SmallVec<Value, 8> values;
     return wrap(op_index({indexer.viewed(), list_value(indexer.tensors, values)}));
   });
-}
-
-PyObject* tensor_item(PyObject* self, Py_ssize_t i) {
-  return guard([&] { return wrap(select(unwrap(self), 0, i, 0)); });
 }
 
 namespace {

@@ -1,4 +1,5 @@
 // Why no overload took the arguments, worded as PyTorch words it.
+#include <algorithm>
 #include <cstring>
 
 #include "parse.h"
@@ -55,19 +56,27 @@ std::string signature(const Shape& s, Face face) {
     if (!star) put("*");
     star = true;
   };
-  for (int i = face == Face::Method ? 1 : 0; i < s.op->nargs; i++) {
-    const ArgSchema& arg = s.op->args[i];
-    if (arg.kwarg_only) put_star();
-    std::string part = concat(type_text(arg), " ", shown_name(arg, face));
-    if (arg.has_default) part += " = " + default_text(arg);
-    put(part);
-  }
-  if (s.out) {
+  auto put_out = [&] {
     int outs = 0;
     for (int i = 0; i < s.out->nargs; i++) outs += s.out->args[i].out;
     put_star();
     put(outs == 1 ? "Tensor out = None" : "tuple of Tensors out = None");
+  };
+  bool factory = false;  // its options come last
+  for (int i = face == Face::Method ? 1 : 0; i < s.op->nargs; i++) {
+    const ArgSchema& arg = s.op->args[i];
+    if (arg.kwarg_only) put_star();
+    if (s.out && !factory && arg.kwarg_only && arg.type == Type::DType) {
+      put_out();
+      factory = true;
+    }
+    std::string part = concat(type_text(arg), " ", shown_name(arg, face));
+    bool pin = !std::strcmp(arg.name, "pin_memory");
+    if (arg.has_default) part += pin ? " = False" : " = " + default_text(arg);
+    put(part);
+    if (pin) put("bool requires_grad = False");
   }
+  if (s.out && !factory) put_out();
   return text + ")";
 }
 
@@ -94,6 +103,7 @@ std::vector<Shape> shapes_of(const Op* const* overloads, int n) {
     }
     if (!found) shapes.push_back({out, nullptr});
   }
+  std::stable_sort(shapes.begin(), shapes.end(), [](const Shape& a, const Shape& b) { return a.op->nargs < b.op->nargs; });
   return shapes;
 }
 
@@ -196,7 +206,7 @@ int find_argument(const Op& op, int first, PyObject* keyword, Face face) {
 // "(!str!)" under a signature whose number of arguments is right: marks those of a wrong type.
 std::string marked(const Shape& s, Face face, const CallArguments& call) {
   size_t first = face == Face::Method ? 1 : 0;
-  if (call.nkeywords() || call.npositional == first) return {};
+  if (call.nkeywords() || call.npositional == first || int(call.npositional) != s.op->nargs + (s.out ? 1 : 0)) return {};
   std::string text;
   for (size_t i = first; i < call.npositional; i++) {
     if (int(i) >= s.op->nargs || s.op->args[i].kwarg_only || s.op->args[i].out) return {};

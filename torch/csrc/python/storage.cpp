@@ -37,10 +37,8 @@ void storage_dealloc(PyObject* o) {
     release(s->storage);
   }
   type->tp_free(o);
-  if (type->tp_flags & Py_TPFLAGS_HEAPTYPE) Py_DECREF(type);
 }
 int storage_traverse(PyObject* o, visitproc visit, void* arg) {
-  if (Py_TYPE(o)->tp_flags & Py_TPFLAGS_HEAPTYPE) Py_VISIT(Py_TYPE(o));
   Py_VISIT(as_storage(o)->dict);
   return 0;
 }

@@ -27,7 +27,6 @@ PyObject* call_method(const char* name, PyObject* const* args, size_t nargs);   
 PyObject* tensor_subscript(PyObject* self, PyObject* index);
 int tensor_set_subscript(PyObject* self, PyObject* index, PyObject* value);
 Py_ssize_t tensor_length(PyObject* self);
-PyObject* tensor_item(PyObject* self, Py_ssize_t i);
 
 // ---- tensor_properties.cpp, tensor_methods.cpp, convert.cpp ----
 extern PyGetSetDef tensor_properties[];
@@ -39,6 +38,7 @@ PyObject* tensor_to_list(const Tensor& t);
 
 // ---- construct.cpp ----
 extern PyMethodDef construct_functions[];        // torch.tensor, as_tensor, from_numpy...
+extern PyMethodDef legacy_functions[];           // of torch._C
 Tensor tensor_from_data(PyObject* data, std::optional<DType> dtype, Device device, bool copy);
 DType infer_dtype(PyObject* data);
 PyObject* legacy_new(PyTypeObject* cls, PyObject* args, PyObject* kwargs);

@@ -7,13 +7,6 @@ namespace kindling::python {
 namespace {
 
 PyMappingMethods tensor_mapping = {tensor_length, tensor_subscript, tensor_set_subscript};
-PySequenceMethods tensor_sequence = [] {
-  PySequenceMethods m = {};
-  m.sq_length = tensor_length;
-  m.sq_item = tensor_item;
-  return m;
-}();
-
 PyObject* tensor_iter(PyObject* self) {
   return guard([&]() -> PyObject* {
     if (may_intercept(self)) return intercept_method(self, "__iter__", &self, 1, nullptr);
@@ -60,7 +53,6 @@ PyTypeObject TensorBaseType = [] {
   t.tp_weaklistoffset = offsetof(TensorObject, weakrefs);
   t.tp_as_number = &tensor_number;
   t.tp_as_mapping = &tensor_mapping;
-  t.tp_as_sequence = &tensor_sequence;
   t.tp_richcompare = tensor_compare;
   t.tp_hash = tensor_hash;
   t.tp_iter = tensor_iter;
