@@ -38,7 +38,9 @@ Tensor clone_like(const Tensor& grad, const Tensor& variable) {
 
 void accumulate_grad(const Tensor& variable, Tensor& into, Tensor grad) {
   if (!into.defined()) {
-    bool steal = !tls.grad_enabled && grad->refs.load(std::memory_order_acquire) == 1 && obeys_layout(grad, variable);
+    // views of one gradient may go to several leaves: only memory that nothing else looks at is taken over
+    bool steal = !tls.grad_enabled && grad->refs.load(std::memory_order_acquire) == 1 && obeys_layout(grad, variable) &&
+                 (!grad.storage() || grad.storage()->refs.load(std::memory_order_acquire) == 1);
     if (!steal) into = clone_like(grad, variable);
     else if (tls.interposed || grad->autograd || grad->has(TensorImpl::PythonDispatch)) into = ops::detach(grad);
     else into = std::move(grad);

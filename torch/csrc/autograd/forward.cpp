@@ -3,6 +3,7 @@
 
 #include "../dispatch/state.h"
 #include "ops.h"
+#include "views.h"
 
 namespace kindling {
 
@@ -65,38 +66,54 @@ SmallVec<Tensor, 4> ForwardContext::tangent_list(int position) const {
 }
 Tensor ForwardContext::result(int i) const { return without_tangent(results[i]); }
 
-// An element-wise operator has a diagonal Jacobian: d_out = sum over inputs of J_i d_in, while backward gives conj(J_i) grad.
-void pointwise_jvp(ForwardContext& c) {
+namespace {
+
+struct Sink final : Node {
+  TensorVec apply(TensorVec) override { return {}; }
+  const char* name() const override { return "Tangent"; }
+};
+
+// The node that backward of this call would have, over primals; its edges are null.
+Ref<OpNode> backward_node(const ForwardContext& c) {
   const Derivative& d = *c.op.derivative;
-  SmallVec<Value, 8> args;
-  SmallVec<Tensor, 4> kept;
-  for (int i = 0; i < c.op.nargs; i++) {
-    if (!c.args[i].is_tensor()) {
-      args.push_back(c.args[i]);
-      continue;
-    }
-    kept.push_back(c.primal(i));
-    args.push_back(kept.back());
-  }
-  struct Sink final : Node {
-    TensorVec apply(TensorVec) override { return {}; }
-    const char* name() const override { return "Tangent"; }
-  };
   auto node = Ref<OpNode>::make(c.op, d);
-  for (int i = 0; i < c.op.nargs; i++) node->values.push_back(args[i].is_tensor() ? OwnedValue() : OwnedValue(args[i]));
+  for (int i = 0; i < c.op.nargs; i++) {
+    const Value& v = c.args[i];
+    bool tensors = c.op.args[i].list && c.op.args[i].type == Type::Tensor;
+    node->values.push_back(tensors ? OwnedValue(int64_t(v.len)) : v.is_tensor() ? OwnedValue() : OwnedValue(v));
+  }
   for (int s = 0; s < d.nsaves; s++) {
     const SaveSlot& slot = d.saves[s];
-    Tensor t = slot.source == SaveSlot::Arg ? args[slot.index].is_tensor() ? args[slot.index].tensor() : Tensor() : c.result(slot.index);
-    node->begins.push_back(uint16_t(slot.meta_only ? node->metas.size() : node->tensors.size()));
-    if (slot.meta_only) {
-      node->metas.push_back(t.defined() ? SavedMeta(t) : SavedMeta());
-    } else {
+    auto keep = [&](const Value& v) {
+      Tensor t = v.is_tensor() ? without_tangent(v) : Tensor();
+      if (slot.meta_only) {
+        node->metas.push_back(t.defined() ? SavedMeta(t) : SavedMeta());
+        return;
+      }
       SavedTensor saved;
       saved.save(t, false);
       node->tensors.push_back(std::move(saved));
-    }
+    };
+    node->begins.push_back(uint16_t(slot.meta_only ? node->metas.size() : node->tensors.size()));
+    const Value& v = slot.source == SaveSlot::Arg ? c.args[slot.index] : c.results[slot.index];
+    if (v.tag != Tag::List) keep(v);
+    else for (const Value& e : v.list()) keep(e);
   }
-  for (int k = 0; k < d.ninputs; k++) node->next.push_back({});
+  for (int k = 0; k < d.ninputs; k++)
+    for (int e = 0; e < node->edges_of(k); e++) node->next.push_back({});
+  for (int i = 0; i < c.op.nrets; i++) {
+    if (c.results[i].tag == Tag::Tensor) node->outputs.push_back(OutputMeta(c.results[i].tensor()));
+    else for (const Value& e : c.results[i].list()) node->outputs.push_back(OutputMeta(e.tensor()));
+  }
+  return node;
+}
+
+}  // namespace
+
+// An element-wise operator has a diagonal Jacobian: d_out = sum over inputs of J_i d_in, while backward gives conj(J_i) grad.
+void pointwise_jvp(ForwardContext& c) {
+  const Derivative& d = *c.op.derivative;
+  Ref<OpNode> node = backward_node(c);
   auto sink = Ref<Sink>::make();
   Tensor total;
   for (int k = 0; k < d.ninputs; k++) {
@@ -117,6 +134,51 @@ void pointwise_jvp(ForwardContext& c) {
   }
   if (total.defined() && total.is_complex() && !c.result().is_complex()) total = ops::real(total);
   c.set(0, std::move(total));
+}
+
+// Backward is linear in the gradients u of the results: x* = J^H u. Its own backward, from the tangents, gives J t.
+void transposed_jvp(ForwardContext& c) {
+  const Derivative& d = *c.op.derivative;
+  AboveAutograd above;
+  GradMode on(true);
+  Ref<OpNode> node = backward_node(c);
+  auto sink = Ref<Sink>::make();
+  TensorVec grads;
+  SmallVec<Edge, 4> targets;
+  for (const OutputMeta& m : node->outputs) {
+    bool differentiable = is_differentiable(m.dtype);
+    grads.push_back(differentiable ? ops::zeros(m.sizes, m.dtype, std::nullopt, m.device, std::nullopt) : Tensor());
+    if (differentiable) set_requires_grad(grads.back(), true);
+    targets.push_back(differentiable ? gradient_edge(grads.back()) : Edge());
+  }
+  TensorVec tangents;
+  for (int k = 0; k < d.ninputs; k++) {
+    const Value& v = c.args[d.inputs[k]];
+    int edge = node->edge_of(k);
+    auto add = [&](const Value& e) {
+      bool has = e.is_tensor() && tangent_at(e.tensor_);
+      tangents.push_back(has ? *tangent_at(e.tensor_) : Tensor());
+      if (has) node->next[edge].fn = sink;
+      edge++;
+    };
+    if (v.tag != Tag::List) add(v);
+    else for (const Value& e : v.list()) add(e);
+  }
+  TensorVec out(node->next.size());
+  BackwardContext back{*node, grads, out};
+  d.backward(back);
+  SmallVec<Edge, 4> roots;
+  TensorVec weights;
+  for (int64_t i = 0; i < out.size(); i++) {
+    if (!tangents[i].defined() || !out[i].defined() || !out[i].requires_grad()) continue;
+    roots.push_back(gradient_edge(out[i]));
+    Tensor shaped = same(tangents[i].sizes(), out[i].sizes()) ? tangents[i] : ops::expand(tangents[i], out[i].sizes(), false);
+    weights.push_back(std::move(shaped));
+  }
+  if (roots.empty()) return;
+  TensorVec found = run_backward(roots, {weights.data(), size_t(weights.size())}, targets,
+                                 {.retain_graph = true, .create_graph = true, .accumulate = false});
+  for (int64_t i = 0; i < found.size(); i++) c.set(int(i), found[i]);
 }
 
 void linear_jvp(ForwardContext& c) {
@@ -155,12 +217,23 @@ bool any_tangent(const Op& op, const Value* args) {
   return false;
 }
 
+// After an in-place write. Tangents of views are views of their base's tangent, so that writing to one changes the other.
+static void overwrite_tangent(const Tensor& t, const Tensor& tangent) {
+  Tensor place = tangent_of(t);
+  const ViewMeta* v = view_of(t);
+  if (!place.defined() && v) {
+    if (!tangent_of(v->base).defined()) set_tangent(v->base, zeros_of(detach(v->base)));
+    place = ViewPath::of(t).apply(tangent_of(v->base));
+  }
+  if (!place.defined()) return set_tangent(t, tangent);
+  if (!place.is(tangent)) ops::copy_(place, tangent, false);
+  set_tangent(t, place);
+}
+
 void propagate_tangents(const Op& op, const Derivative& d, const Value* args, OwnedValue* rets, const Tensor& old_self) {
   bool any = false;
   for (int k = 0; k < d.ninputs; k++) any |= has_tangent(args[d.inputs[k]]);
   if (!any) return;
-  KD_CHECK(d.jvp, NotImplemented, "Trying to use forward AD with ", op.name,
-           " that does not support it because it has not been implemented yet.");
   std::vector<Value> primals(args, args + op.nargs);
   if (old_self.defined()) primals[0] = Value(old_self);
   TensorVec out;
@@ -172,9 +245,12 @@ void propagate_tangents(const Op& op, const Derivative& d, const Value* args, Ow
   }
   out.resize(int64_t(results.size()));
   ForwardContext context{op, primals.data(), rets, out};
-  d.jvp(context);
-  for (size_t i = 0; i < results.size(); i++)
-    if (out[i].defined() && results[i].defined() && is_differentiable(results[i].dtype())) set_tangent(results[i], out[i]);
+  (d.jvp ? d.jvp : transposed_jvp)(context);
+  for (size_t i = 0; i < results.size(); i++) {
+    if (!out[i].defined() || !results[i].defined() || !is_differentiable(results[i].dtype())) continue;
+    if (op.inplace) overwrite_tangent(results[i], out[i]);
+    else set_tangent(results[i], out[i]);
+  }
 }
 
 Tensor tangent_of(const Tensor& t) {

@@ -23,6 +23,7 @@ struct ForwardContext {
 
 void pointwise_jvp(ForwardContext& c);   // from the backward formula, which acts on each element by itself
 void linear_jvp(ForwardContext& c);      // the operator itself, applied to the tangents
+void transposed_jvp(ForwardContext& c);  // where there is no formula: backward, differentiated backwards
 
 bool any_tangent(const Op& op, const Value* args);
 void propagate_tangents(const Op& op, const Derivative& d, const Value* args, OwnedValue* rets, const Tensor& old_self);

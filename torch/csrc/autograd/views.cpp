@@ -74,7 +74,7 @@ struct CopySlices final : Node {
     for (int64_t i = 0; i < fn->next.size(); i++)
       if (i != self_edge) next.push_back(fn->next[i]);
   }
-  const char* name() const override { return "CopySlices"; }
+  const char* name() const override { return "torch::autograd::CopySlices"; }
   void release_saved() override { fn->release_saved(); }
 
   TensorVec apply(TensorVec grads) override {

@@ -119,6 +119,8 @@ Tensor wrap_output(const Tensor& t, ContextObject* f, const Ref<PyNode>& node, u
   bool written = holds(f->dirty, t.get());
   bool differentiable = node && is_differentiable(t.dtype()) && !holds(f->non_differentiable, t.get());
   if (written) {
+    KD_CHECK(!differentiable || view_of(t) || !t.requires_grad() || !is_leaf(t), Runtime,
+             "a leaf Variable that requires grad has been used in an in-place operation.");
     if (differentiable) check_inplace(t);
     t.bump_version();
   }
