@@ -7,6 +7,7 @@ from .language import composite, kernel
     "copy_(Tensor(a!) self, Tensor src, bool non_blocking=False) -> Tensor(a!)",
     "copy(Tensor self, Tensor src, bool non_blocking=False) -> Tensor",
     python="method", hidden=("copy",), grad={"self": "zeros_like(grad)", "src": "grad.to(src.dtype)"}, jvp=None,
+    node="torch::autograd::CopyBackwards",
 )
 def copy_():
     """Copy the values of src, broadcast and converted, into this tensor.

@@ -52,9 +52,8 @@ def _perturbed_difference(evaluate, x, index, step):
 
 def _numerical_columns(func, inputs, x, eps):
     """d outputs / d x: for each output a matrix, input elements by output elements (Wirtinger's for complex inputs: conj derivative)."""
-    def evaluate():
-        with torch.no_grad():
-            return [o for o in _as_tuple(func(*inputs)) if _differentiable(o)]
+    def evaluate():   # func may itself differentiate: grad mode stays on
+        return [o.detach() for o in _as_tuple(func(*inputs)) if _differentiable(o)]
 
     data = x.data
     matrices = None
@@ -159,10 +158,9 @@ def _fast_check(func, inputs, tensors, outputs, eps, atol, rtol, nondet_tol):
         original = x.detach().clone()
 
         def at(step, x=x, v=v, original=original):
-            with torch.no_grad():
-                x.data.copy_(original + step * v)
-                found = [o.clone() for o in _as_tuple(func(*inputs)) if _differentiable(o)]
-                x.data.copy_(original)
+            x.data.copy_(original + step * v)
+            found = [o.detach().clone() for o in _as_tuple(func(*inputs)) if _differentiable(o)]
+            x.data.copy_(original)
             return found
         differences = [(b - a) / (2 * eps) for a, b in zip(at(-eps), at(eps))]
         for o, output in enumerate(outputs):
