@@ -71,7 +71,8 @@ class Adam(UpdateRule):
                 if value is not None:
                     values.append(value)
         if params:
-            torch._foreach_add_(steps, 1)
+            for step in steps:
+                step += 1
             beta1, beta2 = group["betas"]
             fused(params, grads, means, squares, greatest, steps, lr=float(group["lr"]), beta1=float(beta1),
                   beta2=float(beta2), weight_decay=group["weight_decay"], eps=group["eps"], amsgrad=group["amsgrad"],

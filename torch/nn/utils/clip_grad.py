@@ -20,8 +20,7 @@ def get_total_norm(tensors, norm_type=2.0, error_if_nonfinite=False, foreach=Non
         return torch.tensor(0.0)
     device = tensors[0].device
     with torch.no_grad():
-        norms = torch._foreach_norm(tensors, norm_type) if foreach is not False else \
-            [torch.linalg.vector_norm(tensor, norm_type) for tensor in tensors]
+        norms = [torch.linalg.vector_norm(tensor, norm_type) for tensor in tensors]
         total = torch.linalg.vector_norm(torch.stack([norm.to(device) for norm in norms]), norm_type)
     if error_if_nonfinite and torch.logical_or(total.isnan(), total.isinf()):
         raise RuntimeError(f"The total norm of order {norm_type} for gradients from `parameters` is non-finite, so it "
@@ -37,11 +36,8 @@ def clip_grads_with_norm_(parameters, max_norm, total_norm, foreach=None):
         return
     with torch.no_grad():
         factor = torch.clamp(float(max_norm) / (total_norm + 1e-6), max=1.0)
-        if foreach is False:
-            for gradient in gradients:
-                gradient.mul_(factor.to(gradient.device))
-        else:
-            torch._foreach_mul_(gradients, factor.to(gradients[0].device))
+        for gradient in gradients:
+            gradient.mul_(factor.to(gradient.device))
 
 
 def clip_grad_norm_(parameters, max_norm, norm_type=2.0, error_if_nonfinite=False, foreach=None):
