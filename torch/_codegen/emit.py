@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 import struct
+from dataclasses import dataclass
 
+from .._opdefs import expr as E
 from . import target
 from .lower import post_order
 
@@ -135,6 +137,45 @@ def lane_loop(name, function, kind, lanes, count, wide):
     return "\n".join(lines)
 
 
+@dataclass
+class RarePart:
+    """What only the rare operands of the selects of one condition need (`results`), and what must be there before."""
+
+    condition: E.Expr
+    before: list
+    nodes: list
+    results: list
+
+
+def rare_parts(order, roots):
+    """{node before which to emit it: RarePart}; `order` is the post-order of `roots`."""
+    groups, users, place = {}, {}, {node: i for i, node in enumerate(order)}
+    for node in order:
+        if node.op == "select" and node.attr == "rare":
+            groups.setdefault(node.args[0], []).append(node)
+        for k, a in enumerate(node.args):
+            users.setdefault(a, []).append((node, k))
+    parts = {}
+    for condition, selects in groups.items():
+        ends = [s.args[1] for s in selects]
+        inside, wanted = set(), set(post_order(ends)) - set(roots)
+        for node in reversed(order):
+            if node in wanted and node.op not in ("const", "input") and all(
+                    u in inside or (u in selects and k == 1) for u, k in users[node]):
+                inside.add(node)
+        nodes = [n for n in order if n in inside]
+        if not any(n.op not in ("cast", "neg") for n in nodes):
+            continue
+        outside = {a for n in nodes for a in n.args if a not in inside} | {condition}
+        before = [n for n in post_order(list(outside)) if n in place]
+        if inside & set(before) or set(selects) & set(before):
+            continue
+        first = min([*nodes, *selects], key=place.__getitem__)
+        results = list(dict.fromkeys(e for e in ends if e in inside))
+        parts[first] = RarePart(condition, before, nodes, results)
+    return parts
+
+
 class Block:
     """Instructions of one function in order; `value` names results."""
 
@@ -199,12 +240,45 @@ class Block:
         sign = "" if op in ("eq", "ne") else "u" if kind in ("u64", "bool") else "s"
         return self.value(f"icmp {sign}{op} {self.type(kind)} {a}, {b}")
 
-    def evaluate(self, roots, bound):
-        """Emits the expressions `roots`, inputs being looked up in `bound` (which gains every node); their operands."""
-        for node in post_order(roots, bound):
-            bound[node] = self.constant(node.attr, node.type) if node.op == "const" else \
-                OPS[node.op](self, node, *(bound[a] for a in node.args))
+    def evaluate(self, roots, bound, branches=False):
+        """Emits the expressions `roots`, inputs being looked up in `bound` (which gains every node); their operands.
+
+        With `branches`, what only rare cases need is behind a branch, so that the code after it is in another basic block.
+        """
+        order = post_order(roots, bound)
+        rare = rare_parts(order, roots) if branches else {}
+        elsewhere = {node for part in rare.values() for node in part.nodes}
+        for node in order:
+            if node in rare:
+                self.emit_rare(rare[node], bound)
+            if node not in elsewhere:
+                self.emit(node, bound)
         return [bound[root] for root in roots]
+
+    def emit(self, node, bound):
+        if node not in bound:
+            bound[node] = self.constant(node.attr, node.type) if node.op == "const" else OPS[node.op](self, node, *(bound[a] for a in node.args))
+
+    def emit_rare(self, part, bound):
+        """The nodes of a RarePart, computed if its condition holds in some lane; else its results are 0 and nobody looks."""
+        for node in part.before:
+            self.emit(node, bound)
+        some = bound[part.condition]
+        if self.lanes > 1:
+            some = self.value(f"call i1 @llvm.vector.reduce.or.v{self.lanes}i1({self.type('bool')} {some})")
+        self.count += 1
+        block = f"rare{self.count}"
+        self.line(f"br label %{block}.test")
+        self.label(f"{block}.test")
+        self.line(f"br i1 {some}, label %{block}, label %{block}.done")
+        self.label(block)
+        inside = dict(bound)
+        for node in part.nodes:
+            self.emit(node, inside)
+        self.line(f"br label %{block}.done")
+        self.label(f"{block}.done")
+        for node in part.results:
+            bound[node] = self.value(f"phi {self.type(node.type)} [{inside[node]}, %{block}], [{self.constant(0, node.type)}, %{block}.test]")
 
 
 FLOAT_COMPARE_TYPES = ("f32", "f64")

@@ -186,15 +186,17 @@ def emit_kernel(module, name, compute, ins, slots, outs):
         b.line(f"%step{k} = phi i64 [{n * sizes[k]}, %entry], [%s{k}, %splat]")
     b.line("br i1 %empty, label %rest, label %loop")
     b.label("loop")
-    b.line("%i = phi i64 [0, %ready], [%i.next, %loop]")
+    b.line("%i = phi i64 [0, %ready], [%i.next, %latch]")
     for k in range(len(sizes)):
-        b.line(f"%at{k} = phi ptr [{'%p' if k < nout else '%from'}{k}, %ready], [%at{k}.next, %loop]")
+        b.line(f"%at{k} = phi ptr [{'%p' if k < nout else '%from'}{k}, %ready], [%at{k}.next, %latch]")
     for k, (kind, operand) in enumerate(ins, nout):
         if any(p in used for p in parts(symbol(operand, kind, compute))):
             load(b, kind, compute, operand, f"%at{k}", bound)
-    results = iter(b.evaluate(roots, bound))
+    results = iter(b.evaluate(roots, bound, branches=True))
     for k, (kind, value) in enumerate(outs):
         store(b, kind, compute, f"%at{k}", [next(results) for _ in parts(value)])
+    b.line("br label %latch")
+    b.label("latch")
     for k in range(len(sizes)):
         b.line(f"%at{k}.next = getelementptr i8, ptr %at{k}, i64 {n * sizes[k] if k < nout else f'%step{k}'}")
     b.line(f"%i.next = add i64 %i, {n}")
