@@ -91,7 +91,7 @@ inline void transpose_round(V<T>* v) {
 }
 
 // Depth is contiguous in src: transposes square blocks, B of them side by side. Whole vectors are written in order of depth,
-// so that a line's excess lanes are overwritten by the next line.
+// so that a line's excess lanes are overwritten by the next line; not past the panel's end.
 template <class T, int B>
 void pack_transposed(T* dst, int width, const T* src, int64_t stride, int count, int64_t depth, int line) {
   constexpr int L = kLanes<T>;
@@ -109,11 +109,11 @@ void pack_transposed(T* dst, int width, const T* src, int64_t stride, int count,
       transpose_round<T, 1>(v[block]);
     }
     T* to = dst + p * line;
-    int whole = p + L < depth ? L : lines - 1;
+    const int64_t room = (depth - p - 1) * line + width;   // elements from `to` to the end of the panel
     for (int i = 0; i < lines; i++, to += line) {
 #pragma GCC unroll 2
       for (int block = 0; block < B; block++) {
-        if (i < whole || (block + 1) * L <= width) store(to + block * L, v[block][i]);
+        if (i * int64_t(line) + (block + 1) * L <= room) store(to + block * L, v[block][i]);
         else store_part(to + block * L, v[block][i], width - block * L);
       }
     }
