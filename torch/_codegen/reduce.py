@@ -16,7 +16,7 @@ from .._opdefs import language as L
 from .._opdefs.complexes import Complex
 from . import lower
 from .emit import BYTES, LLVM_TYPE, Block, Module, vector
-from .pointwise import (COMPONENT, COMPUTES, bind_scalars, coerce, component, computes_of_kinds, element_bytes, parts, store, symbol)
+from .pointwise import COMPONENT, COMPUTES, bind_scalars, coerce, component, computes_of_kinds, element_bytes, parts, store, symbol
 from .schema import parse
 
 BLOCK, HEAVY_BLOCK = 8, 2
@@ -569,8 +569,8 @@ def plan(definition, schema=None):
         symbols=[{c: f"{base}{suffix[v]}_{c}" if c in defined else None for c in COMPUTES} for v in range(len(variants))])
 
 
-def emit(definition, module=None):
-    """Adds the four kernels of every variant and compute dtype."""
+def emit(definition, module=None, only=None):
+    """Adds the four kernels of every variant and compute dtype (or of the compute dtype `only`)."""
     module = module or Module()
     if definition.options.get("kernels"):
         return module
@@ -578,7 +578,7 @@ def emit(definition, module=None):
     kinds = _operands(_results(definition))
     for variant, names in zip(_variants(definition), plan(definition).symbols):
         for compute, name in names.items():
-            if name:
+            if name and only in (None, compute):
                 traced = folded(definition, compute, variant)
                 emit_rows(module, name + "_rows", traced, slots)
                 emit_columns(module, name + "_columns", traced, slots)
@@ -634,7 +634,7 @@ def jitted(definition, compute, isa, variant=0):
     """(function addresses by part, what keeps them alive) of one definition's kernels, for tests."""
     from .jit import link
 
-    module = emit(definition)
+    module = emit(definition, only=compute)
     name = plan(definition).symbols[variant][compute]
     parts_ = ("rows", "columns", "merge", "finish")
     addresses, library = link(module.text(isa), isa, [f"{name}_{p}_{isa}" for p in parts_])

@@ -8,8 +8,7 @@ from .._opdefs import language as L
 from . import lower
 from .emit import Block, Module
 from .pointwise import COMPUTES, coerce, computes_of_kinds, element_bytes, parts, stored, vector
-from .reduce import Traced, _component_pointers, _load_element, _named, _operands, _phis, _read_state, _results, _write_state
-from .reduce import memory_bytes
+from .reduce import Traced, _component_pointers, _load_element, _named, _operands, _phis, _read_state, _results, _write_state, memory_bytes
 from .schema import parse
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 
 from . import expr as E
-from .expr import Expr
 
 # |x| above which tanh(x) is 1 and exp(-2|x|) no longer matters, and above which exp(x) overflows
 _TANH_LIMIT = {"f32": 11.0, "f64": 22.0}

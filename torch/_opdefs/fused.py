@@ -10,7 +10,6 @@ from .expr import eq, exp, log, row_length, row_max, row_sum, sqrt, where
 from .language import composite, fused
 
 
-
 @fused("_softmax(Tensor self, int dim, bool half_to_float) -> Tensor", kinds="f", python="function",
        grad={"self": "_softmax_backward_data(grad, result, dim, self.dtype)"},
        jvp={"result": "result * (self_t - (self_t * result).sum(dim, True))"})
