@@ -182,6 +182,11 @@ def where(condition, a, b):
     return Expr("select", (condition, a, b), a.type)
 
 
+def rarely(condition, rare, common):
+    """where(condition, rare, common), promising that the condition seldom holds: what only `rare` needs goes behind a branch."""
+    return Expr("select", (condition, rare, common), common.type, "rare")
+
+
 def cast(x, type):
     if (other := _other_kind(x)) is not None:
         return other.apply("cast", x, type)

@@ -110,11 +110,6 @@ def at_least(x, limit):
     return E.where(x < limit, E.const(limit, x.type), x)
 
 
-def rarely(condition, rare, common):
-    """where(condition, rare, common), promising that the condition seldom holds: an emitter may branch around `rare`."""
-    return E.Expr("select", (condition, rare, common), common.type, "rare")
-
-
 def round_to_int(x, scale=1.0):
     """(n, k): rint(x * scale) as a float and as an integer, for moderate x."""
     f = format_of(x)

@@ -6,7 +6,7 @@ import math
 from fractions import Fraction
 
 from ..._opdefs import expr as E
-from .base import LN2, LN_PI, PI, SQRT_PI, at_most, flip_sign, format_of, horner, polynomial, rarely, rounded, scale_by_power, sign_bits, two_product
+from .base import LN2, LN_PI, PI, SQRT_PI, at_most, flip_sign, format_of, horner, polynomial, rounded, scale_by_power, sign_bits, two_product
 from .coefficients import COEFFICIENTS
 from .exponential import exp_moderate, reduced_expm1
 from .logarithm import log, log_positive
@@ -126,7 +126,7 @@ def lgamma(x):
     # gamma(-y) gamma(y) = -pi / (y sin(pi y)); for tiny y the gammas are 1 / |y|
     reflected = rounded(LN_PI, x.type) - log(y * E.abs(sinpi(y))) - positive
     tiny = y < (1e-10 if x.type == "f32" else 1e-20)
-    result = rarely(x < 0, E.where(tiny, positive, reflected), positive)
+    result = E.rarely(x < 0, E.where(tiny, positive, reflected), positive)
     return E.where(E.isinf(x) | (E.eq(E.floor(x), x) & (x <= 0)), f.const(math.inf), result)
 
 
@@ -147,7 +147,7 @@ def digamma(x):
     result = log(y) - (E.fma(0.5, inverse, square * polynomial("digamma", square)) + numerator / denominator)
     pi = f.const(rounded(PI, x.type))
     reflected = result - pi * (cospi(x) / sinpi(x))
-    result = rarely(negative, reflected, result)
+    result = E.rarely(negative, reflected, result)
     result = E.where(negative & E.eq(E.floor(x), x), f.const(math.nan), result)
     return E.where(E.eq(x, 0), E.copysign(f.const(math.inf), -x), result)
 

@@ -12,7 +12,7 @@ import math
 from fractions import Fraction
 
 from ..._opdefs import expr as E
-from .base import PI, fast_two_sum, flip_sign, format_of, is_negative, polynomial, rarely, round_to_int, rounded, sign_bits, split, two_product, two_sum
+from .base import PI, fast_two_sum, flip_sign, format_of, is_negative, polynomial, round_to_int, rounded, sign_bits, split, two_product, two_sum
 
 __all__ = ["sin", "cos", "tan", "asin", "acos", "atan", "atan2", "sinpi", "cospi"]
 
@@ -117,7 +117,7 @@ def _reduced_signed(a, shift):
     r, _, k = _moderate_reduced(a, shift)
     r = flip_sign(r, k << (f.bits - 1))
     huge, odd = _huge_reduced(a, shift)
-    return rarely(a > MODERATE[a.type], E.where(odd, -huge, huge), r)
+    return E.rarely(a > MODERATE[a.type], E.where(odd, -huge, huge), r)
 
 
 def sin(x):
@@ -134,13 +134,13 @@ def tan(x):
     r, r_low, k = _moderate_reduced(a, 0, 2)
     huge, huge_odd = _huge_reduced(a, 0, 2)
     far = a > MODERATE[x.type] / 2
-    r = rarely(far, huge, r)
+    r = E.rarely(far, huge, r)
     # odd multiples of pi/2: tan = -1 / tan(r), the reciprocal corrected by the tail of tan(r)
     one = E.const(1, x.type)
-    parity = rarely(far, E.where(huge_odd, one, one - 1.0), E.cast(k & 1, x.type) if x.type == "f32" else E.where(E.ne(k & 1, 0), one, one - 1.0))
+    parity = E.rarely(far, E.where(huge_odd, one, one - 1.0), E.cast(k & 1, x.type) if x.type == "f32" else E.where(E.ne(k & 1, 0), one, one - 1.0))
     z = r * r
     t, t_low = fast_two_sum(r, r * z * polynomial("tan", z))
-    t_low = rarely(far, t_low, t_low + r_low)
+    t_low = E.rarely(far, t_low, t_low + r_low)
     q = -1.0 / t
     reciprocal = E.fma(q, E.fma(q, t_low, E.fma(q, t, 1.0)), q)
     return flip_sign(E.where(parity > 0.5, reciprocal, t), sign_bits(x))
