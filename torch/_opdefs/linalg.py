@@ -1366,3 +1366,9 @@ def linalg_vander(x, N):
 @kernel("_linalg_check_errors(Tensor info, str api_name, *, bool is_matrix) -> ()", python="function", out=False, grad=None, jvp=None)
 def _linalg_check_errors():
     """LinAlgError that says what a nonzero status of LAPACK means."""
+
+
+@composite("linalg_diagonal(Tensor(a) A, *, int offset=0, int dim1=-2, int dim2=-1) -> Tensor(a)", python="linalg")
+def linalg_diagonal(A, offset, dim1, dim2):
+    """View of the diagonals of A, by default of its last two dimensions."""
+    return A.diagonal(offset, dim1, dim2)
