@@ -195,7 +195,7 @@ def broadcast_to(self, size):
     return self.expand(size)
 
 
-@composite("broadcast_tensors(Tensor[] tensors) -> Tensor[]", python="function")
+@composite("broadcast_tensors(Tensor[] tensors) -> Tensor[]", python="")
 def broadcast_tensors(tensors):
     """The tensors expanded to their common shape."""
     size = common_shape(tensors)

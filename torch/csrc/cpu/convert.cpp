@@ -43,12 +43,21 @@ void by_width(int64_t bytes, F&& f) {
   }
 }
 
+// Long runs are copies of a block that stays in cache.
+template <class T>
+void repeat_element(T* dst, T value, int64_t n) {
+  constexpr int64_t block = 4096 / int64_t(sizeof(T));
+  const int64_t head = std::min(n, block);
+  for (int64_t i = 0; i < head; i++) dst[i] = value;
+  for (int64_t i = head; i < n; i += block) std::memcpy(dst + i, dst, size_t(std::min(block, n - i)) * sizeof(T));
+}
+
 template <class T>
 void move_run(char* dst, int64_t ds, const char* src, int64_t ss, int64_t n) {
   if (ds == sizeof(T) && ss == sizeof(T)) {
     std::memcpy(dst, src, size_t(n) * sizeof(T));
   } else if (ds == sizeof(T) && ss == 0) {
-    std::fill_n(reinterpret_cast<T*>(dst), n, *reinterpret_cast<const T*>(src));
+    repeat_element(reinterpret_cast<T*>(dst), *reinterpret_cast<const T*>(src), n);
   } else {
     for (int64_t i = 0; i < n; i++) *reinterpret_cast<T*>(dst + i * ds) = *reinterpret_cast<const T*>(src + i * ss);
   }
@@ -123,6 +132,11 @@ void move_tile(char* dst, int64_t dc, int64_t dr, const char* src, int64_t sc, i
   for (int64_t j = 0; j < rows; j++) move_run<T>(dst + j * dr, dc, src + j * sr, sc, columns);
 }
 
+// Is the conversion no more than a copy of the bits?
+bool same_bits(DType to, DType from) {
+  return to == from || (is_integral(to, false) && is_integral(from) && itemsize(to) == itemsize(from));
+}
+
 void convert_elements(char* dst, DType to, int64_t ds, const char* src, DType from, int64_t ss, int64_t n) {
   for (int64_t i = 0; i < n; i++) store_scalar(dst + i * ds, load_scalar(src + i * ss, from), to);
 }
@@ -131,7 +145,7 @@ void convert_elements(char* dst, DType to, int64_t ds, const char* src, DType fr
 
 // Loading into the compute dtype of the source is exact; storing does the one real conversion.
 void convert_run(char* dst, DType to, int64_t ds, const char* src, DType from, int64_t ss, int64_t n) {
-  if (to == from) return by_width(itemsize(to), [&](auto t) { move_run<decltype(t)>(dst, ds, src, ss, n); });
+  if (same_bits(to, from)) return by_width(itemsize(to), [&](auto t) { move_run<decltype(t)>(dst, ds, src, ss, n); });
   const DType middle = compute_dtype(from);
   const Compute c = compute_of(from);
   const LoadKernel load = kLoad[isa][int(from)][int(c)];
@@ -150,7 +164,7 @@ void convert_run(char* dst, DType to, int64_t ds, const char* src, DType from, i
 
 void convert_tile(char* dst, DType to, int64_t dc, int64_t dr, const char* src, DType from, int64_t sc, int64_t sr,
                   int64_t columns, int64_t rows) {
-  if (to == from)
+  if (same_bits(to, from))
     return by_width(itemsize(to), [&](auto t) { move_tile<decltype(t)>(dst, dc, dr, src, sc, sr, columns, rows); });
   if (rows > 1 && dr == columns * dc && sr == columns * sc) return convert_run(dst, to, dc, src, from, sc, columns * rows);
   alignas(64) char raw[8192];

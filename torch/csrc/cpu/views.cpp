@@ -481,7 +481,10 @@ Tensor diagonal_scatter(const Tensor& self, const Tensor& src, int64_t offset, i
 }
 Tensor as_strided_scatter(const Tensor& self, const Tensor& src, IntList size, IntList stride, std::optional<int64_t> offset) {
   Tensor out = clone_with_layout(self);
-  copy_into(as_strided(out, size, stride, offset), src);
+  const Tensor into = as_strided(out, size, stride, offset);
+  KD_CHECK(same(into.sizes(), src.sizes()), Runtime, "expected src to have a size equal to the slice of self. src size = ", src.sizes(),
+           ", slice size = ", into.sizes());
+  copy_into(into, src);
   return out;
 }
 
