@@ -34,7 +34,7 @@ def broadcast_tensors(*tensors):
     tensors = _listed(tensors)
     if has_torch_function(tensors):
         return handle_torch_function(broadcast_tensors, tensors, *tensors)
-    return tuple(_F.broadcast_tensors(tensors))
+    return tuple(torch.ops.aten.broadcast_tensors.default(tensors))
 
 
 def broadcast_shapes(*shapes):

@@ -375,6 +375,8 @@ class Translator:
                 self.error(f"cannot slice {kind}", node)
             return f"slice_of({code}, {low}, {high})", kind
         index, _ = self.expression(node.slice)
+        if kind == "values":
+            return f"{code}[{index}].scalar()", "scalar"
         item = {"tensors": "tensor", "ints": "int", "floats": "float", "optional ints": "int"}.get(kind)
         if isinstance(kind, tuple):
             return f"std::get<{ast.literal_eval(node.slice)}>({code})", kind[1][ast.literal_eval(node.slice)]

@@ -281,6 +281,36 @@ def gradient_tensorarray(self, spacing, dim, edge_order):
     return out
 
 
+@composite("gradient.scalarrayint(Tensor self, *, Scalar[] spacing, int? dim=None, int edge_order=1) -> Tensor[]", python="function")
+def gradient_scalarrayint(self, spacing, dim, edge_order):
+    """gradient with a spacing for each dimension (or one)."""
+    out = []
+    if dim is not None:
+        d = dim
+        if dim < 0:
+            d = dim + self.dim()
+        out.append(_gradient_along(self, None, spacing[0], d, edge_order))
+        return out
+    if len(spacing) != self.dim():
+        raise RuntimeError("torch.gradient expected spacing to be unspecified, a scalar, or a list of length equal to 'self.dim() = ", self.dim(),
+                           "', since dim argument was not given, but got a list of length ", len(spacing))
+    for i in range(self.dim()):
+        out.append(_gradient_along(self, None, spacing[i], i, edge_order))
+    return out
+
+
+@composite("gradient.scalarrayarray(Tensor self, *, Scalar[] spacing, int[] dim, int edge_order=1) -> Tensor[]", python="function")
+def gradient_scalarrayarray(self, spacing, dim, edge_order):
+    """gradient along some dimensions, with a spacing for each."""
+    if len(spacing) != len(dim):
+        raise RuntimeError("torch.gradient expected spacing to be unspecified, a scalar or it's spacing and dim arguments to have the same length, "
+                           "but got a spacing argument of length ", len(spacing), " and a dim argument of length ", len(dim), ".")
+    out = []
+    for i in range(len(dim)):
+        out.append(_gradient_along(self, None, spacing[i], dim[i] if dim[i] >= 0 else dim[i] + self.dim(), edge_order))
+    return out
+
+
 @composite("_steps(Tensor x, int dims, int dim) -> Tensor", python="")
 def _steps(x, dims, dim):
     """Distances of neighbouring coordinates, shaped to multiply along dim."""
@@ -355,12 +385,16 @@ def cov(self, correction, fweights, aweights):
     x = self if self.dim() == 2 else self.view([1, -1])
     n = x.size(1)
     if fweights is not None:
+        if fweights.is_floating_point() or fweights.is_complex():
+            raise RuntimeError("cov(): expected fweights to have integral dtype but got fweights with ", fweights.dtype, " dtype")
         if fweights.dim() > 1 or fweights.numel() != n:
             raise RuntimeError("cov(): expected fweights to have one dimension and one number for each of the ", n, " observations")
         if fweights.numel() > 0:
             if fweights.min().item() < 0:
                 raise RuntimeError("cov(): fweights cannot be negative")
     if aweights is not None:
+        if not aweights.is_floating_point():
+            raise RuntimeError("cov(): expected aweights to have floating point dtype but got aweights with ", aweights.dtype, " dtype")
         if aweights.dim() > 1 or aweights.numel() != n:
             raise RuntimeError("cov(): expected aweights to have one dimension and one number for each of the ", n, " observations")
         if aweights.numel() > 0:

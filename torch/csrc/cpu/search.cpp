@@ -196,7 +196,7 @@ static std::tuple<Tensor, Tensor, Tensor> distinct_slices(const Tensor& self, in
     const TensorOptions longs{DType::int64, self.device()};
     return {empty(self.sizes(), self.options()), empty(Dims{0}, longs), empty(Dims{0}, longs)};
   }
-  const Tensor moved = dense(ops::transpose_int(self, 0, dim));
+  const Tensor moved = dense(ops::movedim_int(self, dim, 0));
   const int64_t width = moved.numel() / n;
   std::vector<int64_t> order(n);
   std::iota(order.begin(), order.end(), 0);
