@@ -221,8 +221,13 @@ bool convert(PyObject* o, const ArgSchema& arg, Arena& arena, bool strict, Parse
       if (!PyObject_TypeCheck(o, &GeneratorType)) return false;
       out = Value(generator_of(o));
       return true;
-    case Type::Storage: case Type::Object:
-      out.tag = arg.type == Type::Storage ? Tag::Storage : Tag::Object;
+    case Type::Storage:
+      if (!PyObject_TypeCheck(o, &StorageType) && !PyObject_HasAttrString(o, "_untyped_storage")) return false;
+      out.tag = Tag::Storage;
+      out.ptr_ = storage_of(o).get();  // the argument keeps it alive
+      return true;
+    case Type::Object:
+      out.tag = Tag::Object;
       out.ptr_ = o;
       return true;
     default: return false;
