@@ -147,6 +147,8 @@ def exp(z):
     re = E.where(vanishes, 0.0, size * E.cos(z.im) * rest)
     im = E.where(vanishes, 0.0, size * E.sin(z.im) * rest)
     real_axis = E.eq(z.im, 0.0)
+    # an infinite modulus of no angle
+    re = E.where(E.eq(z.re, math.inf) & ~(E.abs(z.im) < math.inf), z.re, re)
     return Complex(E.where(real_axis, size * rest, re), E.where(real_axis, z.im, im))
 
 
@@ -229,7 +231,9 @@ def _roots(z):
 def asin(z):
     below, above = _roots(z)
     re = E.atan2(z.re, below.re * above.re - below.im * above.im)
-    return Complex(re, E.asinh(below.re * above.im - below.im * above.re))
+    im = E.asinh(below.re * above.im - below.im * above.re)
+    half_known = (E.isnan(z.re) | E.isnan(z.im)) & (E.isinf(z.re) | E.isinf(z.im))
+    return Complex(E.where(half_known, math.nan, re), E.where(half_known, E.copysign(E.const(math.inf, z.type), z.im), im))
 
 
 def acos(z):
@@ -245,16 +249,18 @@ def acosh(z):
 def atanh(z):
     x, y = z.re, z.im
     huge = 1e18 if z.type == "f32" else 1e150
-    far = E.maximum(E.abs(x), E.abs(y)) > huge
+    infinite = E.isinf(x) | E.isinf(y)
+    far = (E.maximum(E.abs(x), E.abs(y)) > huge) | infinite
     yy = E.where(far, 0.0, y)
-    near_x = E.where(far, 0.0, x)
-    re = 0.25 * E.log1p(4.0 * near_x / ((1.0 - near_x) * (1.0 - near_x) + yy * yy))
+    near_x = E.where(far, 0.0, E.abs(x))
+    re = E.copysign(0.25 * E.log1p(4.0 * near_x / ((1.0 - near_x) * (1.0 - near_x) + yy * yy)), x)
     im = 0.5 * E.atan2(2.0 * yy, (1.0 - near_x) * (1.0 + near_x) - yy * yy)
     ratio = E.where(E.abs(x) > E.abs(y), y / x, x / y)
     # 1/z = (x - iy) / (x**2 + y**2), written so that the squares do not overflow
     inverse = E.where(E.abs(x) > E.abs(y), 1.0 / (x * (1.0 + ratio * ratio)), ratio / (y * (1.0 + ratio * ratio)))
-    inverse = E.where(E.isinf(x) | E.isinf(y), E.copysign(E.const(0.0, z.type), x), inverse)
-    return Complex(E.where(far, inverse, re), E.where(far, E.copysign(E.const(math.pi / 2, z.type), y), im))
+    inverse = E.where(infinite, E.copysign(E.const(0.0, z.type), x), inverse)
+    angle = E.where(E.isnan(y), y, E.copysign(E.const(math.pi / 2, z.type), y))
+    return Complex(E.where(far, inverse, re), E.where(far, angle, im))
 
 
 def pow_(z, w):
