@@ -210,10 +210,11 @@ def _overridable_index():
                 names.setdefault(value, f"{label}.{name}.__get__")
             else:
                 value = getattr(namespace, name)
-                if not callable(value) or isinstance(value, (type, types.ModuleType)) or value in ignored:
+                if not callable(value) or isinstance(value, (type, types.ModuleType)):
                     continue
                 names.setdefault(value, f"{label}.{name}")
-            functions.append(value)
+            if value not in ignored:
+                functions.append(value)
     return found, names
 
 

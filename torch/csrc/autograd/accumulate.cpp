@@ -28,10 +28,19 @@ bool obeys_layout(const Tensor& grad, const Tensor& variable) {
 Tensor clone_like(const Tensor& grad, const Tensor& variable) {
   if (!variable.is_non_overlapping_and_dense() || !same(grad.sizes(), variable.sizes()))
     return ops::clone(grad, MemoryFormat::contiguous);
-  Tensor made = tls.interposed ? ops::new_empty_strided(grad, variable.sizes(), variable.strides(), grad.dtype(), std::nullopt,
-                                                        grad.device(), std::nullopt)
-                               : empty_strided(variable.sizes(), variable.strides(), grad.options());
+  bool watched = tls.interposed || grad->has(TensorImpl::PythonDispatch);
+  Tensor made = watched ? ops::new_empty_strided(grad, variable.sizes(), variable.strides(), grad.dtype(), std::nullopt,
+                                                 grad.device(), std::nullopt)
+                        : empty_strided(variable.sizes(), variable.strides(), grad.options());
   return ops::copy_(made, grad, false);
+}
+
+// Nothing but the tensor, and the base that it is a view of and alone keeps alive, looks at its memory.
+bool owns_memory(const Tensor& t) {
+  if (!t.storage() || t->has(TensorImpl::PythonDispatch)) return true;   // a wrapper's memory is its own affair
+  const ViewMeta* v = view_of(t);
+  bool own_base = v && !v->via.defined() && v->base->refs.load(std::memory_order_acquire) == 1 && v->base.storage() == t.storage();
+  return t.storage()->refs.load(std::memory_order_acquire) == 1u + own_base;
 }
 
 }  // namespace
@@ -39,8 +48,7 @@ Tensor clone_like(const Tensor& grad, const Tensor& variable) {
 void accumulate_grad(const Tensor& variable, Tensor& into, Tensor grad) {
   if (!into.defined()) {
     // views of one gradient may go to several leaves: only memory that nothing else looks at is taken over
-    bool steal = !tls.grad_enabled && grad->refs.load(std::memory_order_acquire) == 1 && obeys_layout(grad, variable) &&
-                 (!grad.storage() || grad.storage()->refs.load(std::memory_order_acquire) == 1);
+    bool steal = !tls.grad_enabled && grad->refs.load(std::memory_order_acquire) == 1 && obeys_layout(grad, variable) && owns_memory(grad);
     if (!steal) into = clone_like(grad, variable);
     else if (tls.interposed || grad->autograd || grad->has(TensorImpl::PythonDispatch)) into = ops::detach(grad);
     else into = std::move(grad);

@@ -239,9 +239,17 @@ bool dispatch(const Op& op, const Value* args, OwnedValue* rets) {
   for (size_t i = 0; i < subclasses.size() && (!result || result.get() == Py_NotImplemented); i++)
     result = ask(reinterpret_cast<PyObject*>(Py_TYPE(subclasses[i].get())), func, types.get(), call);
   if (result.get() == Py_NotImplemented) {
-    PyRef shown = owned(PyObject_Repr(types.get()));
-    fail(ErrorKind::Type, "Multiple dispatch failed for 'torch.ops.aten.", op.name, ".", *op.overload ? op.overload : "default",
-         "'; all __torch_dispatch__ handlers returned NotImplemented: ", utf8(shown.get()));
+    std::string handlers;
+    if (!dispatch_stack().modes.empty()) {
+      PyRef mode = owned(PyObject_Repr(dispatch_stack().modes.back()));
+      handlers += "\n  - mode object " + utf8(mode.get());
+    }
+    for (const PyRef& t : subclasses) {
+      PyRef type = owned(PyObject_Repr(reinterpret_cast<PyObject*>(Py_TYPE(t.get()))));
+      handlers += "\n  - tensor subclass " + utf8(type.get());
+    }
+    fail(ErrorKind::Type, "Multiple dispatch failed for 'torch._ops.aten.", op.name, ".", *op.overload ? op.overload : "default",
+         "'; all __torch_dispatch__ handlers returned NotImplemented:\n", handlers);
   }
   results_from_python(op, result.get(), rets);
   return true;
