@@ -16,7 +16,8 @@ namespace {
 
 constexpr int64_t kLightWork = 32768;   // elements that are worth a thread
 constexpr int64_t kFinish = 1024;       // results converted at a time
-constexpr int64_t kStagedColumns = 128;
+constexpr int64_t kStagedColumns = 256, kStagedRows = 64;   // a tile that stays in cache
+constexpr int64_t kWide = 128;          // columns
 constexpr int kOutputs = 2;
 
 // Dimensions with sizes and strides (bytes), slowest first.
@@ -74,16 +75,18 @@ struct Reduction {
   int64_t run = 1, run_stride = 0;       // kept
   int64_t length = 1, length_stride = 0; // reduced
   bool by_columns = false, staged = false;
+  int64_t wide = 1;                      // rows that are folded as one, their columns side by side
   int64_t chunk = 1, chunks = 1, leaves = 1, segment = 1, segments = 1;
 
   void arrange(const Tensor& t, const bool* is_reduced);
+  void widen(int64_t item);
   void fold(char* states, int64_t capacity, int64_t at, int64_t leaf, int64_t first, int64_t n, char* buffer) const;
   void fold_staged(char* states, int64_t capacity, int64_t at, const char* p, int64_t n, int64_t long_, int64_t index0, char* buffer) const;
   void run_all(const Tensor* outs) const;
   void run_leaves(char* states, int64_t capacity) const;
   void finish(const Tensor* outs, const char* states, int64_t capacity, int64_t at, int64_t first, int64_t n, char* buffer) const;
   int64_t finish_bytes() const { return info.nout * (kFinish + kReducePad) * 16; }
-  int64_t stage_bytes() const { return staged ? (by_columns ? kReduceRows * kStagedColumns : kReduceChunk) * itemsize(held) : 0; }
+  int64_t stage_bytes() const { return staged ? (by_columns ? kStagedRows * kStagedColumns : kReduceChunk) * itemsize(held) : 0; }
 };
 
 void Reduction::arrange(const Tensor& t, const bool* is_reduced) {
@@ -106,11 +109,24 @@ void Reduction::arrange(const Tensor& t, const bool* is_reduced) {
   }
   by_columns = count && !rows && (columns || length < kReducePad);
   staged = count && (stored != held || (by_columns ? run_stride : length_stride) != item);
-  chunk = by_columns ? kReduceRows : kReduceChunk;
+  widen(item);
+  chunk = !by_columns ? kReduceChunk : staged ? kStagedRows : kReduceRows;
   chunks = std::max<int64_t>(1, (length + chunk - 1) / chunk);
   leaves = reduced.count() * chunks;
   segment = std::min(run, by_columns ? kFinish : std::clamp<int64_t>(4 * kReduceChunk / std::max<int64_t>(length, 1), 1, 256));
   segments = (run + segment - 1) / segment;
+}
+
+// Few columns would leave most of a vector empty: a power of two of contiguous rows counts as one row of several leaves.
+void Reduction::widen(int64_t item) {
+  if (!by_columns || staged || info.indexed || outputs != run || run >= kReducePad || length_stride != run * item) return;
+  while (length % 2 == 0 && run * 2 <= kWide) {
+    run *= 2;
+    outputs *= 2;
+    length /= 2;
+    length_stride *= 2;
+    wide *= 2;
+  }
 }
 
 // States of outputs [first, first + n) of one run, for one leaf.
@@ -151,10 +167,11 @@ void Reduction::run_leaves(char* states, int64_t capacity) const {
       fold(states, capacity, leaf * outputs + first, leaf, first, std::min(segment, run - part), buffer);
     }
   });
-  for (int64_t rest = leaves; rest > 1;) {
+  const int64_t results = outputs / wide;
+  for (int64_t rest = leaves * wide; rest > 1;) {
     const int64_t half = (rest + 1) / 2;
-    parallel_for(0, (rest - half) * outputs, kLightWork, [&](int64_t begin, int64_t end) {
-      kernels->merge(states, capacity, begin, half * outputs + begin, end - begin, scalars);
+    parallel_for(0, (rest - half) * results, kLightWork, [&](int64_t begin, int64_t end) {
+      kernels->merge(states, capacity, begin, half * results + begin, end - begin, scalars);
     });
     rest = half;
   }
@@ -176,11 +193,11 @@ void Reduction::finish(const Tensor* outs, const char* states, int64_t capacity,
 }
 
 void Reduction::run_all(const Tensor* outs) const {
-  if (leaves > 1) {
+  if (leaves * wide > 1) {
     const int64_t capacity = leaves * outputs + kReducePad;
     const Scratch<char> states((capacity + kReducePad) * state_bytes);
     run_leaves(states, capacity);
-    parallel_for(0, outputs, kLightWork, [&](int64_t begin, int64_t end) {
+    parallel_for(0, outputs / wide, kLightWork, [&](int64_t begin, int64_t end) {
       const Scratch<char> buffer(finish_bytes());
       finish(outs, states, capacity, begin, begin, end - begin, buffer);
     });
