@@ -5,31 +5,6 @@ from .language import composite, decomposed
 # ---- comparison within a tolerance ----
 
 
-@composite("isclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> Tensor")
-def isclose(self, other, rtol, atol, equal_nan):
-    """|self - other| <= atol + rtol * |other|, or both infinite with one sign, or (with equal_nan) both NaN."""
-    if self.dtype != other.dtype:
-        raise RuntimeError(self.dtype, " did not match ", other.dtype)
-    if rtol < 0:
-        raise RuntimeError("rtol must be greater than or equal to zero, but got ", rtol)
-    if atol < 0:
-        raise RuntimeError("atol must be greater than or equal to zero, but got ", atol)
-    close = self == other
-    floating = self.is_floating_point() or self.is_complex()
-    if equal_nan and floating:
-        close.__ior__(self.ne(self).__iand__(other.ne(other)))
-    if rtol == 0 and atol == 0:
-        return close
-    a = self
-    b = other
-    if not floating:
-        a = self.to(get_default_dtype())
-        b = other.to(get_default_dtype())
-    allowed = (b * rtol).abs() + atol
-    actual = (a - b).abs()
-    return close.bitwise_or_(isfinite(actual).bitwise_and_(actual <= allowed))
-
-
 @decomposed("allclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> bool", grad=None)
 def allclose(self, other, rtol, atol, equal_nan):
     """Whether isclose holds for every element."""
