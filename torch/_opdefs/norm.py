@@ -130,7 +130,7 @@ def native_group_norm_backward():
 )
 def batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps, cudnn_enabled):
     """Normalise every channel of (N, C, ...) by its mean and variance over the batch, or by the running ones outside training."""
-    reserve = aten.empty.memory_format([0], dtype=torch.uint8)
+    aten.empty.memory_format([0], dtype=torch.uint8)   # the workspace of other backends, which graphs of PyTorch show
     out, _, _ = native_batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps)
     return out
 
