@@ -472,6 +472,19 @@ def copy_sign(x, y):
 
 # ---- other names ----
 
+
+@composite("max.other(Tensor self, Tensor other) -> Tensor", out=["max.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)"])
+def max_other(self, other):
+    """Alias of :func:`torch.maximum`."""
+    return maximum(self, other)
+
+
+@composite("min.other(Tensor self, Tensor other) -> Tensor", out=["min.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)"])
+def min_other(self, other):
+    """Alias of :func:`torch.minimum`."""
+    return minimum(self, other)
+
+
 aliases("abs", "absolute")
 aliases("mul", "multiply")
 aliases("div", "divide")

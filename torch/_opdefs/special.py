@@ -341,3 +341,23 @@ for _kind, _letter in (("chebyshev_polynomial", "t"), ("chebyshev_polynomial", "
                        ("legendre_polynomial", "p")):
     _name = f"{_kind}_{_letter}"
     _two_arguments(_name, "x", "n", ("x_scalar", "n_scalar"), f"The {_kind.replace('_', ' ').replace(' polynomial', '')} polynomial {_letter} of degree n at x.")
+
+# ---- reductions under other names ----
+
+
+@composite("special_logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor", out=True)
+def special_logsumexp(self, dim, keepdim):
+    """Alias of :func:`torch.logsumexp`."""
+    return logsumexp(self, dim, keepdim)  # noqa: F821
+
+
+@composite("special_softmax(Tensor self, int dim, ScalarType? dtype=None) -> Tensor")
+def special_softmax(self, dim, dtype):
+    """Alias of :func:`torch.softmax`."""
+    return softmax(self, dim, dtype)  # noqa: F821
+
+
+@composite("special_log_softmax(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor")
+def special_log_softmax(self, dim, dtype):
+    """Alias of :func:`torch.log_softmax`."""
+    return log_softmax(self, dim, dtype)  # noqa: F821
