@@ -3,7 +3,7 @@
 #include <cstring>
 #include <new>
 
-#include "types.h"
+#include "tensor.h"
 
 namespace kindling::python {
 
