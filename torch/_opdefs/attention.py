@@ -1,6 +1,6 @@
 """Scaled dot-product attention: one fused operator for the plain case, the same written in operators otherwise."""
 
-from .language import composite, decomposed, kernel
+from .language import composite, kernel
 
 
 @kernel(
@@ -33,7 +33,9 @@ def _scaled_dot_product_attention_math(query, key, value, attn_mask, dropout_p, 
     """Attention written in operators: the result and the weights. The scale is shared between query and key, for the sake of half precision."""
     factor = scale if scale is not None else 1.0 / math.sqrt(query.size(-1))
     root = math.sqrt(abs(factor))
-    q = query * (-root if factor < 0 else root)
+    # half precision would lose too much between the two products
+    half_precision = query.dtype == torch.float16 or query.dtype == torch.bfloat16
+    q = (query.to(torch.float32) if half_precision else query) * (-root if factor < 0 else root)
     mask = attn_mask
     if is_causal:
         if attn_mask is not None:
@@ -43,13 +45,13 @@ def _scaled_dot_product_attention_math(query, key, value, attn_mask, dropout_p, 
     elif attn_mask is not None:
         if attn_mask.dtype == torch.bool:
             mask = _additive_mask(attn_mask, query.dtype)
-    k = key
-    v = value
+    k = key.to(torch.float32) if half_precision else key
+    v = value.to(torch.float32) if half_precision else value
     if enable_gqa:
         if query.size(-3) % key.size(-3) != 0 or query.size(-3) % value.size(-3) != 0:
             raise RuntimeError("Number of heads in key and value must divide the number of heads in query")
-        k = key.repeat_interleave(query.size(-3) // key.size(-3), -3)
-        v = value.repeat_interleave(query.size(-3) // value.size(-3), -3)
+        k = k.repeat_interleave(query.size(-3) // key.size(-3), -3)
+        v = v.repeat_interleave(query.size(-3) // value.size(-3), -3)
     weights = q.matmul(k.transpose(-2, -1) * root)
     if mask is not None:
         weights = weights + mask
@@ -57,9 +59,11 @@ def _scaled_dot_product_attention_math(query, key, value, attn_mask, dropout_p, 
     if dropout_p > 0:
         if dropout_mask is not None:
             dropped = weights.masked_fill(dropout_mask.logical_not(), 0.0)
-            return dropped.matmul(v * (1.0 / (1.0 - dropout_p))), weights
+            out = dropped.matmul(v * (1.0 / (1.0 - dropout_p)))
+            return out.to(query.dtype) if half_precision else out, weights.to(query.dtype) if half_precision else weights
         weights = dropout(weights, dropout_p, True)
-    return weights.matmul(v), weights
+    out = weights.matmul(v)
+    return out.to(query.dtype) if half_precision else out, weights.to(query.dtype) if half_precision else weights
 
 
 @composite("_additive_mask(Tensor mask, ScalarType dtype) -> Tensor", python="")

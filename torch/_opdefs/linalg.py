@@ -174,6 +174,8 @@ def _householder_grad(grad, input, tau, result):
     # the factor was applied and P the part of Q to its right
     columns = input.size(-1)
     count = tau.size(-1)
+    if count == 0:
+        return zeros_like(input), zeros_like(tau)
     v_all = input.narrow(-1, 0, count).tril(-1) + eye(input.size(-2), count, dtype=input.dtype, device=input.device)
     parts = []
     scales = []
@@ -880,13 +882,22 @@ def _pinv_grad(grad, pinv, A):
 
 
 def _lstsq_grad(grads, self, b, solution):
-    g = grads[0]
     vector = b.ndim == 1 or (self.ndim - 1 == b.ndim and b.shape == self.shape[:self.ndim - 1])
-    g2 = g.unsqueeze(-1) if vector else g
     b2 = b.unsqueeze(-1) if vector else b
-    pinv = aten.linalg_pinv.atol_rtol_tensor(self)
-    to_A = _pinv_grad(g2.matmul(b2.mH), pinv, self)
-    to_b = pinv.mH.matmul(g2)
+    x2 = solution.unsqueeze(-1) if vector else solution
+    to_A = zeros_like(self)
+    to_b = zeros_like(b2)
+    if grads[0] is not None:
+        g = grads[0].unsqueeze(-1) if vector else grads[0]
+        pinv = aten.linalg_pinv.atol_rtol_tensor(self)
+        to_A = _pinv_grad(g.matmul(b2.mH), pinv, self)
+        to_b = pinv.mH.matmul(g)
+    if grads[1] is not None:
+        # the residual is least in the solution, so only its explicit dependence on A and B counts
+        if grads[1].numel() > 0:
+            weighted = (self.matmul(x2) - b2) * (grads[1] * 2).unsqueeze(-2)
+            to_A = to_A + weighted.matmul(x2.mH)
+            to_b = to_b - weighted
     return to_A, to_b.squeeze(-1) if vector else to_b
 
 
@@ -1058,6 +1069,8 @@ def linalg_matrix_norm(self, ord, dim, keepdim, dtype):
     d1 = dim[1] if dim[1] >= 0 else dim[1] + self.ndim
     if d0 == d1:
         raise RuntimeError(f"linalg.matrix_norm: dims must be different. Got ({dim[0]}, {dim[1]})")
+    if p > 0 and x.numel() == 0 and (self.size(d0) == 0 or self.size(d1) == 0):
+        return aten.linalg_vector_norm.default(x, 2.0, dim, keepdim)
     if size == 2:
         values = linalg_svdvals(_matrix_dims_last(x, d0, d1))
         found = values.amax([-1]) if p > 0 else values.amin([-1])

@@ -3,7 +3,6 @@
 from .language import composite, decomposed, kernel
 
 
-
 @kernel(
     "mm(Tensor self, Tensor mat2) -> Tensor",
     grad={
@@ -146,6 +145,9 @@ def addr(self, vec1, vec2, beta, alpha):
     """beta * self + alpha * outer(vec1, vec2)."""
     if vec1.ndim != 1 or vec2.ndim != 1:
         raise RuntimeError(f"addr: Expected 1-D argument vec1 and vec2, but got {vec1.ndim}-D and {vec2.ndim}-D")
+    if self.dtype == torch.bool and vec1.dtype == torch.bool and vec2.dtype == torch.bool:
+        both = vec1.unsqueeze(1).logical_and(vec2) if bool(alpha) else zeros([vec1.size(0), vec2.size(0)], dtype=torch.bool, device=self.device)
+        return both.logical_or(self) if bool(beta) else both
     rank_one = vec1.unsqueeze(1) * vec2
     rank_one = rank_one if alpha == 1 else rank_one * alpha
     base = self.expand([vec1.size(0), vec2.size(0)])
@@ -533,7 +535,7 @@ def matrix_power(self, n):
     return linalg_matrix_power(self, n)
 
 
-@composite("einsum(str equation, Tensor[] tensors, *, int[]? path=None) -> Tensor", python="", python_only=True)
+@composite("einsum(str equation, Tensor[] tensors, *, int[]? path=None) -> Tensor", python="function", python_only=True)
 def einsum(equation, tensors, *, path=None):
     """Sums of products given by subscripts; torch.einsum also takes operands one by one."""
     from torch._einsum import contract

@@ -65,14 +65,29 @@ def native_batch_norm_backward():
     """Gradients of native_batch_norm with respect to input, weight and bias."""
 
 
+def _group_norm_grad(grads, input, weight, N, C, HxW, group, result1, result2):
+    g = zeros_like(input) if grads[0] is None else grads[0].contiguous()
+    to_x, to_weight, to_bias = native_group_norm_backward(g, input, result1, result2, weight, N, C, HxW, group,
+                                                          [needs("input"), needs("weight"), needs("bias")])
+    if grads[1] is not None or grads[2] is not None:
+        x = input.reshape([N, group, -1])
+        extra = zeros_like(x)
+        if grads[1] is not None:
+            extra = extra + grads[1].unsqueeze(-1)
+        if grads[2] is not None:
+            extra = extra - (x - result1.unsqueeze(-1)) * (grads[2] * result2.pow(3)).unsqueeze(-1)
+        if to_x is not None:
+            to_x = to_x + (extra / x.size(-1)).reshape(input.shape)
+    return to_x, to_weight, to_bias
+
+
 @kernel(
     "native_group_norm(Tensor input, Tensor? weight, Tensor? bias, SymInt N, SymInt C, SymInt HxW, int group, float eps) "
     "-> (Tensor, Tensor, Tensor)",
     python="function",
     out=["native_group_norm.out(Tensor input, Tensor? weight, Tensor? bias, SymInt N, SymInt C, SymInt HxW, int group, float "
          "eps, *, Tensor(a!) out0, Tensor(b!) out1, Tensor(c!) out2) -> (Tensor(a!), Tensor(b!), Tensor(c!))"],
-    grad={"input, weight, bias": "native_group_norm_backward(grad.contiguous(), input, result1, result2, weight, N, C, HxW, group, [needs('input'), "
-          "needs('weight'), needs('bias')])"}, jvp=None,
+    grad={"input, weight, bias": _group_norm_grad}, jvp=None,
 )
 def native_group_norm():
     """Normalised input, and the mean and inverse deviation of every group."""
@@ -127,10 +142,11 @@ def native_group_norm_backward():
     "batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, "
     "float momentum, float eps, bool cudnn_enabled) -> Tensor",
     python="function",
+    out=False,
 )
 def batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps, cudnn_enabled):
     """Normalise every channel of (N, C, ...) by its mean and variance over the batch, or by the running ones outside training."""
-    aten.empty.memory_format([0], dtype=torch.uint8)   # the workspace of other backends, which graphs of PyTorch show
+    reserve = aten.empty.memory_format([0], dtype=torch.uint8)
     out, _, _ = native_batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps)
     return out
 
@@ -139,6 +155,7 @@ def batch_norm(input, weight, bias, running_mean, running_var, training, momentu
     "instance_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool "
     "use_input_stats, float momentum, float eps, bool cudnn_enabled) -> Tensor",
     python="function",
+    out=False,
 )
 def instance_norm(input, weight, bias, running_mean, running_var, use_input_stats, momentum, eps, cudnn_enabled):
     """Normalise every channel of every sample of (N, C, ...) by its own mean and variance."""
@@ -163,6 +180,7 @@ def instance_norm(input, weight, bias, running_mean, running_var, use_input_stat
     "group_norm(Tensor input, int num_groups, Tensor? weight=None, Tensor? bias=None, float eps=1.0000000000000001e-05, "
     "bool cudnn_enabled=True) -> Tensor",
     python="function",
+    out=False,
 )
 def group_norm(input, num_groups, weight, bias, eps, cudnn_enabled):
     """Normalise groups of channels of (N, C, ...) by their mean and variance in every sample."""
@@ -185,6 +203,7 @@ def group_norm(input, num_groups, weight, bias, eps, cudnn_enabled):
     "layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float "
     "eps=1.0000000000000001e-05, bool cudnn_enable=True) -> Tensor",
     python="function",
+    out=False,
 )
 def layer_norm(input, normalized_shape, weight, bias, eps, cudnn_enable):
     """Normalise the last dimensions, whose shape is normalized_shape, by their mean and variance."""
@@ -195,6 +214,7 @@ def layer_norm(input, normalized_shape, weight, bias, eps, cudnn_enable):
 @composite(
     "rms_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, float? eps=None) -> Tensor",
     python="function",
+    out=False,
 )
 def rms_norm(input, normalized_shape, weight, eps):
     """Scale the last dimensions, whose shape is normalized_shape, to a mean square of one."""
@@ -214,3 +234,41 @@ def rms_norm(input, normalized_shape, weight, eps):
         return out
     scaled = out * weight
     return scaled.to(input.dtype) if half_precision else scaled
+
+
+@composite(
+    "_native_batch_norm_legit(Tensor input, Tensor? weight, Tensor? bias, Tensor(a!) running_mean, Tensor(b!) running_var, "
+    "bool training, float momentum, float eps) -> (Tensor, Tensor, Tensor)",
+    python="function",
+    out=False,
+)
+def _native_batch_norm_legit(input, weight, bias, running_mean, running_var, training, momentum, eps):
+    """native_batch_norm that says it writes the running statistics."""
+    out, mean, invstd = native_batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps)
+    return out, mean, invstd
+
+
+@composite(
+    "_native_batch_norm_legit.no_stats(Tensor input, Tensor? weight, Tensor? bias, bool training, float momentum, float "
+    "eps) -> (Tensor, Tensor, Tensor)",
+    python="function",
+    out=False,
+)
+def _native_batch_norm_legit_no_stats(input, weight, bias, training, momentum, eps):
+    """native_batch_norm without running statistics."""
+    out, mean, invstd = native_batch_norm(input, weight, bias, None, None, training, momentum, eps)
+    return out, mean, invstd
+
+
+@composite(
+    "_native_batch_norm_legit_no_training(Tensor input, Tensor? weight, Tensor? bias, Tensor running_mean, Tensor "
+    "running_var, float momentum, float eps) -> (Tensor, Tensor, Tensor)",
+    python="function",
+    out=["_native_batch_norm_legit_no_training.out(Tensor input, Tensor? weight, Tensor? bias, Tensor running_mean, Tensor "
+         "running_var, float momentum, float eps, *, Tensor(a!) out0, Tensor(b!) out1, Tensor(c!) out2) -> (Tensor(a!), "
+         "Tensor(b!), Tensor(c!))"],
+)
+def _native_batch_norm_legit_no_training(input, weight, bias, running_mean, running_var, momentum, eps):
+    """native_batch_norm outside training."""
+    out, mean, invstd = native_batch_norm(input, weight, bias, running_mean, running_var, False, momentum, eps)
+    return out, mean, invstd

@@ -38,6 +38,7 @@ def max_pool2d_with_indices_backward():
     "max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool "
     "ceil_mode=False) -> Tensor",
     python="function",
+    out=False,
 )
 def max_pool2d(self, kernel_size, stride, padding, dilation, ceil_mode):
     """Largest value of each window of (N, C, H, W) or without N."""
@@ -151,6 +152,8 @@ def max_unpool2d():
 )
 def adaptive_avg_pool2d(self, output_size):
     """Means over windows so chosen that the output has a given size."""
+    if len(output_size) != 2:
+        raise RuntimeError("adaptive_avg_pool2d: output_size must be 2")
     whole = True
     for s in output_size:
         if s < 0:
@@ -190,6 +193,7 @@ def max_pool3d_with_indices_backward():
     "max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool "
     "ceil_mode=False) -> Tensor",
     python="function",
+    out=False,
 )
 def max_pool3d(self, kernel_size, stride, padding, dilation, ceil_mode):
     """Largest value of each window of (N, C, D, H, W) or without N."""
@@ -304,6 +308,8 @@ def max_unpool3d():
 )
 def adaptive_avg_pool3d(self, output_size):
     """Means over windows so chosen that the output has a given size."""
+    if len(output_size) != 3:
+        raise RuntimeError("adaptive_avg_pool3d: output_size must be 3")
     whole = True
     for s in output_size:
         if s < 0:
@@ -335,6 +341,7 @@ def avg_pool1d(self, kernel_size, stride, padding, ceil_mode, count_include_pad)
     "max_pool1d_with_indices(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], "
     "bool ceil_mode=False) -> (Tensor, Tensor)",
     python="function",
+    out=False,
 )
 def max_pool1d_with_indices(self, kernel_size, stride, padding, dilation, ceil_mode):
     """Largest value of each window of (N, C, L) or (C, L) and its index."""
@@ -349,6 +356,7 @@ def max_pool1d_with_indices(self, kernel_size, stride, padding, dilation, ceil_m
     "max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool "
     "ceil_mode=False) -> Tensor",
     python="function",
+    out=False,
 )
 def max_pool1d(self, kernel_size, stride, padding, dilation, ceil_mode):
     """Largest value of each window of (N, C, L) or (C, L)."""
@@ -369,12 +377,15 @@ def adaptive_avg_pool1d(self, output_size):
     if self.ndim != 2 and self.ndim != 3:
         raise RuntimeError(f"Expected 2 to 3 dimensions, but got {self.ndim}-dimensional tensor for argument #1 'self' "
                            "(while checking arguments for adaptive_avg_pool1d)")
+    if len(output_size) != 1:
+        raise RuntimeError(f"adaptive_avg_pool1d() argument 'output_size' should contain one int (got {len(output_size)})")
     return adaptive_avg_pool2d(self.unsqueeze(-2), [1, output_size[0]]).squeeze(-2)
 
 
 @composite(
     "adaptive_max_pool1d(Tensor self, int[1] output_size) -> (Tensor, Tensor)",
     python="function",
+    out=False,
 )
 def adaptive_max_pool1d(self, output_size):
     """Largest values, with indices, over windows so chosen that the output has a given length."""

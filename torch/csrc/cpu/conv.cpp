@@ -366,36 +366,6 @@ void backward_weight(const Tensor& in, const Tensor& grad, const Tensor& out, co
   }
 }
 
-// Integers: the definition, as it stands.
-template <class T>
-void plain_forward(const Tensor& in, const Tensor& weight, const T* bias, const Tensor& out, const Parameters& p) {
-  Layout l = forward_layout(in, weight, out, p);
-  Source<T> s = source_of<T>(in, p.groups);
-  Target<T> t = target_of<T>(out, p.groups);
-  int64_t k = s.channels * l.taps();
-  Scratch<T> planes(s.channels * l.plane);
-  auto offsets = l.offsets(s.channels);
-  for (int64_t n = 0; n < out.size(0); n++) {
-    for (int64_t g = 0; g < p.groups; g++) {
-      Source<T> from = s;
-      from.data += g * s.channels * s.channel;
-      fill_planes(planes.get(), l, from, n, 1);
-      for (int64_t m = 0; m < t.channels; m++) {
-        int64_t row = g * t.channels + m;
-        const T* w = weight.data<T>() + row * k;
-        T* to = t.data + n * t.image + row * t.channel;
-        l.runs(0, l.pixels(), [&](int64_t src, int64_t pixel, int64_t length) {
-          for (int64_t i = 0; i < length; i++) {
-            T sum = bias ? bias[row] : T(0);
-            for (int64_t j = 0; j < k; j++) sum = T(sum + w[j] * planes[offsets[j] + src + i]);
-            to[pixel + i] = sum;
-          }
-        });
-      }
-    }
-  }
-}
-
 // ---- arguments ----
 void expand_list(IntList list, int64_t dims, int64_t (&to)[3], const char* what) {
   KD_CHECK(int64_t(list.size()) == dims || list.size() == 1, Runtime, "expected ", what, " to be a single integer value or a list of ", dims,
@@ -473,10 +443,16 @@ Dims transposed_sizes(const Tensor& input, const Tensor& weight, const Tensor& b
   return out;
 }
 
+// Half precision computes in float32 and integers in float64, which holds their products exactly up to 2^53.
 Tensor in_float(const Tensor& t) {
   if (!t.defined()) return t;
   Tensor values = t.is_neg() ? ops::resolve_neg(t) : t;
-  return is_reduced_float(t.dtype()) ? ops::_to_copy(values, DType::float32) : values;
+  if (is_reduced_float(t.dtype())) return ops::_to_copy(values, DType::float32);
+  return is_integral(t.dtype(), false) ? ops::_to_copy(values, DType::float64) : values;
+}
+Tensor back_from_float(const Tensor& t, DType d) {
+  if (t.dtype() == d) return t;
+  return ops::_to_copy(is_integral(d) ? ops::_to_copy(t, DType::int64) : t, d);   // int64 first: narrower integers wrap around
 }
 Tensor dense(const Tensor& t) { return t.defined() && !t.is_contiguous() ? ops::contiguous(t) : t; }
 
@@ -504,21 +480,13 @@ Tensor convolution(const Tensor& input, const Tensor& weight, const Tensor& bias
   Tensor x = conv::in_float(input), w = conv::dense(conv::in_float(weight)), b = conv::dense(conv::in_float(bias));
   options.dtype = x.dtype();
   Tensor out = empty(sizes, options);
-  if (is_integral(x.dtype(), false)) {
-    KD_CHECK(!transposed, NotImplemented, "\"conv_transpose\" not implemented for '", legacy_name(x.dtype()), "'");
-    visit<kIntsT>(x.dtype(), "convolution", [&](auto tag) {
-      using T = typename decltype(tag)::type;
-      conv::plain_forward<T>(x, w, b.defined() ? b.data<T>() : nullptr, out, p);
-    });
-    return out;
-  }
   visit<kFloatsT>(x.dtype(), "convolution", [&](auto tag) {
     using T = typename decltype(tag)::type;
     if (!transposed) return conv::forward<T>(x, w, b.defined() ? b.data<T>() : nullptr, out, p);
     conv::backward_data<T>(x, w, out, p);
     if (b.defined()) conv::add_bias(out, b);
   });
-  return out.dtype() == input.dtype() ? out : ops::_to_copy(out, input.dtype());
+  return conv::back_from_float(out, input.dtype());
 }
 
 std::tuple<Tensor, Tensor, Tensor> convolution_backward(const Tensor& grad_output, const Tensor& input, const Tensor& weight,
@@ -550,7 +518,7 @@ std::tuple<Tensor, Tensor, Tensor> convolution_backward(const Tensor& grad_outpu
     for (int64_t d = 2; d < g.dim(); d++) dims.push_back(d);
     gb = ops::sum_dim_IntList(g, IntList(dims), false, DType::none);
   }
-  auto back = [&](const Tensor& t) { return t.defined() && t.dtype() != input.dtype() && !meta ? ops::_to_copy(t, input.dtype()) : t; };
+  auto back = [&](const Tensor& t) { return t.defined() && !meta ? conv::back_from_float(t, input.dtype()) : t; };
   return {back(gi), back(gw), back(gb)};
 }
 

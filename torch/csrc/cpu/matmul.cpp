@@ -233,9 +233,6 @@ Tensor add_product(const Tensor& self, const Tensor& a, const Tensor& b, IntList
   if (ignore) expanded_strides(self, sizes);
   Tensor resolved = self.is_conj() || self.is_neg() ? ops::resolve_neg(ops::resolve_conj(self)) : self;
   Tensor out = ignore ? empty(sizes, self.options()) : expanded_copy(resolved, sizes);
-  if (!is_complex(out.dtype()) && !is_floating(out.dtype())) {
-    KD_CHECK(alpha.is_integral() && beta.is_integral(), Runtime, "For integral input tensors, argument alpha and beta must not be a floating point number.");
-  }
   if (!out.is_meta()) matrix_product(out, a, b, alpha, beta, name);
   return out;
 }

@@ -94,7 +94,8 @@ void update_running(const Tensor& running, int64_t c, double value, double momen
 struct BatchShape { int64_t images, channels, pixels; };
 
 BatchShape batch_shape(const Tensor& x) {
-  KD_CHECK(x.dim() >= 2, Runtime, "batch_norm: expected an input of at least 2 dimensions (batch, channels, ...), but got ", x.sizes());
+  KD_CHECK(x.dim() >= 2 || x.numel() == 0, Runtime, "batch_norm: expected an input of at least 2 dimensions (batch, channels, ...), but got ", x.sizes());
+  if (x.dim() < 2) return {0, 0, 0};
   int64_t plane = x.size(0) * x.size(1), pixels = plane ? x.numel() / plane : 0;
   return {x.size(0), x.size(1), pixels};
 }
