@@ -207,14 +207,13 @@ def tree_unflatten(leaves, treespec):
     if len(leaves) != treespec.num_leaves:
         raise ValueError(f"tree_unflatten(leaves, treespec): `leaves` has length {len(leaves)} but the spec refers to a "
                          f"pytree that holds {treespec.num_leaves} items ({treespec}).")
-    rest = iter(leaves)
+    return _unflatten_from(iter(leaves), treespec)
 
-    def build(spec):
-        if spec.is_leaf():
-            return next(rest)
-        return SUPPORTED_NODES[spec.type].unflatten_fn([build(child) for child in spec.children_specs], spec.context)
 
-    return build(treespec)
+def _unflatten_from(rest, spec):   # no closure: a function that names itself would keep the leaves alive until the next collection
+    if spec.is_leaf():
+        return next(rest)
+    return SUPPORTED_NODES[spec.type].unflatten_fn([_unflatten_from(rest, child) for child in spec.children_specs], spec.context)
 
 
 def tree_iter(tree, is_leaf=None):
