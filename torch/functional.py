@@ -85,7 +85,7 @@ def einsum(*args):
     equation, operands = _equation(args)
     if has_torch_function(operands):
         return handle_torch_function(einsum, operands, equation, *operands)
-    return _F.einsum(equation, operands)
+    return torch.ops.aten.einsum.default(equation, operands)
 
 
 def _subscripts(indices):
@@ -324,8 +324,8 @@ def lu(A: Tensor, pivot: bool = True, get_infos: bool = False, out=None):
     """LU factors of square matrices in one, with the pivots (and, with `get_infos`, whether each is singular); see ``torch.linalg.lu_factor``."""
     if has_torch_function((A,)):
         return handle_torch_function(lu, (A,), A, pivot=pivot, get_infos=get_infos, out=out)
-    factors, pivots, infos = torch.linalg.lu_factor_ex(A, pivot=pivot)
-    results = (factors, pivots, infos) if get_infos else (factors, pivots)
+    results = torch.linalg.lu_factor_ex(A, pivot=pivot, check_errors=not get_infos)
+    results = results if get_infos else tuple(results)[:2]
     if out is None:
         return results
     for target, value in zip(out, results):

@@ -377,7 +377,7 @@ class Translator:
         index, _ = self.expression(node.slice)
         if kind == "values":
             return f"{code}[{index}].scalar()", "scalar"
-        item = {"tensors": "tensor", "ints": "int", "floats": "float", "optional ints": "int"}.get(kind)
+        item = {"tensors": "tensor", "ints": "int", "floats": "float", "optional ints": "int", "optional floats": "float"}.get(kind)
         if isinstance(kind, tuple):
             return f"std::get<{ast.literal_eval(node.slice)}>({code})", kind[1][ast.literal_eval(node.slice)]
         if item is None:
