@@ -26,6 +26,29 @@ def _extra64(*values):
     return struct.pack(f"<2H{len(large)}Q", 1, 8 * len(large), *large) if large else b""
 
 
+def _room64(size):
+    """In a local header: room for sizes that only the descriptor after the data tells."""
+    return struct.pack("<2H2Q", 1, 16, 0, 0) if size >= _LIMIT else b""
+
+
+def _local_header(path, size, padding):
+    """Header, name and extra field in front of the data of a record."""
+    extra = _room64(size) + struct.pack("<2sH", b"FB", padding) + b"Z" * padding
+    return _LOCAL.pack(b"PK\3\4", 0, _FLAGS, 0, 0, 0, 0, 0, 0, len(path), len(extra)) + path + extra
+
+
+def _descriptor(crc, size):
+    """What follows the data of a record."""
+    return struct.pack("<4sL2Q" if size >= _LIMIT else "<4s3L", b"PK\7\x08", crc, size, size)
+
+
+def _central_entry(path, size, start, crc):
+    """The entry of a record in the directory."""
+    extra, narrow = _extra64(size, size, start), min(size, _LIMIT)
+    return _CENTRAL.pack(b"PK\1\2", 0, 0, _FLAGS, 0, 0, 0, crc, narrow, narrow, len(path), len(extra), 0, 0, 0, 0,
+                         min(start, _LIMIT)) + path + extra
+
+
 class ArchiveWriter:
     """Writes records one after the other to a binary file object that need not seek."""
 
@@ -41,31 +64,27 @@ class ArchiveWriter:
         """Write one record; `data` is anything with the buffer interface."""
         view = memoryview(data).cast("B")
         path, start, size = f"{self.name}/{name}".encode(), self.position, len(view)
-        extra = _extra64(size, size) and struct.pack("<2H2Q", 1, 16, 0, 0)
-        ahead = start + _LOCAL.size + len(path) + len(extra) + 4
-        padding = -ahead % self.alignment
-        extra += struct.pack("<2sH", b"FB", padding) + b"Z" * padding
-        self._write(_LOCAL.pack(b"PK\3\4", 0, _FLAGS, 0, 0, 0, 0, 0, 0, len(path), len(extra)) + path + extra)
+        ahead = start + _LOCAL.size + len(path) + len(_room64(size)) + 4
+        self._write(_local_header(path, size, -ahead % self.alignment))
         for first in range(0, size, 1 << 26):
             self._write(view[first:first + (1 << 26)])
         crc = zlib.crc32(view) if self.crc else 0
-        sizes = "<4sL2Q" if size >= _LIMIT else "<4s3L"
-        self._write(struct.pack(sizes, b"PK\7\x08", crc, size, size))
-        extra = _extra64(size, size, start)
-        self.directory.append(_CENTRAL.pack(
-            b"PK\1\2", 0, 0, _FLAGS, 0, 0, 0, crc, min(size, _LIMIT), min(size, _LIMIT), len(path), len(extra), 0, 0, 0, 0,
-            min(start, _LIMIT)) + path + extra)
+        self._write(_descriptor(crc, size))
+        self.directory.append(_central_entry(path, size, start, crc))
         self.count += 1
 
     def close(self):
         """Write the directory."""
         start, directory = self.position, b"".join(self.directory)
-        self._write(directory)
-        end = self.position
-        self._write(_END64.pack(b"PK\6\6", 44, 0x031E, 45, 0, 0, self.count, self.count, len(directory), start))
-        self._write(_LOCATOR64.pack(b"PK\6\7", 0, end, 1))
-        count = min(self.count, 0xFFFF)
-        self._write(_END.pack(b"PK\5\6", 0, 0, count, count, min(len(directory), _LIMIT), min(start, _LIMIT), 0))
+        self._write(directory + _end(start, len(directory), self.count))
+
+
+def _end(start, length, count):
+    """The end records: the 64-bit one, where it is, and the old one."""
+    few = min(count, 0xFFFF)
+    return (_END64.pack(b"PK\6\6", 44, 0x031E, 45, 0, 0, count, count, length, start)
+            + _LOCATOR64.pack(b"PK\6\7", 0, start + length, 1)
+            + _END.pack(b"PK\5\6", 0, 0, few, few, min(length, _LIMIT), min(start, _LIMIT), 0))
 
 
 class ArchiveReader:
@@ -76,11 +95,15 @@ class ArchiveReader:
         file.seek(0, 2)
         self.size = file.tell() - start
         self.records = {}
+        self.plain = True  # laid out as ArchiveWriter does it: then every byte is known and checked
         self._read_directory()
         roots = {path.split("/", 1)[0] for path in self.records}
         if len(roots) != 1 or any("/" not in path for path in self.records):
             raise ArchiveError("file in archive is not in a subdirectory: not a file made by torch.save")
         self.name = roots.pop()
+        for name in self.names():
+            if not name.startswith("data/"):
+                self.read(name)
 
     def _at(self, position, count):
         if position < 0 or count < 0 or position + count > self.size:
@@ -111,6 +134,15 @@ class ArchiveReader:
             position = self._read_entry(directory, position)
         if position != length:
             raise ArchiveError("the directory of the archive is damaged")
+        entries = b"".join(_central_entry(path.encode(), size, header, crc)
+                           for path, (header, _, size, crc, _) in self.records.items())
+        self.plain = entries == directory
+        written_here = any(path.endswith("/.format_version") for path in self.records)
+        if written_here and not self.plain and self.size < _LIMIT:
+            raise ArchiveError("the directory of the archive is damaged")
+        ending = _end(begin, length, count)
+        if self.plain and self._at(self.size - len(ending), len(ending)) != ending:
+            raise ArchiveError("the end record of the archive is damaged")
 
     def _read_entry(self, directory, position):
         if position + _CENTRAL.size > len(directory):
@@ -163,7 +195,18 @@ class ArchiveReader:
         position = header + _LOCAL.size + name_length + extra_length
         if position + stored > self.size:
             raise ArchiveError(f"record {name} is cut short")
+        if self.plain:
+            self._check_frame(name, path.encode(), header, position, size)
         return position, size
+
+    def _check_frame(self, name, path, header, position, size):
+        """Compare what surrounds the data with what a writer puts there."""
+        padding = position - header - _LOCAL.size - len(path) - len(_room64(size)) - 4
+        crc = self.records[path.decode()][3]
+        after = _descriptor(crc, size)
+        if (padding < 0 or self._at(header, position - header) != _local_header(path, size, padding)
+                or self._at(position + size, len(after)) != after):
+            raise ArchiveError(f"the header of record {name} is damaged")
 
     def _check(self, name, data, crc):
         if crc and zlib.crc32(data) != crc:

@@ -1,11 +1,10 @@
 """Building blocks of neural networks: modules, parameters, functions, initial values."""
 
-from .parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
-from . import functional, init
+from . import attention, functional, init, modules, parallel, utils
 from .modules import *  # noqa: F403
 from .modules.module import Module
-from . import attention, modules, parallel, utils
 from .parallel import DataParallel
+from .parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
 
 
 def factory_kwargs(kwargs):

@@ -6,11 +6,11 @@ from . import activation, attention, distance, loss, normalization, pooling, reg
 from .activation import *  # noqa: F403
 from .attention import multi_head_attention_forward, scaled_dot_product_attention
 from .distance import cosine_similarity, pairwise_distance, pdist
-from .regularization import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout
 from .loss import *  # noqa: F403
 from .normalization import batch_norm, group_norm, instance_norm, layer_norm, local_response_norm, normalize, rms_norm
 from .padding import pad
 from .pooling import *  # noqa: F403
+from .regularization import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout
 from .sparse import embedding, embedding_bag, one_hot
 from .vision import *  # noqa: F403
 

@@ -4,8 +4,8 @@ import math
 
 import torch
 
-from .regularization import dropout
 from .padding import pad
+from .regularization import dropout
 
 _linear = torch._C._nn.linear
 scaled_dot_product_attention = torch._C._nn.scaled_dot_product_attention

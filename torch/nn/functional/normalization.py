@@ -4,8 +4,8 @@ import math
 
 import torch
 
-from .pooling import avg_pool2d
 from .padding import pad
+from .pooling import avg_pool2d
 
 
 def _check_batch(size):

@@ -191,6 +191,9 @@ class RNNBase(Module):
         return text + "".join(f", {name}={getattr(self, name)}" for name, value in usual.items()
                               if getattr(self, name) != value)
 
+    def __getstate__(self):
+        return {**super().__getstate__(), "_flat_weights": self._flat_weights}  # PyTorch's own classes look for them
+
     def __setstate__(self, state):
         state = dict(state)
         for name in ("_flat_weights", "_flat_weight_refs"):  # derived; other versions store them

@@ -2,7 +2,6 @@
 
 import contextlib
 
-
 __all__ = ["functional_call"]
 
 
