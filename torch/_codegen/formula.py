@@ -403,10 +403,9 @@ class Translator:
         if "tensor" in (left[1], right[1]):
             if left[1] != "tensor" and operator in ("add", "mul"):
                 left, right = right, left
-            elif left[1] != "tensor" and operator == "sub":
-                return self.call_operator("rsub", [right, left], {}, node)
-            elif left[1] != "tensor" and operator == "div":
-                return self.call_operator("mul", [self.call_operator("reciprocal", [right], {}, node), left], {}, node)
+            elif left[1] != "tensor" and operator in ("sub", "div"):   # as C++ programs of PyTorch show it
+                self.operators |= {"empty_like", "fill_.Scalar", f"{operator}_.Tensor"}
+                return f"{operator}_from_number({self.convert(*left, 'scalar', node)}, {right[0]})", "tensor"
             return self.call_operator(operator, [left, right], {}, node)
         if left[1] == "ints" or right[1] == "ints":
             if operator == "add":

@@ -54,10 +54,6 @@ class Evaluator(ast.NodeVisitor):
         a, b = self.visit(node.left), self.visit(node.right)
         if not isinstance(a, E.Expr) and not isinstance(b, E.Expr):
             return {"add": a + b, "sub": a - b, "mul": a * b}[name] if name in ("add", "sub", "mul") else self.fail(name)
-        if not isinstance(a, E.Expr) and name == "div":
-            return self.apply("mul", [self.apply("reciprocal", [b], {}), a], {})
-        if not isinstance(a, E.Expr) and name == "sub":
-            return self.apply("rsub", [b, a], {})
         if not isinstance(a, E.Expr) and name in ("add", "mul"):
             a, b = b, a
         return self.apply(name, [a, b], {})

@@ -101,6 +101,10 @@ inline Scalar conj_of(const Scalar& s) { return s.is_complex() ? Scalar(std::con
 
 Tensor conj_if_complex(const Tensor& t);   // aten::conj for complex tensors, the tensor itself otherwise
 
+// number - t and number / t, by the operators that C++ programs of PyTorch show: empty_like, fill_, sub_ or div_.
+Tensor sub_from_number(const Scalar& number, const Tensor& t);
+Tensor div_from_number(const Scalar& number, const Tensor& t);
+
 // May a gradient run as one kernel, unseen? Plain tensors of one shape and of float32 or float64; nothing records or watches.
 bool fusable(std::initializer_list<const Tensor*> operands);
 Tensor run_fused(int op, std::initializer_list<Value> args);
