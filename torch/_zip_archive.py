@@ -12,7 +12,6 @@ _CENTRAL = struct.Struct("<4s6H3L5H2L")
 _END = struct.Struct("<4s4H2LH")
 _END64 = struct.Struct("<4sQ2H2L4Q")
 _LOCATOR64 = struct.Struct("<4sLQL")
-_FLAGS = 0x0808  # sizes follow the data; names are UTF-8
 _LIMIT = 0xFFFFFFFF
 
 
@@ -26,6 +25,11 @@ def _extra64(*values):
     return struct.pack(f"<2H{len(large)}Q", 1, 8 * len(large), *large) if large else b""
 
 
+def _flags(size):
+    """Names are UTF-8; sizes follow the data, where there is any."""
+    return 0x0808 if size else 0x0800
+
+
 def _room64(size):
     """In a local header: room for sizes that only the descriptor after the data tells."""
     return struct.pack("<2H2Q", 1, 16, 0, 0) if size >= _LIMIT else b""
@@ -34,18 +38,20 @@ def _room64(size):
 def _local_header(path, size, padding):
     """Header, name and extra field in front of the data of a record."""
     extra = _room64(size) + struct.pack("<2sH", b"FB", padding) + b"Z" * padding
-    return _LOCAL.pack(b"PK\3\4", 0, _FLAGS, 0, 0, 0, 0, 0, 0, len(path), len(extra)) + path + extra
+    return _LOCAL.pack(b"PK\3\4", 0, _flags(size), 0, 0, 0, 0, 0, 0, len(path), len(extra)) + path + extra
 
 
 def _descriptor(crc, size):
     """What follows the data of a record."""
+    if not size:
+        return b""
     return struct.pack("<4sL2Q" if size >= _LIMIT else "<4s3L", b"PK\7\x08", crc, size, size)
 
 
 def _central_entry(path, size, start, crc):
     """The entry of a record in the directory."""
     extra, narrow = _extra64(size, size, start), min(size, _LIMIT)
-    return _CENTRAL.pack(b"PK\1\2", 0, 0, _FLAGS, 0, 0, 0, crc, narrow, narrow, len(path), len(extra), 0, 0, 0, 0,
+    return _CENTRAL.pack(b"PK\1\2", 0, 0, _flags(size), 0, 0, 0, crc, narrow, narrow, len(path), len(extra), 0, 0, 0, 0,
                          min(start, _LIMIT)) + path + extra
 
 
