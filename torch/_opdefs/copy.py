@@ -144,3 +144,28 @@ def equal():
 @kernel("is_same_size(Tensor self, Tensor other) -> bool", differentiable=False)
 def is_same_size():
     """Whether two tensors have the same shape."""
+
+
+@kernel("promote_types(ScalarType type1, ScalarType type2) -> ScalarType", python="function", differentiable=False)
+def promote_types():
+    """The smallest dtype that holds the values of both.
+
+    >>> torch.promote_types(torch.int32, torch.float32)
+    torch.float32
+    """
+
+
+@kernel("can_cast(ScalarType from_, ScalarType to) -> bool", python="function", differentiable=False)
+def can_cast():
+    """Whether an operator may write results of one dtype into a tensor of another."""
+
+
+@kernel("result_type.Tensor(Tensor tensor, Tensor other) -> ScalarType", "result_type.Scalar(Tensor tensor, Scalar other) -> ScalarType",
+        "result_type.Scalar_Tensor(Scalar scalar, Tensor tensor) -> ScalarType", "result_type.Scalar_Scalar(Scalar scalar1, Scalar scalar2) -> ScalarType",
+        python="function", differentiable=False)
+def result_type():
+    """The dtype of an arithmetic operation on tensors and numbers.
+
+    >>> torch.result_type(torch.tensor([1, 2]), 1.0)
+    torch.float32
+    """

@@ -195,11 +195,23 @@ def broadcast_to(self, size):
     return self.expand(size)
 
 
-@composite("broadcast_tensors(Tensor[] tensors) -> Tensor[]", python="")
+@composite("broadcast_tensors(Tensor[] tensors) -> Tensor[]", python="function")
 def broadcast_tensors(tensors):
     """The tensors expanded to their common shape."""
     size = common_shape(tensors)
     return [x.expand(size) for x in tensors]
+
+
+@composite("sum_to_size(Tensor self, SymInt[] size) -> Tensor", python="method")
+def sum_to_size(self, size):
+    """The sum over the dimensions that broadcasting to this tensor's shape would have added: the reverse of expand.
+
+    >>> torch.ones(2, 3).sum_to_size(1, 3)
+    tensor([[2., 2., 2.]])
+    """
+    if common_shape([self, self.new_empty(size)]) != self.shape:
+        raise RuntimeError("size {", size, "} is not expandable to size {", self.shape, "}.")
+    return sum_to_size(self, size)
 
 
 # ---- order of dimensions ----

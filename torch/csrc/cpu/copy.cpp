@@ -291,5 +291,20 @@ bool equal(const Tensor& self, const Tensor& other) {
 
 bool is_same_size(const Tensor& self, const Tensor& other) { return same(self.sizes(), other.sizes()); }
 
+DType promote_types(DType a, DType b) { return promote(a, b); }
+bool can_cast(DType from, DType to) { return kindling::can_cast(from, to); }
+
+template <class A, class B>
+static DType type_of_result(const A& a, const B& b) {
+  ResultType type;
+  type.add(a);
+  type.add(b);
+  return type.get();
+}
+DType result_type_Tensor(const Tensor& a, const Tensor& b) { return type_of_result(a, b); }
+DType result_type_Scalar(const Tensor& a, const Scalar& b) { return type_of_result(a, b); }
+DType result_type_Scalar_Tensor(const Scalar& a, const Tensor& b) { return type_of_result(a, b); }
+DType result_type_Scalar_Scalar(const Scalar& a, const Scalar& b) { return type_of_result(a, b); }
+
 }  // namespace kernels
 }  // namespace kindling
