@@ -198,6 +198,7 @@ class Named {
 PyObject* finish(Tensor t, bool requires_grad) {
   static OpRef lift{"lift_fresh"};
   if (tls.interposed) t = lift({t});
+  KD_CHECK(!requires_grad || is_differentiable(t.dtype()), Runtime, "Only Tensors of floating point and complex dtype can require gradients");
   if (requires_grad) set_requires_grad(t, true);
   return wrap(std::move(t));
 }

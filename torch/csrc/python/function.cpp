@@ -42,6 +42,7 @@ void check_out_options(const Parse& p, const CallArguments& c) {
 
 PyObject* require_grad(PyObject* tensor) {
   PyRef t = PyRef::steal(tensor);
+  KD_CHECK(is_differentiable(impl_of(tensor)->dtype), Runtime, "Only Tensors of floating point and complex dtype can require gradients");
   check(PyObject_SetAttrString(tensor, "requires_grad", Py_True));
   return t.release();
 }
@@ -84,6 +85,32 @@ PyObject* function_vectorcall(PyObject* self, PyObject* const* args, size_t narg
 }
 PyObject* method_vectorcall(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
   return call_function(*as_function(self)->entry, self, true, args, size_t(PyVectorcall_NARGS(nargsf)), kwnames);
+}
+
+// nonzero(as_tuple=True) is another operator, one tensor for each dimension.
+PyObject* nonzero_vectorcall(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
+  size_t n = size_t(PyVectorcall_NARGS(nargsf));
+  auto* f = as_function(self);
+  PyObject* as_tuple = kwnames ? CallArguments{args, n, kwnames}.find("as_tuple") : nullptr;
+  if (!as_tuple) return call_function(*f->entry, self, f->method, args, n, kwnames);
+  return guard([&]() -> PyObject* {
+    std::vector<PyObject*> overloaded, values(args, args + n);
+    for (size_t i = 0; i < n; i++)
+      if (has_torch_function(args[i])) add_overloaded(args[i], overloaded);
+    if (!overloaded.empty() || (tls.function_modes > 0 && !tls.torch_function_disabled))
+      return call_torch_function(self, overloaded, args, n, kwnames);
+    PyRef names = owned(PyTuple_New(PyTuple_GET_SIZE(kwnames) - 1));
+    for (Py_ssize_t k = 0, at = 0; k < PyTuple_GET_SIZE(kwnames); k++) {
+      if (named(PyTuple_GET_ITEM(kwnames, k), "as_tuple")) continue;
+      PyTuple_SET_ITEM(names.get(), at++, PyRef::share(PyTuple_GET_ITEM(kwnames, k)).release());
+      values.push_back(args[n + size_t(k)]);
+    }
+    if (as_tuple != Py_True) return call_function(*f->entry, self, f->method, values.data(), n, names.get());
+    const Op* op = find_op("nonzero_numpy", "");
+    KD_CHECK(op, Runtime, "the operator aten::nonzero_numpy is not part of this build");
+    static const FunctionEntry tuples{"nonzero", new const Op*(op), 1, nullptr};
+    return call_function(tuples, self, f->method, values.data(), n, names.get());
+  });
 }
 
 PyObject* function_repr(PyObject* self) {
@@ -185,7 +212,7 @@ PyObject* make_function(const FunctionEntry& entry, const char* module, bool met
   PyTypeObject* type = method ? &MethodType : &FunctionType;
   PyObject* o = check(type->tp_alloc(type, 0));
   auto* f = as_function(o);
-  f->vectorcall = method ? method_vectorcall : function_vectorcall;
+  f->vectorcall = !std::strcmp(entry.name, "nonzero") ? nonzero_vectorcall : method ? method_vectorcall : function_vectorcall;
   f->entry = &entry;
   f->module = module;
   f->method = method;

@@ -268,12 +268,18 @@ PyTypeObject StorageType = [] {
   return t;
 }();
 
-Ref<Storage> storage_of(PyObject* o) {
+Ref<Storage> find_storage(PyObject* o) {
   if (PyObject_TypeCheck(o, &StorageType)) return Ref<Storage>::share(as_storage(o)->storage);
   PyRef inner = PyRef::steal(PyObject_GetAttrString(o, "_untyped_storage"));  // a TypedStorage
   PyErr_Clear();
   if (inner && PyObject_TypeCheck(inner.get(), &StorageType)) return Ref<Storage>::share(as_storage(inner.get())->storage);
-  fail(ErrorKind::Type, "expected a storage, not ", type_name(o));
+  return {};
+}
+
+Ref<Storage> storage_of(PyObject* o) {
+  Ref<Storage> storage = find_storage(o);
+  if (!storage) fail(ErrorKind::Type, "expected a storage, not ", type_name(o));
+  return storage;
 }
 
 PyObject* wrap_storage(const Ref<Storage>& storage) {

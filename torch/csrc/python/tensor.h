@@ -59,7 +59,8 @@ Tensor from_dlpack_capsule(PyObject* capsule);
 void init_overrides(PyObject* module);
 void init_storage(PyObject* module);
 void init_generator(PyObject* module);
-Ref<Storage> storage_of(PyObject* o);
+Ref<Storage> storage_of(PyObject* o);          // TypeError if it is none
+Ref<Storage> find_storage(PyObject* o);        // null if it is none
 
 // Does an argument override this hand-written function, or is a mode on? Then intercept_* gives the protocol's answer.
 inline bool may_intercept(PyObject* self) {
