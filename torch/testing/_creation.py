@@ -26,7 +26,7 @@ def _bounds(low, high, dtype):
         info = torch.finfo(dtype)
         return max(float(low), info.min), min(float(high), info.max)
     if dtype is torch.bool:
-        return int(low), int(high)
+        return max(int(low), 0), min(int(high), 2)
     info = torch.iinfo(dtype)
     return max(math.ceil(low), info.min), min(math.ceil(high), info.max + 1)
 
