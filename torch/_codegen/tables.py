@@ -199,6 +199,7 @@ class Generator:
             lines += self.gradient_code(row, statements[key], members, variables, declarations, numbers, s)
         name = s.unique
         nresults = len(s.returns)
+        differentiable = sum(1 << i for i in range(max(1, nresults)) if i not in row.definition.constant)
         guard = " && ".join(f"!c.grad({i}).defined()" for i in range(max(1, nresults))) if not any(r.list for r in s.returns) else ""
         guard = f"  if ({guard}) return;" if guard else ""
         self.formulas.append("\n".join(filter(None, [f"static void backward_{name}(BackwardContext& c) {{", guard, *lines, "}"])))
@@ -210,7 +211,7 @@ class Generator:
             + (f"static const SaveSlot saves_{name}[] = {{{slots}}};\n" if saves else "")
             + f"extern const Derivative derivative_{name};\n"
             f"const Derivative derivative_{name} = {{{quoted(row.node_name)}, inputs_{name}, {len(inputs)}, "
-            f"{f'saves_{name}' if saves else 'nullptr'}, {len(saves)}, {(1 << max(1, nresults)) - 1}u, backward_{name}, {self.jvp(row)}}};"
+            f"{f'saves_{name}' if saves else 'nullptr'}, {len(saves)}, {differentiable}u, backward_{name}, {self.jvp(row)}}};"
         )
         self.backward[row] = f"derivative_{name}"
 

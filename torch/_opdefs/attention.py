@@ -6,7 +6,7 @@ from .language import composite, kernel
 @kernel(
     "_scaled_dot_product_flash_attention_for_cpu(Tensor query, Tensor key, Tensor value, float dropout_p=0., bool is_causal=False, *, "
     "Tensor? attn_mask=None, float? scale=None) -> (Tensor output, Tensor logsumexp)",
-    python="function", out=False,
+    python="function", out=False, constant=(1,),
     grad={"query, key, value": "_scaled_dot_product_flash_attention_for_cpu_backward(grad, query, key, value, output, logsumexp, dropout_p, is_causal, "
                                "attn_mask=attn_mask, scale=scale)"},
     jvp=None,

@@ -73,17 +73,20 @@ def _any_convolution(input, weight, bias, stride, padding, dilation, transposed,
     """Complex convolution as three real ones: (a + ib)(c + id) needs ac, bd and (a + b)(c + d)."""
     if not input.is_complex():
         return convolution(input, weight, bias, stride, padding, dilation, transposed, output_padding, groups)
-    wr = real(weight)
-    wi = imag(weight)
-    xr = real(input)
-    xi = imag(input)
+    planes = view_as_real(weight)
+    wr = planes.select(-1, 0)
+    wi = planes.select(-1, 1)
+    planes = view_as_real(input)
+    xr = planes.select(-1, 0)
+    xi = planes.select(-1, 1)
     if bias is None:
         a = convolution(xr, wr, None, stride, padding, dilation, transposed, output_padding, groups)
         b = convolution(xi, wi, None, stride, padding, dilation, transposed, output_padding, groups)
         c = convolution(xr + xi, wr + wi, None, stride, padding, dilation, transposed, output_padding, groups)
     else:
-        br = real(bias)
-        bi = imag(bias)
+        planes = view_as_real(bias)
+        br = planes.select(-1, 0)
+        bi = planes.select(-1, 1)
         a = convolution(xr, wr, br, stride, padding, dilation, transposed, output_padding, groups)
         b = convolution(xi, wi, None, stride, padding, dilation, transposed, output_padding, groups)
         c = convolution(xr + xi, wr + wi, br + bi, stride, padding, dilation, transposed, output_padding, groups)

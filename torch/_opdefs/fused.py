@@ -63,7 +63,7 @@ def _layer_norm_grad(grads, input, normalized_shape, weight, bias, result1, resu
 
 @fused("native_layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight, Tensor? bias, float eps) -> (Tensor, Tensor, Tensor)",
        kinds="f", python="function", rows="normalized_shape", operands={"weight": "Shared", "bias": "Shared"}, outputs=("Row", "Each", "Each"),
-       grad={"input, weight, bias": _layer_norm_grad}, jvp=None)
+       grad={"input, weight, bias": _layer_norm_grad}, jvp=None, constant=(1, 2))
 def native_layer_norm(x, weight, bias, eps):
     """(x - mean) / sqrt(var + eps) * weight + bias over the trailing dimensions; also mean and 1 / sqrt(var + eps)."""
     n = row_length(x.type)

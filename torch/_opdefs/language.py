@@ -65,6 +65,7 @@ class Definition:
     python: str = "function method"     # where people find it: "function", "method", "nn" (torch._C._nn), "linalg", "fft", "special", ""
     hidden: tuple = ()                  # overloads that exist below but are not tried by the Python parser (mul.Scalar)
     node: str | None = None             # autograd node name where it is not the derived one
+    constant: tuple = ()                # numbers of the results that are no function to differentiate: what is kept for backward
     vmap: str = "auto"
     samples: Any = None                 # extra rows for the generated tests
     options: dict = field(default_factory=dict)
@@ -85,7 +86,7 @@ def _register(family, schemas, body, common, options):
     return definition
 
 
-_COMMON = ("grad", "jvp", "inplace", "out", "python", "hidden", "node", "vmap", "samples")
+_COMMON = ("grad", "jvp", "inplace", "out", "python", "hidden", "node", "constant", "vmap", "samples")
 
 
 def _family(family, allowed):

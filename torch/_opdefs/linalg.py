@@ -169,7 +169,9 @@ def geqrf():
     """QR factorisation in LAPACK's packed form: R above, Householder vectors below, and their scales."""
 
 
-def _householder_grad(grad, input, tau, result):
+@composite("_householder_walk(Tensor grad, Tensor input, Tensor tau, Tensor result) -> (Tensor, Tensor)", python="")
+def _householder_walk(grad, input, tau, result):
+    """Gradients of the packed reflections and their scales."""
     # Q = H_1 ... H_k I with H_i = 1 - tau_i v_i v_i^H; walking from the first factor on, K is the gradient with respect to the product before
     # the factor was applied and P the part of Q to its right
     columns = input.size(-1)
@@ -201,11 +203,32 @@ def _householder_grad(grad, input, tau, result):
     return grad_input, cat(scales, -1)
 
 
+def _ormqr_reflections_grad(grad, self, input2, input3, left, transpose):
+    # the product is that of the full square Q, of which these are the first reflections
+    m = self.size(-2)
+    n = self.size(-1)
+    packed = self
+    if n > m:
+        packed = self.narrow(-1, 0, m)
+    elif n < m:
+        packed = cat([self, self.new_zeros(self.shape[:self.ndim - 1] + [m - n])], -1)
+    Q = linalg_householder_product(packed, input2)
+    C = input3
+    if left:
+        gQ = C.matmul(grad.mH) if transpose else grad.matmul(C.mH)
+    else:
+        gQ = grad.mH.matmul(C) if transpose else C.mH.matmul(grad)
+    to_packed, to_tau = _householder_walk(gQ, packed, input2, Q)
+    if n > m:
+        return cat([to_packed, zeros_like(self.narrow(-1, m, n - m))], -1), to_tau
+    return to_packed.narrow(-1, 0, n), to_tau
+
+
 @kernel(
     "linalg_householder_product(Tensor input, Tensor tau) -> Tensor",
     python="linalg",
     out=["linalg_householder_product.out(Tensor input, Tensor tau, *, Tensor(a!) out) -> Tensor(a!)"],
-    grad={"input, tau": _householder_grad}, jvp=None,
+    grad={"input, tau": "_householder_walk(grad, input, tau, result)"}, jvp=None,
 )
 def linalg_householder_product():
     """First columns of the product of Householder reflections that geqrf packs."""
@@ -226,7 +249,7 @@ def orgqr(self, input2):
     python="function method",
     out=["ormqr.out(Tensor self, Tensor input2, Tensor input3, bool left=True, bool transpose=False, *, Tensor(a!) out) -> "
          "Tensor(a!)"],
-    grad={"input3": "ormqr(self, input2, grad, left, not transpose)"}, jvp=None,
+    grad={"input3": "ormqr(self, input2, grad, left, not transpose)", "self, input2": _ormqr_reflections_grad}, jvp=None,
 )
 def ormqr():
     """Product of the Q that geqrf packs, or of its adjoint, with a matrix, from the left or right."""
@@ -607,6 +630,7 @@ def _solve_grad(grad, A, B, left, LU, pivots, result):
     out=["_linalg_solve_ex.result(Tensor A, Tensor B, *, bool left=True, bool check_errors=False, Tensor(a!) result, Tensor(b!) "
          "LU, Tensor(c!) pivots, Tensor(d!) info) -> (Tensor(a!) result, Tensor(b!) LU, Tensor(c!) pivots, Tensor(d!) info)"],
     grad={"A, B": _solve_grad}, jvp=None,
+    constant=(1, 2, 3),
 )
 def _linalg_solve_ex():
     """Solution of A X = B or X A = B with the LU factors it came from."""
@@ -690,6 +714,7 @@ def _det_grad(grad, det, LU, pivots):
     out=["_linalg_det.result(Tensor A, *, Tensor(a!) result, Tensor(b!) LU, Tensor(c!) pivots) -> (Tensor(a!) result, "
          "Tensor(b!) LU, Tensor(c!) pivots)"],
     grad={"A": "_det_grad(grad, result0, LU, pivots) if A.numel() > 0 else zeros_like(A)"}, jvp=None,
+    constant=(1, 2),
 )
 def _linalg_det():
     """Determinant with the LU factors it came from."""
@@ -732,6 +757,7 @@ def _slogdet_grad(grads, A, sign, LU, pivots):
     out=["_linalg_slogdet.sign(Tensor A, *, Tensor(a!) sign, Tensor(b!) logabsdet, Tensor(c!) LU, Tensor(d!) pivots) -> "
          "(Tensor(a!) sign, Tensor(b!) logabsdet, Tensor(c!) LU, Tensor(d!) pivots)"],
     grad={"A": _slogdet_grad}, jvp=None,
+    constant=(2, 3),
 )
 def _linalg_slogdet():
     """Sign and logarithm of the determinant with the LU factors they came from."""
@@ -909,6 +935,7 @@ def _lstsq_grad(grads, self, b, solution):
          "residuals, Tensor(c!) rank, Tensor(d!) singular_values) -> (Tensor(a!) solution, Tensor(b!) residuals, Tensor(c!) "
          "rank, Tensor(d!) singular_values)"],
     grad={"self, b": _lstsq_grad}, jvp=None,
+    constant=(2, 3),
 )
 def linalg_lstsq():
     """Least-squares solution of A X = B, its residuals, and the rank and singular values where the driver finds them."""

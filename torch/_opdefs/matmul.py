@@ -70,12 +70,14 @@ def baddbmm():
 
 
 def _addbmm_batch1(grad, batch1, batch2, alpha):
-    g = grad.unsqueeze(0).expand([batch1.size(0), batch1.size(1), batch2.size(2)]).bmm(batch2.transpose(1, 2).conj())
+    g = grad.unsqueeze(0).expand([batch1.size(0), batch1.size(1), batch2.size(2)])
+    g = g.bmm(batch2.transpose(1, 2).conj())
     return g if alpha == 1 else g * alpha.conj()
 
 
 def _addbmm_batch2(grad, batch1, batch2, alpha):
-    g = batch1.transpose(1, 2).conj().bmm(grad.unsqueeze(0).expand([batch1.size(0), batch1.size(1), batch2.size(2)]))
+    turned = batch1.transpose(1, 2).conj()
+    g = turned.bmm(grad.unsqueeze(0).expand([batch1.size(0), batch1.size(1), batch2.size(2)]))
     return g if alpha == 1 else g * alpha.conj()
 
 
@@ -505,11 +507,14 @@ def linalg_matrix_power(self, n):
     if self.size(-1) != self.size(-2):
         raise RuntimeError(f"linalg.matrix_power: A must be batches of square matrices, but they are {self.size(-2)} by {self.size(-1)} matrices")
     if n == 0:
-        return self.clone().copy_(eye(self.size(-1), dtype=self.dtype, device=self.device))
+        result = self.clone()
+        return result.copy_(eye(self.size(-1), dtype=self.dtype, device=self.device))
     base = self
     if n < 0:
         base = linalg_inv(self)
         n = -n
+        if n == 1:
+            return base
     if n == 1:
         return base.clone()
     if n == 2:
@@ -536,18 +541,27 @@ def matrix_power(self, n):
 
 
 @composite("einsum(str equation, Tensor[] tensors, *, int[]? path=None) -> Tensor", python="function", python_only=True)
-def einsum(equation, tensors, *, path=None):
+def einsum(equation, tensors, path=None):
     """Sums of products given by subscripts; torch.einsum also takes operands one by one."""
     from torch._einsum import contract
     return contract(equation, tensors, path)
 
 
+def _cdist_gradients(grad, x1, x2, p, result):
+    distances = result
+    to_x1 = None
+    to_x2 = None
+    if needs("x1"):
+        to_x1 = _cdist_backward(grad.contiguous(), x1, x2, p, distances)
+    if needs("x2"):
+        turned = grad.transpose(-2, -1).contiguous()
+        to_x2 = _cdist_backward(turned, x2, x1, p, distances.transpose(-2, -1).contiguous())
+    return to_x1, to_x2
+
+
 @kernel(
     "_cdist_forward(Tensor x1, Tensor x2, float p, int? compute_mode) -> Tensor", python="function",
-    grad={
-        "x1": "_cdist_backward(grad.contiguous(), x1, x2, p, result)",
-        "x2": "_cdist_backward(grad.transpose(-2, -1).contiguous(), x2, x1, p, result.transpose(-2, -1).contiguous())",
-    },
+    grad={"x1, x2": _cdist_gradients},
     jvp=None,
 )
 def _cdist_forward():
@@ -559,17 +573,17 @@ def _cdist_backward():
     """Gradient of _cdist_forward with respect to x1."""
 
 
-def _euclidean_x1(grad, x1, x2, result):
-    ratio = (grad / result).masked_fill_(result == 0, 0)
-    return x1 * ratio.sum([-1], True) - ratio.matmul(x2)
+def _euclidean_gradients(grad, x1, x2, result):
+    ratio = grad / result
+    ratio.masked_fill_(result == 0, 0)
+    product = ratio.matmul(x2)
+    to_x1 = x1 * ratio.sum([-1], True) - product
+    product = ratio.transpose(-2, -1).matmul(x1)
+    to_x2 = x2 * ratio.sum([-2]).unsqueeze(-1) - product
+    return to_x1, to_x2
 
 
-def _euclidean_x2(grad, x1, x2, result):
-    ratio = (grad / result).masked_fill_(result == 0, 0)
-    return x2 * ratio.sum([-2]).unsqueeze(-1) - ratio.transpose(-2, -1).matmul(x1)
-
-
-@decomposed("_euclidean_dist(Tensor x1, Tensor x2) -> Tensor", python="function", grad={"x1": _euclidean_x1, "x2": _euclidean_x2}, jvp=None)
+@decomposed("_euclidean_dist(Tensor x1, Tensor x2) -> Tensor", python="function", grad={"x1, x2": _euclidean_gradients}, jvp=None)
 def _euclidean_dist(x1, x2):
     """Euclidean distances through one matrix product: |a - b|^2 = |a|^2 - 2 a.b + |b|^2."""
     n1 = x1.pow(2).sum([-1], True)
@@ -604,12 +618,8 @@ def cdist(x1, x2, p, compute_mode):
     count = 1
     for s in batch:
         count = count * s
-    a = x1.expand(batch + [rows1, x1.size(-1)])
-    b = x2.expand(batch + [rows2, x1.size(-1)])
-    if dims > 0:
-        a = a.reshape([count, rows1, x1.size(-1)])
-        b = b.reshape([count, rows2, x1.size(-1)])
-    else:
-        a = a.view([rows1, x1.size(-1)])
-        b = b.view([rows2, x1.size(-1)])
+    shape1 = [rows1, x1.size(-1)]
+    shape2 = [rows2, x1.size(-1)]
+    a = x1.expand(batch + shape1).reshape([count] + shape1 if dims > 0 else shape1)
+    b = x2.expand(batch + shape2).reshape([count] + shape2 if dims > 0 else shape2)
     return _euclidean_dist(a, b).view(batch + [rows1, rows2])

@@ -12,6 +12,7 @@ from .language import composite, kernel
          "Tensor(b!), Tensor(c!))"],
     grad={"input, weight, bias": "native_batch_norm_backward(grad, input, weight, running_mean, running_var, result1, result2, training, eps, "
           "[needs('input'), needs('weight'), needs('bias')])"}, jvp=None,
+    constant=(1, 2),
 )
 def native_batch_norm():
     """Normalised input, and the mean and inverse deviation of every channel; updates the running statistics in training."""
@@ -70,14 +71,14 @@ def _group_norm_grad(grads, input, weight, N, C, HxW, group, result1, result2):
     to_x, to_weight, to_bias = native_group_norm_backward(g, input, result1, result2, weight, N, C, HxW, group,
                                                           [needs("input"), needs("weight"), needs("bias")])
     if grads[1] is not None or grads[2] is not None:
-        x = input.reshape([N, group, -1])
+        x = input.reshape([N, group, C // group * HxW])
         extra = zeros_like(x)
         if grads[1] is not None:
             extra = extra + grads[1].unsqueeze(-1)
         if grads[2] is not None:
             extra = extra - (x - result1.unsqueeze(-1)) * (grads[2] * result2.pow(3)).unsqueeze(-1)
         if to_x is not None:
-            to_x = to_x + (extra / x.size(-1)).reshape(input.shape)
+            to_x = to_x + (extra / max(x.size(-1), 1)).reshape(input.shape)
     return to_x, to_weight, to_bias
 
 
@@ -96,15 +97,15 @@ def native_group_norm():
 def _group_norm_double_backward(grads, grad_out, input, mean, rstd, weight, N, C, HxW, group):
     # each image's group is one row of a batch normalisation without weight
     rows = N * group
-    x = input.reshape([1, rows, -1])
+    x = input.reshape([1, rows, C // group * HxW])
     scale = ones([1, C, 1], dtype=input.dtype, device=input.device) if weight is None else weight.view([1, C, 1])
     w = scale.expand([N, C, HxW])
     flat = grad_out.reshape([N, C, HxW])
-    g = (flat * w).reshape([1, rows, -1])
+    g = (flat * w).reshape(x.shape)
     m = mean.view([1, rows, 1])
     r = rstd.view([1, rows, 1])
     xhat = (x - m) * r
-    gg = zeros_like(x) if grads[0] is None else grads[0].reshape([1, rows, -1])
+    gg = zeros_like(x) if grads[0] is None else grads[0].reshape(x.shape)
     mean_gg = gg.mean([2], True)
     mean_ggx = (gg * xhat).mean([2], True)
     mean_g = g.mean([2], True)
@@ -118,7 +119,7 @@ def _group_norm_double_backward(grads, grad_out, input, mean, rstd, weight, N, C
     if grads[1] is not None:
         ggw = grads[1].view([1, C, 1]).expand([N, C, HxW])
         to_flat = to_flat + ggw * xhat.reshape([N, C, HxW])
-        through = (ggw * flat).reshape([1, rows, -1])
+        through = (ggw * flat).reshape(x.shape)
         to_x = to_x + (through - through.mean([2], True) - xhat * (through * xhat).mean([2], True)) * r
     if grads[2] is not None:
         to_flat = to_flat + grads[2].view([1, C, 1])
@@ -170,9 +171,9 @@ def instance_norm(input, weight, bias, running_mean, running_var, use_input_stat
     rows = input.contiguous().view([1, images * channels] + input.shape[2:])
     out = batch_norm(rows, w, b, mean, var, use_input_stats, momentum, eps, cudnn_enabled)
     if use_input_stats and running_mean is not None:
-        running_mean.detach().copy_(mean.view([images, channels]).mean([0]))
+        aten.alias.default(running_mean).copy_(mean.view([images, channels]).mean([0]))
     if use_input_stats and running_var is not None:
-        running_var.detach().copy_(var.view([images, channels]).mean([0]))
+        aten.alias.default(running_var).copy_(var.view([images, channels]).mean([0]))
     return out.view(input.shape)
 
 
@@ -258,6 +259,20 @@ def _native_batch_norm_legit_no_stats(input, weight, bias, training, momentum, e
     """native_batch_norm without running statistics."""
     out, mean, invstd = native_batch_norm(input, weight, bias, None, None, training, momentum, eps)
     return out, mean, invstd
+
+
+@composite(
+    "_batch_norm_with_update(Tensor input, Tensor? weight, Tensor? bias, Tensor(a!) running_mean, Tensor(b!) running_var, "
+    "float momentum, float eps) -> (Tensor, Tensor, Tensor, Tensor)",
+    python="function",
+    out=["_batch_norm_with_update.out(Tensor input, Tensor? weight, Tensor? bias, Tensor(a!) running_mean, Tensor(b!) "
+         "running_var, float momentum, float eps, *, Tensor(d!) out, Tensor(e!) save_mean, Tensor(f!) save_invstd, Tensor(g!) "
+         "reserve) -> (Tensor(d!), Tensor(e!), Tensor(f!), Tensor(g!))"],
+)
+def _batch_norm_with_update(input, weight, bias, running_mean, running_var, momentum, eps):
+    """native_batch_norm in training, with the reserve that other backends need."""
+    out, mean, invstd = native_batch_norm(input, weight, bias, running_mean, running_var, True, momentum, eps)
+    return out, mean, invstd, aten.empty.memory_format([0], dtype=torch.uint8)
 
 
 @composite(
