@@ -226,7 +226,7 @@ Ref<OpNode> record(const Op& op, const Derivative& d, const Value* args, bool in
 
 void call_autograd(const Op& op, const Value* args, OwnedValue* rets) {
   if (op.out_variant) refuse_out(op, args);
-  bool forward = tls.forward_ad && tls.forward_grad_enabled && any_tangent(op, args);
+  bool forward = tls.forward_ad && tls.forward_grad_enabled && op.derivative && any_tangent(op, args);
   bool backward = tls.grad_enabled && !op.out_variant && any_requires_grad(op, args);
   const Derivative& d = op.derivative ? *op.derivative : overwrite();
   Tensor old_self;
