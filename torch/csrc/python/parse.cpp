@@ -1,3 +1,4 @@
+#include <algorithm>
 #include "parse.h"
 
 #include <cstring>
@@ -323,7 +324,20 @@ bool parse_keywords(const Op& op, Face face, const CallArguments& call, uint64_t
   return true;
 }
 
+bool parse_overload(const Op& op, Face face, const CallArguments& call, bool strict, Parse& out);
+
+// Tensor.where(condition, other): the tensor is not the schema's first argument, but its `self`.
+bool parse_displaced(const Op& op, const CallArguments& call, bool strict, Parse& out) {
+  size_t me = 1;
+  while (me < op.nargs && std::strcmp(op.args[me].name, "self")) me++;
+  if (call.npositional <= me) return false;
+  std::vector<PyObject*> args(call.args, call.args + call.npositional + call.nkeywords());
+  std::rotate(args.begin(), args.begin() + 1, args.begin() + me + 1);
+  return parse_overload(op, Face::Function, {args.data(), call.npositional, call.kwnames}, strict, out);
+}
+
 bool parse_overload(const Op& op, Face face, const CallArguments& call, bool strict, Parse& out) {
+  if (face == Face::Method && std::strcmp(op.args[0].name, "self")) return parse_displaced(op, call, strict, out);
   Value* values = out.values();
   const ArgSchema* schema = op.args;
   int n = op.nargs, at = 0;
