@@ -321,8 +321,8 @@ void reduction_kernel(const Op& op, const Value* args, OwnedValue* rets) {
   if (self.is_conj() || self.is_neg() || (info.indexed && !one_reduced_dimension(self, is_reduced.data()))) self = contiguous_of(self);
   Reduction r{info};
   r.stored = self.dtype();
-  r.held = compute_dtype(folded);
-  r.compute = compute_of(folded);
+  r.held = info.widens_ints && is_integral(folded) ? DType::int64 : compute_dtype(folded);
+  r.compute = compute_of(r.held);
   r.kernels = &info.kernels[variant_of(info, args)][isa][int(r.compute)];
   if (!r.kernels->rows) fail_dtype(info.name, folded);
   for (int c = 0; c < info.ncomponents[int(r.compute)]; c++) r.state_bytes += info.bytes[int(r.compute)][c];
