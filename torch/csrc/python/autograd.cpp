@@ -26,6 +26,17 @@ PyObject* get_retains_grad(PyObject* self, void*) {
 
 // ---- hooks ----
 
+int visit_all(const NodeHooks* hooks, visitproc visit, void* arg) {
+  if (!hooks) return 0;
+  auto one = [&](const Ref<Hook>& h) { return h->refs.load() == 1 ? visit(static_cast<DictHook*>(h.get())->dict.get(), arg) : 0; };
+  for (auto& h : hooks->tensor_pre)
+    if (int status = one(h.hook)) return status;
+  for (const auto* list : {&hooks->pre, &hooks->post, &hooks->post_accumulate})
+    for (auto& h : *list)
+      if (int status = one(h)) return status;
+  return 0;
+}
+
 // The hooks of a leaf live with the leaf, those of a computed tensor with the node that computed it.
 NodeHooks*& hook_slot(const Tensor& t, uint32_t& output) {
   AutogradMeta& m = autograd_meta(t);
@@ -214,6 +225,21 @@ PyObject* py_backward(PyObject* self, PyObject* args, PyObject* kwargs) {
 }
 
 }  // namespace
+
+int traverse_hooks(const TensorImpl* t, visitproc visit, void* arg) {
+  const AutogradMeta* m = t->autograd;
+  if (!m) return 0;
+  if (int status = visit_all(m->hooks, visit, arg)) return status;
+  return m->grad_fn && m->grad_fn->refs.load() == 1 ? visit_all(m->grad_fn->hooks, visit, arg) : 0;
+}
+
+void clear_hooks(TensorImpl* t) {
+  AutogradMeta* m = t->autograd;
+  if (!m) return;
+  delete std::exchange(m->hooks, nullptr);
+  if (m->grad_fn && m->grad_fn->refs.load() == 1) delete std::exchange(m->grad_fn->hooks, nullptr);
+  m->retains_grad = false;
+}
 
 PyGetSetDef tensor_autograd_properties[] = {
     {"grad_fn", get_grad_fn, nullptr, "The node of the graph that made this tensor, or None.", nullptr},

@@ -192,6 +192,9 @@ void init_modes(PyObject* module);
 extern PyMethodDef tensor_autograd_methods[];      // methods and properties of TensorBase that belong to autograd:
 extern PyGetSetDef tensor_autograd_properties[];   // grad_fn, _backward_hooks, _post_accumulate_grad_hooks, retains_grad...
 PyObject* wrap_node(const Ref<Node>& node);        // None for null
+// For the collector: the Python hooks that a tensor alone keeps alive.
+int traverse_hooks(const TensorImpl* t, visitproc visit, void* arg);
+void clear_hooks(TensorImpl* t);
 // The innermost TorchFunctionMode, taken off the stack for the length of the call. New reference or null with an error;
 // Py_NotImplemented when it declines. Called only when tls.function_modes > 0.
 PyObject* call_function_mode(PyObject* callable, PyObject* types, PyObject* args, PyObject* kwargs);

@@ -142,6 +142,7 @@ int tensor_traverse(PyObject* o, visitproc visit, void* arg) {
   each_slot(o, [&](PyObject** slot) {
     if (*slot && !status) status = visit(*slot, arg);
   });
+  if (!status && t->impl) status = traverse_hooks(t->impl, visit, arg);
   if (!status && t->impl && t->impl->autograd) {
     const Tensor& grad = t->impl->autograd->grad;
     if (grad && grad->pyobj && grad->refs.load() == 1 && grad->has(TensorImpl::OwnsPyObject)) status = visit(static_cast<PyObject*>(grad->pyobj), arg);
@@ -156,6 +157,7 @@ int tensor_clear(PyObject* o) {
   Py_CLEAR(t->post_accumulate_hooks);
   Py_CLEAR(t->dict);
   each_slot(o, [](PyObject** slot) { Py_CLEAR(*slot); });
+  if (t->impl) clear_hooks(t->impl);
   if (t->impl && t->impl->autograd) t->impl->autograd->grad = Tensor();
   return 0;
 }
