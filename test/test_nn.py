@@ -6,6 +6,7 @@ import math
 import pickle
 
 import pytest
+
 import torch
 import torch.nn.functional as F
 from torch import nn

@@ -4,6 +4,7 @@ import copy
 import math
 
 import pytest
+
 import torch
 from torch import nn, optim
 from torch.optim import lr_scheduler, swa_utils

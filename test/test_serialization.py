@@ -8,6 +8,7 @@ import sys
 from collections import OrderedDict
 
 import pytest
+
 import torch
 from torch import nn
 

@@ -1,14 +1,13 @@
 """Laws of data loading, trees, checkpointing, comparing, and of the packages that answer for absent devices."""
 
 import pytest
+
 import torch
 from torch import nn
 from torch.testing import assert_close, make_tensor
 from torch.utils import _pytree as pytree
 from torch.utils.checkpoint import checkpoint
-from torch.utils.data import (
-    ConcatDataset, DataLoader, IterableDataset, TensorDataset, WeightedRandomSampler, default_collate, get_worker_info,
-    random_split)
+from torch.utils.data import ConcatDataset, DataLoader, IterableDataset, TensorDataset, WeightedRandomSampler, default_collate, get_worker_info, random_split
 
 
 class Count(IterableDataset):

@@ -503,7 +503,7 @@ class _ZipLoader:
     def load(self, pickle_module, options):
         if "data.pkl" not in self.archive:
             if "constants.pkl" in self.archive:
-                raise RuntimeError("This file is a TorchScript archive; load it with torch.jit.load")
+                raise RuntimeError("This file is a TorchScript archive, which holds code and cannot be loaded as data")
             raise ArchiveError("PytorchStreamReader failed locating file data.pkl: file not found")
         text = io.BytesIO(self.archive.read("data.pkl"))
         return _unpickle(text, self.resolve, self.weights_only, pickle_module, options)
@@ -548,7 +548,7 @@ def _storage_dtype(storage_type):
     return dtype
 
 
-class _Window(io.RawIOBase):
+class _Window:
     """A stream of which several pickles are read one after the other; unpicklers must not read ahead."""
 
     def __init__(self, file):

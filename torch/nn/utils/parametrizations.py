@@ -5,6 +5,7 @@ import torch
 from .. import functional as F
 from ..modules.module import Module
 from . import parametrize
+from .weight_norm import compose, length
 
 __all__ = ["orthogonal", "spectral_norm", "weight_norm"]
 
@@ -17,10 +18,10 @@ class _WeightNorm(Module):
         self.dim = -1 if dim is None else dim
 
     def forward(self, weight_g, weight_v):
-        return torch._weight_norm(weight_v, weight_g, self.dim)
+        return compose(weight_v, weight_g, self.dim)
 
     def right_inverse(self, weight):
-        return torch.norm_except_dim(weight, 2, self.dim), weight
+        return length(weight, self.dim), weight
 
 
 def weight_norm(module, name="weight", dim=0):

@@ -12,7 +12,7 @@ def invert_permutation(permutation):
     """The permutation that undoes `permutation`; None stays None."""
     if permutation is None:
         return None
-    output = torch.empty_like(permutation, memory_format=torch.legacy_contiguous_format)
+    output = torch.empty_like(permutation, memory_format=torch.contiguous_format)
     output.scatter_(0, permutation, torch.arange(0, permutation.numel(), device=permutation.device))
     return output
 
@@ -132,7 +132,14 @@ def pad_sequence(sequences, batch_first=False, padding_value=0.0, padding_side="
         sequences = tuple(sequences)
     if isinstance(sequences, torch.Tensor):
         sequences = sequences.unbind(0)
-    return torch._C._nn.pad_sequence(sequences, batch_first, padding_value, padding_side)
+    if padding_side not in ("left", "right"):
+        raise RuntimeError(f"padding_side should be either 'left' or 'right', but got {padding_side}")
+    longest = max(sequence.size(0) for sequence in sequences)
+    rows = []
+    for sequence in sequences:
+        filling = sequence.new_full((longest - sequence.size(0), *sequence.shape[1:]), padding_value)
+        rows.append(torch.cat([sequence, filling] if padding_side == "right" else [filling, sequence]))
+    return torch.stack(rows, 0 if batch_first else 1)
 
 
 def unpad_sequence(padded_sequences, lengths, batch_first=False):

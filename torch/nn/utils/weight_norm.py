@@ -7,6 +7,18 @@ from ..parameter import Parameter
 __all__ = ["weight_norm", "remove_weight_norm", "WeightNorm"]
 
 
+def length(weight, dim):
+    """The norm of each slice of `weight` along `dim`, of the whole for -1, in a shape that broadcasts."""
+    if dim == -1:
+        return torch.linalg.vector_norm(weight)
+    return torch.linalg.vector_norm(weight, 2, [d for d in range(weight.dim()) if d != dim], keepdim=True)
+
+
+def compose(direction, magnitude, dim):
+    """g v / ||v||."""
+    return direction * (magnitude / length(direction, dim))
+
+
 class WeightNorm:
     """The pre-hook that computes the weight from its length and direction."""
 
@@ -15,7 +27,7 @@ class WeightNorm:
 
     def compute_weight(self, module):
         """g v / ||v||."""
-        return torch._weight_norm(getattr(module, self.name + "_v"), getattr(module, self.name + "_g"), self.dim)
+        return compose(getattr(module, self.name + "_v"), getattr(module, self.name + "_g"), self.dim)
 
     @staticmethod
     def apply(module, name, dim):
@@ -26,7 +38,7 @@ class WeightNorm:
         hook = WeightNorm(name, dim)
         weight = getattr(module, name)
         del module._parameters[name]
-        module.register_parameter(name + "_g", Parameter(torch.norm_except_dim(weight, 2, hook.dim).data))
+        module.register_parameter(name + "_g", Parameter(length(weight, hook.dim).data))
         module.register_parameter(name + "_v", Parameter(weight.data))
         setattr(module, name, hook.compute_weight(module))
         module.register_forward_pre_hook(hook)
