@@ -48,7 +48,7 @@ _HOMES = {
         "get_deterministic_debug_mode set_float32_matmul_precision get_float32_matmul_precision set_warn_always "
         "is_warn_always_enabled set_flush_denormal set_num_interop_threads get_num_interop_threads is_tensor is_storage typename "
         "get_device_module compile sym_int sym_float sym_not sym_max sym_min sym_ite sym_sqrt sym_sum init_num_threads "
-        "is_distributed is_vulkan_available"
+        "is_distributed is_vulkan_available numel is_floating_point is_complex is_signed is_conj is_neg is_inference is_nonzero get_device"
     ),
     "torch._legacy_types": (
         "FloatTensor DoubleTensor HalfTensor BFloat16Tensor ByteTensor CharTensor ShortTensor IntTensor LongTensor BoolTensor "

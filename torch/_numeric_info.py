@@ -6,7 +6,7 @@ import torch
 
 
 class _Info:
-    _names: tuple = ()
+    __slots__ = ("_dtype",)
 
     def __eq__(self, other):
         return type(self) is type(other) and self._dtype is other._dtype
@@ -31,6 +31,8 @@ class iinfo(_Info):  # noqa: N801
         >>> torch.iinfo(torch.int8).max
         127
     """
+
+    __slots__ = ("bits", "max", "min")
 
     def __init__(self, type):
         if not isinstance(type, torch.dtype):
@@ -69,6 +71,8 @@ class finfo(_Info):  # noqa: N801
         >>> torch.finfo(torch.float32).eps
         1.1920928955078125e-07
     """
+
+    __slots__ = ("bits", "eps", "max", "min", "resolution", "smallest_normal", "tiny")
 
     def __init__(self, type=None):
         type = torch.get_default_dtype() if type is None else type

@@ -192,6 +192,8 @@ class Tensor(_C.TensorBase):
         return self if self.dim() == 0 else self.flip(0)
 
     def __complex__(self):
+        if _C._has_torch_function_unary(self):
+            return _C._handle_torch_function(Tensor.__complex__, (self,), self)
         return complex(self.item())
 
     # ---- operators under their Python 2 and in-place names ----
@@ -204,14 +206,6 @@ class Tensor(_C.TensorBase):
 
     def __idiv__(self, other):
         return self.div_(other)
-
-    def __rtruediv__(self, other):
-        return self.reciprocal() * other
-
-    def __rmatmul__(self, other):
-        import torch
-
-        return torch.matmul(other, self) if isinstance(other, Tensor) else NotImplemented
 
     __long__ = _C.TensorBase.__int__
     __nonzero__ = _C.TensorBase.__bool__
@@ -243,6 +237,8 @@ class Tensor(_C.TensorBase):
 
     def is_shared(self):
         """Whether the elements are in memory shared with other processes."""
+        if _C._has_torch_function_unary(self):
+            return _C._handle_torch_function(Tensor.is_shared, (self,), self)
         return self.untyped_storage().is_shared()
 
     def pin_memory(self, device=None):
@@ -323,6 +319,50 @@ class Tensor(_C.TensorBase):
         if assign:
             return other.detach()
         return self.copy_(other).detach()
+
+    def is_nonzero(self):
+        """Whether the only element differs from zero. RuntimeError if there is not exactly one."""
+        if self.numel() != 1:
+            what = "no values" if self.numel() == 0 else "more than one value"
+            raise RuntimeError(f"Boolean value of Tensor with {what} is ambiguous")
+        return bool(self)
+
+    def is_set_to(self, tensor):
+        """Whether both tensors show the same elements of the same storage."""
+        return (self.untyped_storage().data_ptr() == tensor.untyped_storage().data_ptr() and self.shape == tensor.shape
+                and self.stride() == tensor.stride() and self.storage_offset() == tensor.storage_offset())
+
+    def is_distributed(self):
+        """False."""
+        return False
+
+    def const_data_ptr(self):
+        """The address of the first element, for reading."""
+        return self.data_ptr()
+
+    def to_dense(self, dtype=None, *, masked_grad=True):
+        """This tensor, which has no other layout than the dense one."""
+        return self if dtype is None else self.to(dtype)
+
+    def resize_as(self, tensor):
+        """Deprecated: :meth:`resize` to the size of `tensor`."""
+        return self.resize(tensor.size())
+
+    def record_stream(self, stream):
+        """For CUDA tensors only: RuntimeError."""
+        raise RuntimeError("record_stream is not available on the CPU")
+
+    def xpu(self, device=None, non_blocking=False, *, memory_format=None):
+        """There is no such device: RuntimeError."""
+        raise RuntimeError("PyTorch was compiled without XPU support")
+
+    def ipu(self, device=None, non_blocking=False, *, memory_format=None):
+        """There is no such device: RuntimeError."""
+        raise RuntimeError("PyTorch was compiled without IPU support")
+
+    def mtia(self, device=None, non_blocking=False, *, memory_format=None):
+        """There is no such device: RuntimeError."""
+        raise RuntimeError("PyTorch was compiled without MTIA support")
 
     def reinforce(self, reward):
         """Gone from PyTorch since 0.4: raises RuntimeError."""

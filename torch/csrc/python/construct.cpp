@@ -347,6 +347,11 @@ PyObject* legacy_constructor(PyObject*, PyObject* args, PyObject* kwargs) {
 PyObject* tensor_new_tensor(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
   return guard([&]() -> PyObject* {
     static const char* const names[] = {"data", "dtype", "device", "requires_grad", "pin_memory", "names"};
+    if (may_intercept(self)) {
+      std::vector<PyObject*> all{self};
+      all.insert(all.end(), args, args + nargs + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0));
+      return intercept_method(self, "new_tensor", all.data(), size_t(nargs) + 1, kwnames);
+    }
     CallArguments call{args, size_t(nargs), kwnames};
     Named n("new_tensor", call, names, 1);
     TensorImpl* like = impl_of(self);

@@ -94,6 +94,10 @@ PyObject* set_state(PyObject* self, PyObject* state) {
 PyObject* clone_state(PyObject* self, PyObject*) {
   return guard([&] { return new_generator(stream(self).clone()); });
 }
+PyObject* no_offset(PyObject*, PyObject*) {
+  PyErr_SetString(PyExc_RuntimeError, "CPU Generator does not use offset");
+  return nullptr;
+}
 PyObject* generator_device(PyObject* self, void*) { return wrap(stream(self).device); }
 PyObject* generator_reduce(PyObject* self, PyObject*) {
   return guard([&]() -> PyObject* {
@@ -112,6 +116,8 @@ PyMethodDef generator_methods[] = {
     {"set_state", set_state, METH_O, "Continues from a state of get_state()."},
     {"graphsafe_set_state", set_state, METH_O, nullptr},
     {"graphsafe_get_state", clone_state, METH_NOARGS, nullptr},
+    {"get_offset", no_offset, METH_NOARGS, "The position in a counter-based stream; the CPU's stream has none: RuntimeError."},
+    {"set_offset", no_offset, METH_O, "See get_offset()."},
     {"clone_state", clone_state, METH_NOARGS, "A generator that goes on from the same state by itself."},
     {"__reduce__", generator_reduce, METH_NOARGS, nullptr},
     {}};

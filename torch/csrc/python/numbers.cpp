@@ -1,7 +1,7 @@
 // Python and NumPy numbers, and torch.Size.
 #include <cstring>
 
-#include "types.h"
+#include "tensor.h"
 
 namespace kindling::python {
 
@@ -91,7 +91,10 @@ bool is_integer(PyObject* o) {
   if (PyLong_Check(o)) return true;
   if (is_tensor(o)) return zero_dim(o) && is_integral(impl_of(o)->dtype, false);
   if (PyFloat_Check(o) || PyUnicode_Check(o) || o == Py_None || !PyIndex_Check(o)) return false;
-  return !from_numpy_module(o) || numpy_kind(o) == NumPyKind::Int || std::strcmp(Py_TYPE(o)->tp_name, "numpy.ndarray") == 0;
+  if (!is_numpy_array(o)) return !from_numpy_module(o) || numpy_kind(o) == NumPyKind::Int;
+  PyRef index = PyRef::steal(PyNumber_Index(o));  // a 0-dim array of integers is one
+  PyErr_Clear();
+  return bool(index);
 }
 
 int64_t int_of(PyObject* o) {

@@ -100,6 +100,10 @@ template <class F> void each_offset(const Tensor& t, F visit, int64_t dim = 0, i
 
 PyObject* method_apply_(PyObject* self, PyObject* function) {
   return guard([&]() -> PyObject* {
+    if (may_intercept(self)) {
+      PyObject* args[] = {self, function};
+      return intercept_method(self, "apply_", args, 2, nullptr);
+    }
     Tensor t = unwrap(self);
     KD_CHECK(t.is_cpu(), Type, "apply_ is only implemented on CPU tensors");
     KD_CHECK(!t.requires_grad(), Runtime, "Can't call apply_() on Variable that requires grad. Use var.detach().apply_() instead.");
@@ -153,7 +157,15 @@ PyObject* method_fix_weakref(PyObject* self, PyObject*) {
 }
 
 PyObject* method_new(PyObject* self, PyObject* args, PyObject* kwargs) {
-  return guard([&] { return tensor_new_method(self, args, kwargs); });
+  return guard([&]() -> PyObject* {
+    if (!may_intercept(self)) return tensor_new_method(self, args, kwargs);
+    PyRef method = owned(PyObject_GetAttrString(reinterpret_cast<PyObject*>(&TensorBaseType), "new"));
+    PyRef first = owned(PyTuple_Pack(1, self));
+    PyRef all = owned(PySequence_Concat(first.get(), args));
+    std::vector<PyObject*> overloaded;
+    if (has_torch_function(self)) overloaded.push_back(self);
+    return call_torch_function(method.get(), overloaded, all.get(), kwargs);
+  });
 }
 
 // ---- subclasses ----

@@ -21,6 +21,8 @@ struct Slot {
   const FunctionEntry* entry = nullptr;
   PyObject* callable = nullptr;
   const Op* direct = nullptr;    // the overload for (Tensor, Tensor)
+  const char* shown = nullptr;   // what __torch_function__ gets to see, where it is not the method
+  const char* reflected = nullptr;
 
   void resolve();
 };
@@ -42,6 +44,19 @@ struct Slot {
 #define X(id, name, other) Slot slot_##id{name, other};
 KD_SLOTS(X)
 #undef X
+
+void name_slots() {
+  slot_eq.shown = "__eq__";
+  slot_floordiv.shown = "__floordiv__";
+  slot_invert.shown = "__invert__";
+  slot_sub.reflected = "__rsub__";
+  slot_div.reflected = "__rdiv__";
+  slot_pow.reflected = "__rpow__";
+  slot_floordiv.reflected = "__rfloordiv__";
+  slot_mod.reflected = "__rmod__";
+  slot_lshift.reflected = "__rlshift__";
+  slot_rshift.reflected = "__rrshift__";
+}
 
 void Slot::resolve() {
   entry = find_entry(kTensorMethods, kNumTensorMethods, method);
@@ -73,6 +88,18 @@ PyObject* call_direct(const Op& op, PyObject* a, const Value& b) {
 
 bool is_operand(PyObject* o) { return is_tensor(o) || is_number(o) || has_torch_function(o); }
 
+// Does anyone want to be asked about this operator?
+bool overridden(PyObject* a, PyObject* b) { return !no_modes() || has_torch_function(a) || (b && has_torch_function(b)); }
+
+PyObject* ask(const char* name, PyObject* a, PyObject* b) {
+  PyRef method = owned(PyObject_GetAttrString(reinterpret_cast<PyObject*>(TensorType), name));
+  std::vector<PyObject*> overloaded;
+  for (PyObject* o : {a, b})
+    if (o && has_torch_function(o)) add_overloaded(o, overloaded);
+  PyObject* args[] = {a, b};
+  return call_torch_function(method.get(), overloaded, args, b ? 2 : 1, nullptr);
+}
+
 PyObject* missing(const Slot& slot) {
   PyErr_Format(PyExc_AttributeError, "'Tensor' object has no attribute '%s'", slot.method);
   return nullptr;
@@ -96,6 +123,7 @@ PyObject* forward(const Slot& slot, PyObject* a, PyObject* b) {
   PyObject* result = guard([&]() -> PyObject* {
     operand = is_operand(b);
     if (!operand) Py_RETURN_NOTIMPLEMENTED;
+    if (slot.shown && overridden(a, b)) return ask(slot.shown, a, b);
     PyObject* args[] = {a, b};
     return call_function(*slot.entry, slot.callable, true, args, 2, nullptr);
   });
@@ -117,6 +145,7 @@ PyObject* reflected_function(const char* function, PyObject* number, PyObject* t
 PyObject* reflected(const Slot& slot, PyObject* a, PyObject* b) {
   return guard([&]() -> PyObject* {
     if (!is_number(a) && !has_torch_function(a)) Py_RETURN_NOTIMPLEMENTED;
+    if (slot.reflected && overridden(b, a)) return ask(slot.reflected, b, a);
     if (&slot == &slot_add || &slot == &slot_mul || &slot == &slot_and_ || &slot == &slot_or_ || &slot == &slot_xor_) return forward(slot, b, a);
     if (&slot == &slot_sub) return reflected_function("rsub", b, a);
     if (&slot == &slot_div) {
@@ -134,6 +163,7 @@ PyObject* binary(const Slot& slot, PyObject* a, PyObject* b) { return is_tensor(
 
 PyObject* unary(const Slot& slot, PyObject* a) {
   if (!slot.entry) return missing(slot);
+  if (slot.shown && overridden(a, nullptr)) return guard([&] { return ask(slot.shown, a, nullptr); });
   return call_function(*slot.entry, slot.callable, true, &a, 1, nullptr);
 }
 
@@ -240,6 +270,7 @@ PyObject* call_method(const char* name, PyObject* const* args, size_t nargs) {
 }
 
 void init_operators() {
+  name_slots();
 #define X(id, name, other) slot_##id.resolve();
   KD_SLOTS(X)
 #undef X

@@ -9,7 +9,6 @@ namespace {
 PyMappingMethods tensor_mapping = {tensor_length, tensor_subscript, tensor_set_subscript};
 PyObject* tensor_iter(PyObject* self) {
   return guard([&]() -> PyObject* {
-    if (may_intercept(self)) return intercept_method(self, "__iter__", &self, 1, nullptr);
     KD_CHECK(impl_of(self)->ndim > 0, Type, "iteration over a 0-d tensor");
     PyRef rows = owned(call_method("unbind", &self, 1));
     return PyObject_GetIter(rows.get());
