@@ -155,45 +155,71 @@ def bind_scalars(b, slots, compute, bound, base="%scalars"):
             bound[node] = b.splat(scalar, kind)
 
 
+@dataclass
+class Operands:
+    """The operands of a kernel: outputs [(kind, coerced expression)] and inputs [(kind, name)], with their bytes per element."""
+
+    compute: str
+    outs: list
+    ins: list
+
+    def __post_init__(self):
+        self.nout = len(self.outs)
+        self.sizes = [element_bytes(kind, self.compute) for kind, _ in (*self.outs, *self.ins)]
+
+
 def emit_kernel(module, name, compute, ins, slots, outs):
     """Adds the kernel `name`. `ins`: [(kind, name)], `slots`: scalar names, `outs`: [(kind, coerced expression)]."""
     roots = lower.expand([p for _, value in outs for p in parts(value)])
-    used = {n for n in lower.post_order(roots) if n.op == "input"}
-    n = lanes_of(compute, roots)
-    b = Block(module, n)
-    nout = len(outs)
-    sizes = [element_bytes(kind, compute) for kind, _ in (*outs, *ins)]
+    operands = Operands(compute, outs, ins)
+    b = Block(module, lanes_of(compute, roots))
+    bound = {}
+    _emit_entry(b, operands, slots, bound)
+    _emit_loop(b, operands, roots, bound)
+    _emit_rest(b, operands, name)
+    header = f"define void @{name}$ISA(ptr %operands, i64 %n, ptr %scalars, i32 %broadcast) #0 {{\n"
+    module.add(name, header + "\n".join(b.lines) + "\n}")
+
+
+def _emit_entry(b, operands, slots, bound):
+    """Pointers, number arguments, and the buffers of single elements: what is read from (%from) and how far apart (%step)."""
+    n, nout, sizes = b.lanes, operands.nout, operands.sizes
     b.label("entry")
-    for k, size in enumerate(sizes):
+    for k in range(len(sizes)):
         b.line(f"%p{k} = load ptr, ptr {b.value(f'getelementptr ptr, ptr %operands, i64 {k}')}, align 8")
     for k in range(nout, len(sizes)):
         b.line(f"%buffer{k} = alloca [{n * sizes[k]} x i8], align 64")
     b.line(f"%whole = and i64 %n, {-n}")
-    bound = {}
-    bind_scalars(b, slots, compute, bound)
+    bind_scalars(b, slots, operands.compute, bound)
     b.line("%plain = icmp eq i32 %broadcast, 0")
     b.line("%empty = icmp eq i64 %whole, 0")
-    if ins:
+    if operands.ins:
         b.line("%skip = or i1 %plain, %empty")
         b.line("br i1 %skip, label %ready, label %splat")
         b.label("splat")
-        for k, (kind, _) in enumerate(ins, nout):
-            _emit_splat(b, k, k - nout, kind, compute, sizes[k])
+        for k, (kind, _) in enumerate(operands.ins, nout):
+            _emit_splat(b, k, k - nout, kind, operands.compute, sizes[k])
     b.line("br label %ready")
     b.label("ready")
     for k in range(nout, len(sizes)):
         b.line(f"%from{k} = phi ptr [%p{k}, %entry], [%q{k}, %splat]")
         b.line(f"%step{k} = phi i64 [{n * sizes[k]}, %entry], [%s{k}, %splat]")
     b.line("br i1 %empty, label %rest, label %loop")
+
+
+def _emit_loop(b, operands, roots, bound):
+    """The loop over whole blocks."""
+    n, nout, sizes, compute = b.lanes, operands.nout, operands.sizes, operands.compute
+    used = {node for node in lower.post_order(roots) if node.op == "input"}
     b.label("loop")
     b.line("%i = phi i64 [0, %ready], [%i.next, %latch]")
     for k in range(len(sizes)):
         b.line(f"%at{k} = phi ptr [{'%p' if k < nout else '%from'}{k}, %ready], [%at{k}.next, %latch]")
-    for k, (kind, operand) in enumerate(ins, nout):
+    for k, (kind, operand) in enumerate(operands.ins, nout):
         if any(p in used for p in parts(symbol(operand, kind, compute))):
             load(b, kind, compute, operand, f"%at{k}", bound)
     results = iter(b.evaluate(roots, bound, branches=True))
-    for k, (kind, value) in enumerate(outs):
+    for k, (kind, value) in enumerate(operands.outs):
         store(b, kind, compute, f"%at{k}", [next(results) for _ in parts(value)])
     b.line("br label %latch")
     b.label("latch")
@@ -202,19 +228,22 @@ def emit_kernel(module, name, compute, ins, slots, outs):
     b.line(f"%i.next = add i64 %i, {n}")
     b.line("%more = icmp ult i64 %i.next, %whole")
     b.line("br i1 %more, label %loop, label %rest")
+
+
+def _emit_rest(b, operands, name):
+    """What is left after the last whole block, through the shared function of these operand sizes."""
+    n, nout, sizes = b.lanes, operands.nout, operands.sizes
     b.label("rest")
     b.line("%left = sub i64 %n, %whole")
     b.line("%ragged = icmp ne i64 %left, 0")
     b.line("br i1 %ragged, label %tail, label %done")
     b.label("tail")
     signature = "_".join(map(str, sizes))
-    helper = module.helper(f"kd.tail.{nout}.{n}.{signature}", lambda module, title: _tail(module, title, nout, sizes, n))
+    helper = b.module.helper(f"kd.tail.{nout}.{n}.{signature}", lambda module, title: _tail(module, title, nout, sizes, n))
     b.line(f"call void {helper}(ptr @{name}$ISA, ptr %operands, i64 %whole, i64 %left, ptr %scalars, i32 %broadcast)")
     b.line("br label %done")
     b.label("done")
     b.line("ret void")
-    header = f"define void @{name}$ISA(ptr %operands, i64 %n, ptr %scalars, i32 %broadcast) #0 {{\n"
-    module.add(name, header + "\n".join(b.lines) + "\n}")
 
 
 def _emit_splat(b, k, bit, kind, compute, size):
