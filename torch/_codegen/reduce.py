@@ -172,7 +172,7 @@ def _call(function, x, index):
 
 # ---- memory ----
 
-def _load_element(b, compute, pointer, mask=None):
+def load_element(b, compute, pointer, mask=None):
     """Operands of the parts of one block of elements; lanes that `mask` (a count of lanes, as i32) leaves out are zero."""
     scalar, count = LLVM_TYPE[component(compute)], 2 if compute in COMPONENT else 1
     n, align = b.lanes * count, BYTES[component(compute)]
@@ -196,7 +196,7 @@ def _iota(b):
     return "0" if b.lanes == 1 else "<" + ", ".join(f"i64 {k}" for k in range(b.lanes)) + ">"
 
 
-def _component_pointers(b, state, at):
+def component_pointers(b, state, at):
     """Pointers to the components of state number `at`."""
     pointers, offset = [], 0
     for kind in state.flat:
@@ -207,7 +207,7 @@ def _component_pointers(b, state, at):
     return pointers
 
 
-def _read_state(b, state, pointers, mask=None):
+def read_state(b, state, pointers, mask=None):
     values = []
     for kind, pointer in zip(state.flat, pointers):
         memory, align = memory_type(kind), memory_bytes(kind)
@@ -223,7 +223,7 @@ def _read_state(b, state, pointers, mask=None):
     return values
 
 
-def _write_state(b, state, pointers, values, mask=None):
+def write_state(b, state, pointers, values, mask=None):
     for kind, pointer, value in zip(state.flat, pointers, values):
         memory, align = memory_type(kind), memory_bytes(kind)
         v = vector(memory, b.lanes)
@@ -236,7 +236,7 @@ def _write_state(b, state, pointers, values, mask=None):
             b.line(f"call void @llvm.masked.store.{name}.p0({v} {value}, ptr align {align} {pointer}, <{b.lanes} x i1> {mask})")
 
 
-def _phis(b, traced, name, edges):
+def state_phis(b, traced, name, edges):
     """Phi nodes for a state; `edges`: [(list of operands, block label)], operands may be names defined later."""
     for k, kind in enumerate(traced.state.flat):
         incoming = ", ".join(f"[{operands[k]}, %{label}]" for operands, label in edges)
@@ -244,7 +244,7 @@ def _phis(b, traced, name, edges):
     return [f"%{name}{k}" for k in range(len(traced.state.flat))]
 
 
-def _named(b, name, values):
+def name_state(b, name, values):
     """What a state's names in phi nodes above stand for."""
     for k, value in enumerate(values):
         b.alias(f"%{name}{k}", value)
@@ -266,12 +266,11 @@ KERNEL = "ptr %states, i64 %capacity, i64 %at, ptr %x, i64 %outer, i64 %n, i64 %
 def emit_rows(module, name, traced, slots):
     """One state for each row of contiguous elements."""
     b = Block(module, traced.lanes)
-    lanes, size, block = b.lanes, element_bytes("Compute", traced.compute), traced.count_block
-    names = [f"{k}" for k in range(len(traced.state.flat))]
+    lanes = b.lanes
     b.label("entry")
     b.uniform = {}
     bind_scalars(b, slots, traced.compute, b.uniform)
-    b.line(f"%blocks = and i64 %n, {-lanes * block}")
+    b.line(f"%blocks = and i64 %n, {-lanes * traced.count_block}")
     b.line(f"%whole = and i64 %n, {-lanes}")
     b.line("%left = sub i64 %n, %whole")
     b.line("%left32 = trunc i64 %left to i32")
@@ -280,58 +279,59 @@ def emit_rows(module, name, traced, slots):
     b.label("row")
     b.line("%j = phi i64 [0, %entry], [%j.next, %end]")
     b.line(f"%from = getelementptr i8, ptr %x, i64 {b.value('mul i64 %j, %stride')}")
-    b.line("%hasblocks = icmp ne i64 %blocks, 0")
-    b.line("br i1 %hasblocks, label %block, label %middle")
-    b.label("block")
-    b.line("%i = phi i64 [0, %row], [%i.next, %block]")
-    acc = _phis(b, traced, "acc", [(traced.start(b), "row"), ([f"%bl{k}" for k in names], "block")])
-    xs, indices = [], []
-    for k in range(block):
-        at = b.value(f"add i64 %i, {k * lanes}")
-        pointer = b.value(f"getelementptr i8, ptr %from, i64 {b.value(f'mul i64 {at}, {size}')}")
-        xs.append(_load_element(b, traced.compute, pointer))
-        indices.append(_index_vector(b, traced, at))
-    _named(b, "bl", traced.join(b, acc, traced.from_block(b, xs, indices)))
-    b.line(f"%i.next = add i64 %i, {lanes * block}")
-    b.line("%more = icmp ult i64 %i.next, %blocks")
-    b.line("br i1 %more, label %block, label %middle")
-    b.label("middle")
-    start = _phis(b, traced, "mid", [(traced.start(b), "row"), ([f"%bl{k}" for k in names], "block")])
-    b.line("%hasvectors = icmp ult i64 %blocks, %whole")
-    b.line("br i1 %hasvectors, label %vector, label %last")
-    b.label("vector")
-    b.line("%v = phi i64 [%blocks, %middle], [%v.next, %vector]")
-    acc = _phis(b, traced, "va", [(start, "middle"), ([f"%ve{k}" for k in names], "vector")])
-    pointer = b.value(f"getelementptr i8, ptr %from, i64 {b.value(f'mul i64 %v, {size}')}")
-    x = _load_element(b, traced.compute, pointer)
-    _named(b, "ve", traced.join(b, acc, traced.from_element(b, x, _index_vector(b, traced, "%v"))))
-    b.line(f"%v.next = add i64 %v, {lanes}")
-    b.line("%morev = icmp ult i64 %v.next, %whole")
-    b.line("br i1 %morev, label %vector, label %last")
-    b.label("last")
-    start = _phis(b, traced, "la", [(start, "middle"), ([f"%ve{k}" for k in names], "vector")])
-    b.line("%ragged = icmp ne i64 %left, 0")
-    b.line("br i1 %ragged, label %tail, label %end")
-    b.label("tail")
-    pointer = b.value(f"getelementptr i8, ptr %from, i64 {b.value(f'mul i64 %whole, {size}')}")
-    x = _load_element(b, traced.compute, pointer, "%left32")
-    flags = b.value(f"call <{lanes} x i1> @llvm.get.active.lane.mask.v{lanes}i1.i32(i32 0, i32 %left32)")
-    state = traced.from_element(b, x, _index_vector(b, traced, "%whole"))
-    state = [b.select(flags, kind, value, init) for kind, value, init in zip(traced.state.flat, state, traced.start(b))]
-    _named(b, "ta", traced.join(b, start, state))
-    b.line("br label %end")
-    b.label("end")
-    total = _phis(b, traced, "to", [(start, "last"), ([f"%ta{k}" for k in names], "tail")])
-    total = _across_lanes(b, traced, total)
+    start = _emit_row_loop(b, traced, "block", traced.count_block, "0", "%blocks", "row", "middle", traced.start(b))
+    start = _emit_row_loop(b, traced, "vector", 1, "%blocks", "%whole", "middle", "last", start)
+    total = _across_lanes(b, traced, _emit_row_tail(b, traced, start))
     at = b.value("add i64 %at, %j")
-    _write_state(b, traced.state, _component_pointers(b, traced.state, at), total)
-    b.lanes = lanes
+    write_state(b, traced.state, component_pointers(b, traced.state, at), total)
     b.line("%j.next = add i64 %j, 1")
     b.line("%again = icmp slt i64 %j.next, %outer")
     b.line("br i1 %again, label %row, label %done")
     b.label("done")
     b.line("ret void")
     module.add_shared(name, b.text(f"define void @{name}$ISA({KERNEL}) #0"))
+
+
+def _row_pointer(b, traced, at):
+    size = element_bytes("Compute", traced.compute)
+    return b.value(f"getelementptr i8, ptr %from, i64 {b.value(f'mul i64 {at}, {size}')}")
+
+
+def _emit_row_loop(b, traced, label, count, first, limit, before, after, start):
+    """Folds elements [first, limit), `count` vectors a step, into `start`; the state in block `after`."""
+    new = [f"%{label}.new{k}" for k in range(len(traced.state.flat))]
+    b.line(f"%{label}.any = icmp ult i64 {first}, {limit}")
+    b.line(f"br i1 %{label}.any, label %{label}, label %{after}")
+    b.label(label)
+    b.line(f"%{label}.i = phi i64 [{first}, %{before}], [%{label}.n, %{label}]")
+    acc = state_phis(b, traced, f"{label}.acc", [(start, before), (new, label)])
+    xs, indices = [], []
+    for k in range(count):
+        at = b.value(f"add i64 %{label}.i, {k * b.lanes}")
+        xs.append(load_element(b, traced.compute, _row_pointer(b, traced, at)))
+        indices.append(_index_vector(b, traced, at))
+    state = traced.from_block(b, xs, indices) if count > 1 else traced.from_element(b, xs[0], indices[0])
+    name_state(b, f"{label}.new", traced.join(b, acc, state))
+    b.line(f"%{label}.n = add i64 %{label}.i, {b.lanes * count}")
+    b.line(f"%{label}.more = icmp ult i64 %{label}.n, {limit}")
+    b.line(f"br i1 %{label}.more, label %{label}, label %{after}")
+    b.label(after)
+    return state_phis(b, traced, f"{after}.acc", [(start, before), (new, label)])
+
+
+def _emit_row_tail(b, traced, start):
+    """Folds the elements that fill no vector; leaves off in block `end`."""
+    b.line("%ragged = icmp ne i64 %left, 0")
+    b.line("br i1 %ragged, label %tail, label %end")
+    b.label("tail")
+    x = load_element(b, traced.compute, _row_pointer(b, traced, "%whole"), "%left32")
+    flags = b.value(f"call <{b.lanes} x i1> @llvm.get.active.lane.mask.v{b.lanes}i1.i32(i32 0, i32 %left32)")
+    state = traced.from_element(b, x, _index_vector(b, traced, "%whole"))
+    state = [b.select(flags, kind, value, init) for kind, value, init in zip(traced.state.flat, state, traced.start(b))]
+    name_state(b, "tail.new", traced.join(b, start, state))
+    b.line("br label %end")
+    b.label("end")
+    return state_phis(b, traced, "total", [(start, "last"), ([f"%tail.new{k}" for k in range(len(traced.state.flat))], "tail")])
 
 
 def _across_lanes(b, traced, values):
@@ -407,23 +407,23 @@ def _emit_strips(b, traced, label, count, lanes, size):
             width = b.value(f"select i1 %{label}.whole, i64 {lanes}, i64 %{label}.left")
             lane_count = b.value(f"trunc i64 {width} to i32")
             flags = b.value(f"call <{lanes} x i1> @llvm.get.active.lane.mask.v{lanes}i1.i32(i32 0, i32 {lane_count})")
-        pointers = _component_pointers(b, traced.state, f"%{label}.at")
+        pointers = component_pointers(b, traced.state, f"%{label}.at")
         xs, indices = [], []
         for k in range(count):
             pointer = b.value(f"getelementptr i8, ptr %{label}.from, i64 {b.value(f'mul i64 %stride, {k}')}")
-            xs.append(_load_element(b, traced.compute, pointer, lane_count))
+            xs.append(load_element(b, traced.compute, pointer, lane_count))
             number = b.value(f"add i64 {b.value(f'add i64 %r, {k}')}, %index0") if traced.indexed else None
             indices.append(b.splat(number, "i64") if number else "poison")
         state = traced.from_block(b, xs, indices) if count > 1 else traced.from_element(b, xs[0], indices[0])
         b.line(f"br i1 %first, label %{label}.{variant}.store, label %{label}.{variant}.join")
         b.label(f"{label}.{variant}.join")
-        joined = traced.join(b, _read_state(b, traced.state, pointers, flags), state)
+        joined = traced.join(b, read_state(b, traced.state, pointers, flags), state)
         b.line(f"br label %{label}.{variant}.store")
         b.label(f"{label}.{variant}.store")
         final = []
         for kind, fresh, old in zip(traced.state.flat, state, joined):
             final.append(b.value(f"phi {b.type(kind)} [{fresh}, %{label}.{variant}], [{old}, %{label}.{variant}.join]"))
-        _write_state(b, traced.state, pointers, final, flags)
+        write_state(b, traced.state, pointers, final, flags)
         b.line(f"br label %{label}.next")
     b.label(f"{label}.next")
     b.line(f"%{label}.n = add i64 %{label}.i, {lanes}")
@@ -448,10 +448,10 @@ def emit_merge(module, name, traced, slots):
         b.lanes, b.uniform = width, bound
         b.label(label)
         b.line(f"%{label}.i = phi i64 [{first}, %{previous}], [%{label}.n, %{label}]")
-        left = _component_pointers(b, traced.state, b.value(f"add i64 %into, %{label}.i"))
-        right = _component_pointers(b, traced.state, b.value(f"add i64 %from, %{label}.i"))
-        joined = traced.join(b, _read_state(b, traced.state, left), _read_state(b, traced.state, right))
-        _write_state(b, traced.state, left, joined)
+        left = component_pointers(b, traced.state, b.value(f"add i64 %into, %{label}.i"))
+        right = component_pointers(b, traced.state, b.value(f"add i64 %from, %{label}.i"))
+        joined = traced.join(b, read_state(b, traced.state, left), read_state(b, traced.state, right))
+        write_state(b, traced.state, left, joined)
         b.line(f"%{label}.n = add i64 %{label}.i, {width}")
         again = b.value(f"icmp slt i64 %{label}.n, {limit}")
         b.line(f"br i1 {again}, label %{label}, label %{after}")
@@ -480,8 +480,8 @@ def emit_finish(module, name, traced, slots, kinds):
     b.line("br i1 %some, label %loop, label %done")
     b.label("loop")
     b.line("%i = phi i64 [0, %entry], [%i.next, %loop]")
-    pointers = _component_pointers(b, traced.state, b.value("add i64 %at, %i"))
-    bound.update(zip(traced.a, _read_state(b, traced.state, pointers)))
+    pointers = component_pointers(b, traced.state, b.value("add i64 %at, %i"))
+    bound.update(zip(traced.a, read_state(b, traced.state, pointers)))
     results = iter(b.evaluate(roots, bound))
     for k, (kind, value) in enumerate(outs):
         size = element_bytes(kind, traced.compute)
@@ -521,13 +521,13 @@ def folded(definition, compute, variant=(None, None)):
     return Traced(definition.body(*values), compute)
 
 
-def _results(definition):
+def result_rules(definition):
     result = definition.options.get("result", L.SAME)
     count = len(parse(definition.schemas[0]).returns)
     return list(result) if isinstance(result, (tuple, list)) else [result] * count
 
 
-def _operands(results):
+def output_kinds(results):
     return [{L.BOOL: "Bool", L.INT64: "Int64", L.REAL: "Real"}.get(r, "Compute") for r in results]
 
 
@@ -549,7 +549,7 @@ def plan(definition, schema=None):
     first = parse(definition.schemas[0])
     options, defined, base = definition.options, computes(definition), base_symbol(definition)
     variants = _variants(definition)
-    results = _results(definition)
+    results = result_rules(definition)
     components, indexed = {}, False
     for compute in defined:
         flats = []
@@ -563,7 +563,7 @@ def plan(definition, schema=None):
     return Plan(
         name=schema.name, nout=len(results), dim=position.get("dim", 255), keepdim=position.get("keepdim", 255),
         dtype=position.get("dtype", 255), scalars=[position.get(n, 255) for n in scalar_names(first)],
-        operands=_operands(results), results=results, floats=options.get("floats", False), widens=options.get("widens", False),
+        operands=output_kinds(results), results=results, floats=options.get("floats", False), widens=options.get("widens", False),
         identity=options.get("identity", True), indexed=indexed, kinds=options.get("kinds", L.ALL), error=options.get("error"), empty=options.get("empty"),
         choice=position[choice] if choice else 255, choices=tuple(v for _, v in variants if v is not None), components=components,
         symbols=[{c: f"{base}{suffix[v]}_{c}" if c in defined else None for c in COMPUTES} for v in range(len(variants))])
@@ -575,7 +575,7 @@ def emit(definition, module=None, only=None):
     if definition.options.get("kernels"):
         return module
     slots = scalar_names(parse(definition.schemas[0]))
-    kinds = _operands(_results(definition))
+    kinds = output_kinds(result_rules(definition))
     for variant, names in zip(_variants(definition), plan(definition).symbols):
         for compute, name in names.items():
             if name and only in (None, compute):

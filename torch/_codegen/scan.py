@@ -8,7 +8,7 @@ from .._opdefs import language as L
 from . import lower
 from .emit import Block, Module
 from .pointwise import COMPUTES, coerce, computes_of_kinds, element_bytes, parts, stored, vector
-from .reduce import Traced, _component_pointers, _load_element, _named, _operands, _phis, _read_state, _results, _write_state, memory_bytes
+from .reduce import Traced, component_pointers, load_element, memory_bytes, name_state, output_kinds, read_state, result_rules, state_phis, write_state
 from .schema import parse
 
 
@@ -70,22 +70,22 @@ def _emit_strip(b, traced, v, lanes, size, outs, roots):
     if v == "m":
         count = b.value("trunc i64 %left to i32")
         flags = b.value(f"call <{lanes} x i1> @llvm.get.active.lane.mask.v{lanes}i1.i32(i32 0, i32 {count})")
-    pointers = _component_pointers(b, traced.state, "%i")
+    pointers = component_pointers(b, traced.state, "%i")
     b.line(f"br i1 %first, label %{v}.start, label %{v}.resume")
     b.label(f"{v}.resume")
-    carried = _read_state(b, traced.state, pointers, flags)
+    carried = read_state(b, traced.state, pointers, flags)
     b.line(f"br label %{v}.start")
     b.label(f"{v}.start")
-    begin = _phis(b, traced, f"{v}.begin", [(traced.start(b), v), (carried, f"{v}.resume")])
+    begin = state_phis(b, traced, f"{v}.begin", [(traced.start(b), v), (carried, f"{v}.resume")])
     b.line(f"br label %{v}.loop")
     b.label(f"{v}.loop")
     b.line(f"%{v}.j = phi i64 [0, %{v}.start], [%{v}.j.next, %{v}.loop]")
-    state = _phis(b, traced, f"{v}.state", [(begin, f"{v}.start"), ([f"%{v}.new{k}" for k in range(len(traced.state.flat))], f"{v}.loop")])
+    state = state_phis(b, traced, f"{v}.state", [(begin, f"{v}.start"), ([f"%{v}.new{k}" for k in range(len(traced.state.flat))], f"{v}.loop")])
     offset = b.value(f"add i64 {b.value(f'mul i64 %{v}.j, %x_stride')}, {b.value(f'mul i64 %i, {size}')}")
-    element = _load_element(b, traced.compute, b.value(f"getelementptr i8, ptr %x, i64 {offset}"), count)
+    element = load_element(b, traced.compute, b.value(f"getelementptr i8, ptr %x, i64 {offset}"), count)
     index = b.splat(b.value(f"add i64 %index0, %{v}.j"), "i64") if traced.indexed else "poison"
     state = traced.join(b, state, traced.from_element(b, element, index))
-    _named(b, f"{v}.new", state)
+    name_state(b, f"{v}.new", state)
     results = iter(b.evaluate(roots, dict(zip(traced.a, state))))
     for k, (kind, value) in enumerate(outs):
         width = element_bytes(kind, traced.compute)
@@ -95,7 +95,7 @@ def _emit_strip(b, traced, v, lanes, size, outs, roots):
     again = b.value(f"icmp slt i64 %{v}.j.next, %length")
     b.line(f"br i1 {again}, label %{v}.loop, label %{v}.end")
     b.label(f"{v}.end")
-    _write_state(b, traced.state, pointers, state, flags)
+    write_state(b, traced.state, pointers, state, flags)
     b.line("br label %strip.end")
 
 
@@ -130,10 +130,10 @@ def plan(definition, schema=None):
     """The Plan of one overload (default: the first)."""
     schema = parse(schema) if isinstance(schema, str) else schema or parse(definition.schemas[0])
     position = {a.name: i for i, a in enumerate(schema.args)}
-    defined, results = computes(definition), _results(definition)
+    defined, results = computes(definition), result_rules(definition)
     base = "kd_" + parse(definition.schemas[0]).unique
     return Plan(
-        name=schema.name, nout=len(results), dim=position["dim"], dtype=position.get("dtype", 255), operands=_operands(results), results=results,
+        name=schema.name, nout=len(results), dim=position["dim"], dtype=position.get("dtype", 255), operands=output_kinds(results), results=results,
         widens=definition.options.get("widens", False), kinds=definition.options.get("kinds", L.ALL),
         state_bytes={c: sum(memory_bytes(k) for k in Traced(definition.body(), c).state.flat) for c in defined},
         symbols=[{c: f"{base}_{c}" if c in defined else None for c in COMPUTES}])
@@ -142,7 +142,7 @@ def plan(definition, schema=None):
 def emit(definition, module=None):
     """Adds the kernels of every compute dtype."""
     module = module or Module()
-    kinds = _operands(_results(definition))
+    kinds = output_kinds(result_rules(definition))
     for compute, name in plan(definition).symbols[0].items():
         if name:
             emit_scan(module, name, Traced(definition.body(), compute), kinds)
