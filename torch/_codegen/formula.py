@@ -79,9 +79,10 @@ def result_type(schema):
 
 
 def source_ast(formula):
-    """The AST of a formula: a string expression, or a function's body; (statements, is_expression)."""
+    """The statements of a formula: a string (an expression, or lines of statements), or a function's body."""
     if isinstance(formula, str):
-        return [ast.Return(ast.parse(formula.strip(), mode="eval").body)]
+        text = textwrap.dedent(formula).strip()
+        return ast.parse(text).body if "\n" in text else [ast.Return(ast.parse(text, mode="eval").body)]
     tree = ast.parse(textwrap.dedent(inspect.getsource(formula))).body[0]
     if isinstance(tree, ast.FunctionDef):
         body = tree.body
@@ -378,6 +379,8 @@ class Translator:
         if kind == "values":
             return f"{code}[{index}].scalar()", "scalar"
         item = {"tensors": "tensor", "ints": "int", "floats": "float", "optional ints": "int", "optional floats": "float"}.get(kind)
+        if kind == "values":
+            return f"at({code}, {index}).scalar()", "scalar"
         if isinstance(kind, tuple):
             return f"std::get<{ast.literal_eval(node.slice)}>({code})", kind[1][ast.literal_eval(node.slice)]
         if item is None:
