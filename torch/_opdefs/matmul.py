@@ -277,9 +277,9 @@ def linear(input, weight, bias):
     "_trilinear(Tensor i1, Tensor i2, Tensor i3, int[] expand1, int[] expand2, int[] expand3, int[] sumdim, int unroll_dim=1) -> Tensor",
     python="function",
     grad={
-        "i1": "_trilinear(grad, i2, i3, sumdim, expand2, expand3, expand1)",
-        "i2": "_trilinear(i1, grad, i3, expand1, sumdim, expand3, expand2)",
-        "i3": "_trilinear(i1, i2, grad, expand1, expand2, sumdim, expand3)",
+        "i1": "_trilinear(grad, i2.conj(), i3.conj(), sumdim, expand2, expand3, expand1)",
+        "i2": "_trilinear(i1.conj(), grad, i3.conj(), expand1, sumdim, expand3, expand2)",
+        "i3": "_trilinear(i1.conj(), i2.conj(), grad, expand1, expand2, sumdim, expand3)",
     },
     jvp=None,
 )
