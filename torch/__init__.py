@@ -6,7 +6,6 @@ imported when it is first used.
 
 from __future__ import annotations
 
-import importlib
 import math as _math
 
 try:
@@ -79,6 +78,11 @@ for _name in _HOME_OF:      # what a module wraps is not to be found unwrapped
 
 
 def __getattr__(name):
+    if name == "__all__":
+        names = {*globals(), *_HOME_OF} - {"annotations", "error"}
+        return sorted(n for n in names if not n.startswith("_"))
+    import importlib
+
     module = _HOME_OF.get(name)
     if module is not None:
         try:
@@ -114,13 +118,3 @@ _known_submodules = None
 
 def __dir__():
     return sorted({*globals(), *_HOME_OF, *(n for n in _submodules() if not n.startswith("_"))})
-
-
-__all__ = [
-    *(n for n in globals() if not n.startswith("_") and n not in ("annotations", "importlib", "error")),
-    *(n for n in _HOME_OF if n in (
-        "manual_seed seed initial_seed get_rng_state set_rng_state no_grad enable_grad set_grad_enabled inference_mode save load "
-        "set_printoptions UntypedStorage TypedStorage finfo iinfo set_default_dtype set_default_device get_default_device is_tensor "
-        "is_storage typename compile einsum split meshgrid norm unique stft istft tensordot cdist broadcast_tensors"
-    ).split()),
-]

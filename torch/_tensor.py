@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import copyreg
-from collections import OrderedDict
-
 from torch import _C
 
 
@@ -42,6 +39,8 @@ def _restore_attributes(obj, state):
 
 def _attributes_of(tensor):
     """The state that pickling a subclass keeps: its __dict__, and its slots if it has any."""
+    import copyreg
+
     slots = {}
     for name in copyreg._slotnames(type(tensor)):
         if hasattr(tensor, name):
@@ -136,6 +135,8 @@ class Tensor(_C.TensorBase):
         return _rebuild_from_type_v2, (func, type(self), args, _attributes_of(self))
 
     def _reduce_ex_internal(self, protocol):
+        from collections import OrderedDict
+
         import torch.utils.hooks
         from torch import _utils
         from torch.storage import TypedStorage
