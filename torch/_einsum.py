@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from torch import _C
-
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _ELLIPSIS = "..."
 

@@ -147,7 +147,7 @@ def native_group_norm_backward():
 )
 def batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps, cudnn_enabled):
     """Normalise every channel of (N, C, ...) by its mean and variance over the batch, or by the running ones outside training."""
-    reserve = aten.empty.memory_format([0], dtype=torch.uint8)
+    aten.empty.memory_format([0], dtype=torch.uint8)
     out, _, _ = native_batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps)
     return out
 
@@ -287,3 +287,17 @@ def _native_batch_norm_legit_no_training(input, weight, bias, running_mean, runn
     """native_batch_norm outside training."""
     out, mean, invstd = native_batch_norm(input, weight, bias, running_mean, running_var, False, momentum, eps)
     return out, mean, invstd
+
+
+@composite("norm_except_dim(Tensor v, int pow=2, int dim=0) -> Tensor", python="function")
+def norm_except_dim(v, pow, dim):
+    """The norms of the slices along `dim`, with all other dimensions of size 1; of the whole for -1."""
+    if dim == -1:
+        return linalg_vector_norm(v, pow)
+    return linalg_vector_norm(v, pow, [i for i in range(v.dim()) if i != dim], True)
+
+
+@composite("_weight_norm(Tensor v, Tensor g, int dim=0) -> Tensor", python="function")
+def _weight_norm(v, g, dim):
+    """The weight of direction v and magnitude g (Salimans & Kingma 2016)."""
+    return v * (g / norm_except_dim(v, 2, dim))
