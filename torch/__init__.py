@@ -79,7 +79,9 @@ for _name in _HOME_OF:      # what a module wraps is not to be found unwrapped
 
 def __getattr__(name):
     if name == "__all__":
-        names = {*globals(), *_HOME_OF} - {"annotations", "error"}
+        import sys
+
+        names = {*globals(), *(n for n in _HOME_OF if hasattr(sys.modules[__name__], n))} - {"annotations", "error"}
         return sorted(n for n in names if not n.startswith("_"))
     import importlib
 
