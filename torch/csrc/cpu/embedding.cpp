@@ -88,7 +88,7 @@ Tensor embedding_dense_backward(const Tensor& grad_output, const Tensor& indices
           const C scale = C(1) / C(count[v]);
           for (int64_t j = from; j < to; j++) row[j] = store_as<T>(load(row[j]) + load(add[j]) * scale);
         } else {
-          for (int64_t j = from; j < to; j++) row[j] = store_as<T>(load(row[j]) + load(add[j]));
+          combine_row(row + from, add + from, to - from, Add());
         }
       }
     });

@@ -156,6 +156,9 @@ namespace kernels {
 
 Tensor index_Tensor(const Tensor& self_, TensorList indices) {
   const Tensor self = resolved(self_);
+  if (indices.size() == 1 && indices[0].defined() && indices[0].dtype() == DType::bool_ && self.dim() > 0 && same(indices[0].sizes(), self.sizes()) &&
+      !self.is_meta())
+    return ops::masked_select(self, indices[0]);
   Indexed x = prepare(self, indices);
   Tensor result = empty(x.result, self.options());
   if (result.is_meta()) return result;

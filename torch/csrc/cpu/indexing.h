@@ -2,6 +2,7 @@
 #pragma once
 #include <cstring>
 #include <limits>
+#include <type_traits>
 #include <vector>
 
 #include "dispatch.h"
@@ -70,28 +71,6 @@ void take_rows(const T* source, T* out, const Selection& s) {
   });
 }
 
-// combine(target[...], values[b, i, a]) in the order of i. Threads share the targets by their place, so that equal ones meet in
-// order; `single` means that values holds one element.
-template <class T, class F>
-void put_rows(T* target, const T* values, bool single, const Selection& s, F combine) {
-  const int64_t na = s.nafter;
-  const int64_t parts = s.numel() < 2 * kWork || s.reach == 0 ? 1 : get_num_threads();
-  parallel_for(0, parts, 1, [&](int64_t from, int64_t to) {
-    const int64_t low = s.reach * from / parts + (from > 0), high = s.reach * to / parts;
-    for (int64_t b = 0; b < s.nbefore; b++) {
-      for (int64_t i = 0; i < s.nchosen; i++) {
-        const int64_t place = s.chosen[i];
-        if (place < low || place > high) continue;
-        T* p = target + s.before[b] + place;
-        const T* v = single ? values : values + (b * s.nchosen + i) * na;
-        if (single) for (int64_t a = 0; a < na; a++) combine(p[s.after[a]], *v);
-        else if (s.rows) for (int64_t a = 0; a < na; a++) combine(p[a], v[a]);
-        else for (int64_t a = 0; a < na; a++) combine(p[s.after[a]], v[a]);
-      }
-    }
-  });
-}
-
 // Ways to combine, computed in float for half types.
 struct Assign { template <class T> void operator()(T& x, T y) const { x = y; } };
 struct Add {
@@ -112,6 +91,42 @@ struct Largest {   // a NaN wins
 struct Smallest {
   template <class T> void operator()(T& x, T y) const { if (is_nan(y) || (!is_nan(x) && load(y) < load(x))) x = y; }
 };
+
+// A row at a time, in the vectors of the baseline instruction set where the compiler would not see them.
+template <class T, class F>
+inline void combine_row(T* p, const T* v, int64_t n, F combine) {
+  int64_t a = 0;
+  if constexpr (std::same_as<F, Assign>) {
+    if (n > 4) return void(std::memcpy(static_cast<void*>(p), v, size_t(n) * sizeof(T)));
+  } else if constexpr (std::same_as<F, Add> && std::is_arithmetic_v<T> && !std::same_as<T, bool>) {
+    typedef T Vector __attribute__((vector_size(32), aligned(alignof(T)), may_alias));
+    constexpr int64_t kLanes = 32 / sizeof(T);
+    for (; a + kLanes <= n; a += kLanes) *reinterpret_cast<Vector*>(p + a) += *reinterpret_cast<const Vector*>(v + a);
+  }
+  for (; a < n; a++) combine(p[a], v[a]);
+}
+
+// combine(target[...], values[b, i, a]) in the order of i. Threads share the targets by their place, so that equal ones meet in
+// order; `single` means that values holds one element.
+template <class T, class F>
+void put_rows(T* target, const T* values, bool single, const Selection& s, F combine) {
+  const int64_t na = s.nafter;
+  const int64_t parts = s.numel() < 2 * kWork || s.reach == 0 ? 1 : get_num_threads();
+  parallel_for(0, parts, 1, [&](int64_t from, int64_t to) {
+    const int64_t low = s.reach * from / parts + (from > 0), high = s.reach * to / parts;
+    for (int64_t b = 0; b < s.nbefore; b++) {
+      for (int64_t i = 0; i < s.nchosen; i++) {
+        const int64_t place = s.chosen[i];
+        if (place < low || place > high) continue;
+        T* p = target + s.before[b] + place;
+        const T* v = single ? values : values + (b * s.nchosen + i) * na;
+        if (single) for (int64_t a = 0; a < na; a++) combine(p[s.after[a]], *v);
+        else if (s.rows) combine_row(p, v, na, combine);
+        else for (int64_t a = 0; a < na; a++) combine(p[s.after[a]], v[a]);
+      }
+    }
+  });
+}
 
 // What a reduction that leaves out the target's own value starts from.
 template <class T>

@@ -53,6 +53,7 @@ struct Padded {
   Dims sizes;                       // of the result
   int64_t planes = 1, in[3] = {1, 1, 1}, out[3] = {1, 1, 1};
   std::vector<int64_t> map[3];
+  int64_t first, middle;            // of the last dimension: elements before the ones copied as they are, and how many these are
 
   Padded(const Tensor& self, IntList pad, int64_t n, Place place, const char* name, bool reflect) : sizes(self.sizes()) {
     const int64_t nd = self.dim();
@@ -72,18 +73,19 @@ struct Padded {
     }
     for (auto& m : map)
       if (m.empty()) m.push_back(0);
+    first = std::clamp<int64_t>(pad[0], 0, out[2]);
+    middle = std::max<int64_t>(0, std::min(in[2] - map[2][std::min(first, out[2] - 1)], out[2] - first));
   }
 
-  // fn(place in the input, place in the result)
+  // fn(start of a row in the input, start of the row in the result)
   template <class F>
-  void each(F fn) const {
+  void each_row(F fn) const {
     const int64_t before = in[0] * in[1] * in[2], after = out[0] * out[1] * out[2];
     parallel_for(0, planes, std::max<int64_t>(1, kWork / std::max<int64_t>(after, 1)), [&](int64_t from, int64_t to) {
       for (int64_t p = from; p < to; p++)
         for (int64_t i = 0; i < out[0]; i++)
           for (int64_t j = 0; j < out[1]; j++) {
-            const int64_t row = p * before + (map[0][i] * in[1] + map[1][j]) * in[2], at = p * after + (i * out[1] + j) * out[2];
-            for (int64_t k = 0; k < out[2]; k++) fn(row + map[2][k], at + k);
+            fn(p * before + (map[0][i] * in[1] + map[1][j]) * in[2], p * after + (i * out[1] + j) * out[2]);
           }
     });
   }
@@ -94,7 +96,13 @@ Tensor pad_by(const Tensor& self_, IntList pad, int64_t n, Place place, const ch
   Tensor result = empty(padded.sizes, self_.options());
   if (result.is_meta() || result.numel() == 0) return result;
   const Tensor self = dense(self_);
-  visit_width(self.itemsize(), [&]<class T>(Of<T>) { padded.each([in = self.data<T>(), out = result.data<T>()](int64_t i, int64_t o) { out[o] = in[i]; }); });
+  visit_width(self.itemsize(), [&]<class T>(Of<T>) {
+    padded.each_row([&, in = self.data<T>(), out = result.data<T>()](int64_t i, int64_t o) {
+      for (int64_t k = 0; k < padded.first; k++) out[o + k] = in[i + padded.map[2][k]];
+      std::memcpy(static_cast<void*>(out + o + padded.first), in + i + padded.map[2][padded.first], size_t(padded.middle) * sizeof(T));
+      for (int64_t k = padded.first + padded.middle; k < padded.out[2]; k++) out[o + k] = in[i + padded.map[2][k]];
+    });
+  });
   return result;
 }
 
@@ -106,7 +114,9 @@ Tensor pad_backward_by(const Tensor& grad_, const Tensor& self, IntList pad, int
   if (result.is_meta() || grad_.numel() == 0) return result;
   const Tensor grad = dense(grad_);
   visit<kFloatsT | kHalvesT | kComplexT>(self.dtype(), name, [&]<class T>(Of<T>) {
-    padded.each([g = grad.data<T>(), out = result.data<T>()](int64_t i, int64_t o) { Add()(out[i], g[o]); });
+    padded.each_row([&, g = grad.data<T>(), out = result.data<T>()](int64_t i, int64_t o) {
+      for (int64_t k = 0; k < padded.out[2]; k++) Add()(out[i + padded.map[2][k]], g[o + k]);
+    });
   });
   return result;
 }

@@ -243,6 +243,8 @@ void fill_uniform(Generator& g, const Tensor& self, C from, C to) {
     C block[kBlock];
     memory_runs(self, [&](Run run) {
       T* p = reinterpret_cast<T*>(run.data);
+      if constexpr (std::same_as<T, C>)
+        if (run.stride == 1 && from == 0 && to == 1) return uniforms(g, p, run.n);
       for (int64_t i = 0; i < run.n; i += kBlock) {
         const int64_t k = std::min(kBlock, run.n - i);
         uniforms(g, block, k);
@@ -372,9 +374,10 @@ Tensor fill_integers(const Tensor& self, uint64_t range, int64_t base, Generator
   if (range != 0 && range < kWide) {
     put([&](int64_t* x, int64_t n) {
       uint32_t w[512];
-      const uint32_t r = uint32_t(range);
+      const uint64_t inverse = UINT64_MAX / range + 1;   // w % range by two multiplications (Lemire, Kaser, Kurz 2019)
       draws.g.fill32(w, n);
-      for (int64_t i = 0; i < n; i++) x[i] = int64_t(w[i] % r) + base;
+      if (range == 1) std::fill_n(x, n, base);
+      else for (int64_t i = 0; i < n; i++) x[i] = int64_t(uint64_t((unsigned __int128)(inverse * w[i]) * range >> 64)) + base;
     });
   } else {
     put([&](int64_t* x, int64_t n) {

@@ -21,9 +21,12 @@ struct Lines {
     fill_offsets(index.sizes().subspan(d + 1), target.strides().subspan(d + 1), inner);
   }
 
-  int64_t place(int64_t v) const {
-    KD_CHECK(v >= 0 && v < size, Runtime, "index ", v, " is out of bounds for dimension ", dim, " with size ", size);
-    return v * stride;
+  void check(const int64_t* index, int64_t n) const {
+    uint64_t most = 0;   // a negative index is a huge one
+    for (int64_t i = 0; i < n; i++) most = std::max(most, uint64_t(index[i]));
+    if (n == 0 || most < uint64_t(size)) return;
+    for (int64_t i = 0; i < n; i++)
+      KD_CHECK(index[i] >= 0 && index[i] < size, Runtime, "index ", index[i], " is out of bounds for dimension ", dim, " with size ", size);
   }
 
   // fn(offset in the target, position in the index): lines along `dim` are walked in order by one thread each.
@@ -34,11 +37,19 @@ struct Lines {
     parallel_for(0, parts, std::max<int64_t>(split_outer ? 1 : 16, kWork / other), [&](int64_t from, int64_t to) {
       const int64_t o0 = split_outer ? from : 0, o1 = split_outer ? to : nouter;
       const int64_t a0 = split_outer ? 0 : from, a1 = split_outer ? ninner : to;
-      for (int64_t o = o0; o < o1; o++)
-        for (int64_t m = 0; m < along; m++) {
-          const int64_t row = (o * along + m) * ninner;
-          for (int64_t a = a0; a < a1; a++) fn(outer[o] + inner[a] + place(index[row + a]), row + a);
+      for (int64_t o = o0; o < o1; o++) {
+        const int64_t first = o * along * ninner, base = outer[o];
+        if (ninner == 1) {
+          check(index + first, along);
+          for (int64_t m = 0; m < along; m++) fn(base + index[first + m] * stride, first + m);
+          continue;
         }
+        for (int64_t m = 0; m < along; m++) {
+          const int64_t row = first + m * ninner;
+          check(index + row + a0, a1 - a0);
+          for (int64_t a = a0; a < a1; a++) fn(base + inner[a] + index[row + a] * stride, row + a);
+        }
+      }
     });
   }
 };

@@ -35,6 +35,36 @@ void two_passes(int64_t n, Count count, Alloc alloc, Write write) {
   });
 }
 
+// The places in [from, to) of elements that are not zero, a buffer of them at a time: take(places, count). No branch depends
+// on the data, which may be as random as a mask.
+template <class T, class Take>
+void each_nonzero(const T* p, int64_t from, int64_t to, Take take) {
+  constexpr int64_t kBlock = 256;
+  int64_t places[kBlock];
+  for (int64_t i = from; i < to; i += kBlock) {
+    const int64_t end = std::min(to, i + kBlock);
+    int64_t n = 0;
+    for (int64_t j = i; j < end; j++) {
+      places[n] = j;
+      n += nonzero_value(p[j]);
+    }
+    take(places, n);
+  }
+}
+
+template <class T>
+int64_t count_nonzero(const T* p, int64_t from, int64_t to) {
+  int64_t n = 0, i = from;
+  if constexpr (std::same_as<T, bool>)
+    for (; i + 8 <= to; i += 8) {   // eight bytes of 0 or 1, summed by one multiplication
+      uint64_t w;
+      std::memcpy(&w, p + i, 8);
+      n += int64_t(w * 0x0101010101010101ull >> 56);
+    }
+  for (; i < to; i++) n += nonzero_value(p[i]);
+  return n;
+}
+
 void coordinates(int64_t linear, IntList sizes, int64_t* out) {
   for (int64_t d = int64_t(sizes.size()) - 1; d >= 0; d--) {
     out[d] = linear % sizes[d];
@@ -55,20 +85,15 @@ Tensor nonzero(const Tensor& self_) {
     const T* p = self.data<T>();
     two_passes(
         self.numel(),
-        [&](int64_t from, int64_t to) {
-          int64_t n = 0;
-          for (int64_t i = from; i < to; i++) n += nonzero_value(p[i]);
-          return n;
-        },
+        [&](int64_t from, int64_t to) { return count_nonzero(p, from, to); },
         [&](int64_t n) { result = empty(Dims{n, nd}, {DType::int64, self.device()}); },
         [&](int64_t from, int64_t to, int64_t at) {
           int64_t* out = result.data<int64_t>() + at * nd;
-          for (int64_t i = from; i < to; i++) {
-            if (!nonzero_value(p[i])) continue;
-            if (nd == 1) *out = i;
-            else coordinates(i, self.sizes(), out);
-            out += nd;
-          }
+          each_nonzero(p, from, to, [&](const int64_t* places, int64_t n) {
+            if (nd == 1) std::copy_n(places, n, out);
+            else for (int64_t k = 0; k < n; k++) coordinates(places[k], self.sizes(), out + k * nd);
+            out += n * nd;
+          });
         });
   });
   return result;
@@ -89,23 +114,20 @@ Tensor masked_select(const Tensor& self_, const Tensor& mask_) {
   KD_CHECK(mask_.dtype() == DType::bool_ || mask_.dtype() == DType::uint8, Runtime, "masked_select: expected BoolTensor for mask, but got ",
            info(mask_.dtype()).name);
   const Dims sizes = broadcast_shapes(self_.sizes(), mask_.sizes());
-  const Tensor self = dense(ops::expand(self_, sizes)), mask = dense(ops::expand(mask_, sizes));
-  const uint8_t* m = reinterpret_cast<const uint8_t*>(mask.raw());
+  const Tensor self = dense(ops::expand(self_, sizes)), mask = dense(ops::expand(cast(mask_, DType::bool_), sizes));
+  const bool* m = reinterpret_cast<const bool*>(mask.raw());
   Tensor result;
   visit_width(self.itemsize(), [&]<class T>(Of<T>) {
     two_passes(
         self.numel(),
-        [&](int64_t from, int64_t to) {
-          int64_t n = 0;
-          for (int64_t i = from; i < to; i++) n += m[i] != 0;
-          return n;
-        },
+        [&](int64_t from, int64_t to) { return count_nonzero(m, from, to); },
         [&](int64_t n) { result = empty(Dims{n}, self.options()); },
         [&](int64_t from, int64_t to, int64_t at) {
           const T* p = self.data<T>();
           T* out = result.data<T>() + at;
-          for (int64_t i = from; i < to; i++)
-            if (m[i]) *out++ = p[i];
+          each_nonzero(m, from, to, [&](const int64_t* places, int64_t n) {
+            for (int64_t k = 0; k < n; k++) *out++ = p[places[k]];
+          });
         });
   });
   return result;
@@ -285,13 +307,17 @@ Tensor searchsorted_Tensor(const Tensor& sorted_sequence, const Tensor& self, bo
         const T* e = edges.data<T>() + first;
         const int64_t* order = sorter.defined() ? sorter.data<int64_t>() + first : nullptr;
         const auto v = load(values.data<T>()[i]);
-        int64_t low = 0, high = n;
-        while (low < high) {
-          const int64_t middle = low + (high - low) / 2;
-          const auto x = load(e[order ? order[middle] : middle]);
-          if (right ? !(x > v) : !(x >= v)) low = middle + 1;
-          else high = middle;
+        auto before = [&](int64_t k) {   // does element k come before v? NaN comes last
+          const auto x = load(e[order ? order[k] : k]);
+          return right ? !(x > v) : !(x >= v);
+        };
+        int64_t low = 0, length = n;   // halved without a branch on the data
+        while (length > 1) {
+          const int64_t half = length / 2;
+          low += half & -int64_t(before(low + half - 1));
+          length -= half;
         }
+        low += length == 1 && before(low);
         if (out_int32) result.data<int32_t>()[i] = int32_t(low);
         else result.data<int64_t>()[i] = low;
       }

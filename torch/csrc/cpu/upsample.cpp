@@ -104,26 +104,45 @@ Dims check(IntList input, const Plan& plan, const char* name) {
 
 template <class T> using weight_t = std::conditional_t<std::same_as<T, double>, double, float>;
 
-// out[o0, o1, o2] = sum over taps of w0 w1 w2 in[p0, p1, p2]
+// Every line of a plane resampled along the last dimension.
 template <class T, class C>
-void gather_plane(const T* in, T* out, const Taps<C> (&t)[3], C* row) {
+void resample_lines(const T* in, C* lines, const Taps<C>& t, int64_t count) {
+  for (int64_t l = 0; l < count; l++, in += t.in) {
+    const int64_t* place = t.place.data();
+    const C* weight = t.weight.data();
+    for (int64_t o = 0; o < t.out; o++) {
+      if (t.taps == 1) {
+        *lines++ = load_as<C>(in[*place++]);
+        continue;
+      }
+      C sum = 0;
+      for (int64_t k = 0; k < t.taps; k++) sum += *weight++ * load_as<C>(in[*place++]);
+      *lines++ = sum;
+    }
+  }
+}
+
+// out[o0, o1] = sum over taps of w0 w1 lines[p0, p1], a line at a time
+template <class T, class C>
+void gather_plane(const T* in, T* out, const Taps<C> (&t)[3], C* lines, C* row) {
+  const int64_t width = t[2].out;
+  resample_lines(in, lines, t[2], t[0].in * t[1].in);
   for (int64_t o0 = 0; o0 < t[0].out; o0++)
-    for (int64_t o1 = 0; o1 < t[1].out; o1++, out += t[2].out) {
-      std::fill(row, row + t[2].out, C(0));
+    for (int64_t o1 = 0; o1 < t[1].out; o1++, out += width) {
+      std::fill(row, row + width, C(0));
       for (int64_t a = 0; a < t[0].taps; a++)
         for (int64_t b = 0; b < t[1].taps; b++) {
           const int64_t i0 = o0 * t[0].taps + a, i1 = o1 * t[1].taps + b;
           const C w = t[0].weight[i0] * t[1].weight[i1];
-          const T* line = in + (t[0].place[i0] * t[1].in + t[1].place[i1]) * t[2].in;
-          const int64_t* place = t[2].place.data();
-          const C* weight = t[2].weight.data();
-          for (int64_t o = 0; o < t[2].out; o++) {
-            C sum = 0;
-            for (int64_t k = 0; k < t[2].taps; k++) sum += *weight++ * load_as<C>(line[*place++]);
-            row[o] += w * sum;
-          }
+          const C* line = lines + (t[0].place[i0] * t[1].in + t[1].place[i1]) * width;
+          typedef C Vector __attribute__((vector_size(32), aligned(alignof(C)), may_alias));
+          constexpr int64_t kLanes = 32 / sizeof(C);
+          int64_t o = 0;
+          for (; o + kLanes <= width; o += kLanes)
+            *reinterpret_cast<Vector*>(row + o) += w * *reinterpret_cast<const Vector*>(line + o);
+          for (; o < width; o++) row[o] += w * line[o];
         }
-      for (int64_t o = 0; o < t[2].out; o++) {
+      for (int64_t o = 0; o < width; o++) {
         if constexpr (std::same_as<T, uint8_t>) out[o] = uint8_t(std::clamp(std::nearbyint(row[o]), C(0), C(255)));
         else out[o] = store_as<T>(row[o]);
       }
@@ -158,8 +177,8 @@ Tensor upsample(const Tensor& self_, const Plan& plan, const char* name) {
     plan.taps(self.sizes(), t);
     const int64_t planes = self.sizes()[0] * self.sizes()[1], before = self.numel() / planes, after = out.numel() / planes;
     parallel_for(0, planes, std::max<int64_t>(1, 4096 / after), [&](int64_t from, int64_t to) {
-      std::vector<C> row(t[2].out);
-      for (int64_t p = from; p < to; p++) gather_plane(self.data<T>() + p * before, out.data<T>() + p * after, t, row.data());
+      std::vector<C> row(t[2].out), lines(t[0].in * t[1].in * t[2].out);
+      for (int64_t p = from; p < to; p++) gather_plane(self.data<T>() + p * before, out.data<T>() + p * after, t, lines.data(), row.data());
     });
   });
   if (!out.is(result)) ops::copy_(result, out);
