@@ -80,8 +80,3 @@ _lists("_fused_adam_", "One step of Adam for all parameters.", ADAM)
 _lists("_fused_adamw_", "One step of AdamW for all parameters.", ADAM)
 _lists("_fused_sgd_", "One step of SGD for all parameters.", SGD)
 _lists("_fused_adagrad_", "One step of Adagrad for all parameters.", ADAGRAD)
-
-
-@kernel("_foreach_add_.Scalar(Tensor(a!)[] self, Scalar scalar) -> ()", python="function", grad=None, inplace=False, out=False)
-def _foreach_add_():
-    """Adds a number to each tensor of a list."""

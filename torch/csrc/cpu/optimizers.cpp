@@ -135,8 +135,4 @@ void _fused_adagrad__tensor_lr(TensorList self, TensorList grads, TensorList sta
   _fused_adagrad_(self, grads, state_sums, state_steps, item(lr).to_double(), lr_decay, weight_decay, eps, maximize, grad_scale, found_inf);
 }
 
-void _foreach_add__Scalar(TensorList self, const Scalar& scalar) {
-  for (const Tensor& t : self) ops::add__Scalar(t, scalar);
-}
-
 }  // namespace kindling::kernels
