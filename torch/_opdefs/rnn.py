@@ -180,3 +180,19 @@ def _one_state(name, mode, line):
 _one_state("gru", "gru", "A stack of gated recurrent units: results and last states.")
 _one_state("rnn_tanh", "tanh", "A stack of Elman layers with tanh: results and last states.")
 _one_state("rnn_relu", "relu", "A stack of Elman layers with relu: results and last states.")
+
+
+@composite('pad_sequence(Tensor[] sequences, bool batch_first=False, float padding_value=0., str padding_side="right") -> Tensor', python="nn")
+def pad_sequence(sequences, batch_first, padding_value, padding_side):
+    """Sequences [length_i, ...] filled up with `padding_value` to the longest and stacked: [longest, batch, ...] or [batch, longest, ...]."""
+    longest = 0
+    for s in sequences:
+        longest = max(longest, s.size(0))
+    rows = []
+    for s in sequences:
+        missing = longest - s.size(0)
+        pads = [0 for i in range(2 * s.dim() - 2)]
+        pads.append(missing if padding_side == "left" else 0)
+        pads.append(0 if padding_side == "left" else missing)
+        rows.append(constant_pad_nd(s, pads, padding_value))
+    return stack(rows, 0 if batch_first else 1)
