@@ -13,7 +13,7 @@ def _all_gradients(grad, input, weight, bias, stride, padding, dilation, transpo
     "SymInt[] output_padding, SymInt groups) -> Tensor",
     python="function",
     grad={"input, weight, bias": _all_gradients},
-    jvp=None,
+    jvp="transposed",
 )
 def convolution():
     """Cross-correlation of input (N, C, ...) with weight (M, C / groups, ...), or its transpose with weight (C, M / groups, ...)."""
@@ -45,7 +45,7 @@ def _double_backward(grads, grad_output, input, weight, stride, padding, dilatio
 @kernel(
     "convolution_backward(Tensor grad_output, Tensor input, Tensor weight, SymInt[]? bias_sizes, SymInt[] stride, SymInt[] padding, SymInt[] dilation, "
     "bool transposed, SymInt[] output_padding, SymInt groups, bool[3] output_mask) -> (Tensor, Tensor, Tensor)",
-    python="", grad={"grad_output, input, weight": _double_backward}, jvp=None,
+    python="", grad={"grad_output, input, weight": _double_backward}, jvp="transposed",
     out=["convolution_backward.out(Tensor grad_output, Tensor input, Tensor weight, SymInt[]? bias_sizes, SymInt[] stride, SymInt[] padding, "
          "SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups, bool[3] output_mask, *, Tensor(a!) out0, Tensor(b!) out1, "
          "Tensor(c!) out2) -> (Tensor(a!), Tensor(b!), Tensor(c!))"],

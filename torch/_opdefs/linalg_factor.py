@@ -19,7 +19,7 @@ def _cholesky_grad(grad, factor, upper):
     python="linalg",
     out=["linalg_cholesky_ex.L(Tensor self, *, bool upper=False, bool check_errors=False, Tensor(a!) L, Tensor(b!) info) -> "
          "(Tensor(a!) L, Tensor(b!) info)"],
-    grad={"self": "_cholesky_grad(grad, L, upper)"}, jvp=None,
+    grad={"self": "_cholesky_grad(grad, L, upper)"}, jvp="transposed",
 )
 def linalg_cholesky_ex():
     """Cholesky factor, and 0 or the order of the minor that is not positive."""
@@ -41,7 +41,7 @@ def linalg_cholesky(self, upper):
     "cholesky(Tensor self, bool upper=False) -> Tensor",
     python="function method",
     out=["cholesky.out(Tensor self, bool upper=False, *, Tensor(a!) out) -> Tensor(a!)"],
-    grad={"self": "_cholesky_grad(grad, result, upper)"}, jvp=None,
+    grad={"self": "_cholesky_grad(grad, result, upper)"}, jvp="transposed",
 )
 def cholesky(self, upper):
     """The older name of torch.linalg.cholesky."""
@@ -71,7 +71,7 @@ def _cholesky_solve_factor(grad, self, input2, upper, result):
     "cholesky_solve(Tensor self, Tensor input2, bool upper=False) -> Tensor",
     python="function method",
     out=["cholesky_solve.out(Tensor self, Tensor input2, bool upper=False, *, Tensor(a!) out) -> Tensor(a!)"],
-    grad={"self": "cholesky_solve(grad, input2, upper)", "input2": _cholesky_solve_factor}, jvp=None,
+    grad={"self": "cholesky_solve(grad, input2, upper)", "input2": _cholesky_solve_factor}, jvp="transposed",
 )
 def cholesky_solve(self, input2, upper):
     """Solution X of A X = self, where A has the Cholesky factor input2."""
@@ -95,7 +95,7 @@ def _cholesky_inverse_grad(grad, self, upper, result):
     "cholesky_inverse(Tensor self, bool upper=False) -> Tensor",
     python="function method",
     out=["cholesky_inverse.out(Tensor self, bool upper=False, *, Tensor(a!) out) -> Tensor(a!)"],
-    grad={"self": _cholesky_inverse_grad}, jvp=None,
+    grad={"self": _cholesky_inverse_grad}, jvp="transposed",
 )
 def cholesky_inverse():
     """Inverse of the matrix that has the Cholesky factor self."""
@@ -142,7 +142,7 @@ def _qr_grad(grads, A, mode, Q, R):
     'linalg_qr(Tensor A, str mode="reduced") -> (Tensor Q, Tensor R)',
     python="linalg",
     out=['linalg_qr.out(Tensor A, str mode="reduced", *, Tensor(a!) Q, Tensor(b!) R) -> (Tensor(a!) Q, Tensor(b!) R)'],
-    grad={"A": _qr_grad}, jvp=None,
+    grad={"A": _qr_grad}, jvp="transposed",
 )
 def linalg_qr():
     """A = Q R with orthonormal columns in Q and an upper triangle R."""
@@ -228,7 +228,7 @@ def _ormqr_reflections_grad(grad, self, input2, input3, left, transpose):
     "linalg_householder_product(Tensor input, Tensor tau) -> Tensor",
     python="linalg",
     out=["linalg_householder_product.out(Tensor input, Tensor tau, *, Tensor(a!) out) -> Tensor(a!)"],
-    grad={"input, tau": "_householder_walk(grad, input, tau, result)"}, jvp=None,
+    grad={"input, tau": "_householder_walk(grad, input, tau, result)"}, jvp="transposed",
 )
 def linalg_householder_product():
     """First columns of the product of Householder reflections that geqrf packs."""
@@ -249,7 +249,7 @@ def orgqr(self, input2):
     python="function method",
     out=["ormqr.out(Tensor self, Tensor input2, Tensor input3, bool left=True, bool transpose=False, *, Tensor(a!) out) -> "
          "Tensor(a!)"],
-    grad={"input3": "ormqr(self, input2, grad, left, not transpose)", "self, input2": _ormqr_reflections_grad}, jvp=None,
+    grad={"input3": "ormqr(self, input2, grad, left, not transpose)", "self, input2": _ormqr_reflections_grad}, jvp="transposed",
 )
 def ormqr():
     """Product of the Q that geqrf packs, or of its adjoint, with a matrix, from the left or right."""
@@ -301,7 +301,7 @@ def _svd_grad(grads, A, full_matrices, compute_uv, U, S, Vh):
     python="function",
     out=["_linalg_svd.U(Tensor A, bool full_matrices=False, bool compute_uv=True, *, str? driver=None, Tensor(a!) U, Tensor(b!) "
          "S, Tensor(c!) Vh) -> (Tensor(a!) U, Tensor(b!) S, Tensor(c!) Vh)"],
-    grad={"A": _svd_grad}, jvp=None,
+    grad={"A": _svd_grad}, jvp="transposed",
 )
 def _linalg_svd():
     """Singular value decomposition A = U diag(S) Vh, thin unless full_matrices."""
@@ -373,7 +373,7 @@ def _eigh_grad(grads, A, UPLO, compute_v, eigenvalues, eigenvectors):
     python="function",
     out=['_linalg_eigh.eigenvalues(Tensor A, str UPLO="L", bool compute_v=True, *, Tensor(a!) eigenvalues, Tensor(b!) '
          'eigenvectors) -> (Tensor(a!) eigenvalues, Tensor(b!) eigenvectors)'],
-    grad={"A": _eigh_grad}, jvp=None,
+    grad={"A": _eigh_grad}, jvp="transposed",
 )
 def _linalg_eigh():
     """Eigenvalues, ascending, and eigenvectors of a Hermitian matrix given by one triangle."""
@@ -427,7 +427,7 @@ def _eig_grad(grads, self, eigenvalues, eigenvectors):
     python="linalg",
     out=["linalg_eig.out(Tensor self, *, Tensor(a!) eigenvalues, Tensor(b!) eigenvectors) -> (Tensor(a!) eigenvalues, "
          "Tensor(b!) eigenvectors)"],
-    grad={"self": _eig_grad}, jvp=None,
+    grad={"self": _eig_grad}, jvp="transposed",
 )
 def linalg_eig():
     """Eigenvalues and right eigenvectors of unit length, complex."""
@@ -497,7 +497,7 @@ def _lu_factor_grad(grad, LU, pivots):
     python="linalg",
     out=["linalg_lu_factor_ex.out(Tensor A, *, bool pivot=True, bool check_errors=False, Tensor(a!) LU, Tensor(b!) pivots, "
          "Tensor(c!) info) -> (Tensor(a!) LU, Tensor(b!) pivots, Tensor(c!) info)"],
-    grad={"A": _lu_factor_grad}, jvp=None,
+    grad={"A": _lu_factor_grad}, jvp="transposed",
 )
 def linalg_lu_factor_ex():
     """Compact LU factors with row exchanges, and 0 or the index of a zero on the diagonal of U."""
@@ -532,7 +532,7 @@ def _lu_with_info(self, pivot, check_errors):
     python="linalg",
     out=["linalg_lu.out(Tensor A, *, bool pivot=True, Tensor(a!) P, Tensor(b!) L, Tensor(c!) U) -> (Tensor(a!) P, Tensor(b!) L, "
          "Tensor(c!) U)"],
-    grad={"A": "_lu_grad(grads[1], grads[2], P, L, U)"}, jvp=None,
+    grad={"A": "_lu_grad(grads[1], grads[2], P, L, U)"}, jvp="transposed",
 )
 def linalg_lu(A, pivot):
     """A = P L U with a permutation P, unit lower triangle L and upper triangle U."""
@@ -565,7 +565,7 @@ def _lu_unpack_grad(grads, LU_data):
     python="function",
     out=["lu_unpack.out(Tensor LU_data, Tensor LU_pivots, bool unpack_data=True, bool unpack_pivots=True, *, Tensor(a!) P, "
          "Tensor(b!) L, Tensor(c!) U) -> (Tensor(a!) P, Tensor(b!) L, Tensor(c!) U)"],
-    grad={"LU_data": _lu_unpack_grad}, jvp=None,
+    grad={"LU_data": _lu_unpack_grad}, jvp="transposed",
 )
 def lu_unpack():
     """Permutation, lower and upper factor of a compact LU factorisation."""

@@ -192,7 +192,7 @@ def linalg_cond_p_str(self, p):
     "linalg_cross(Tensor self, Tensor other, *, int dim=-1) -> Tensor",
     python="linalg",
     out=["linalg_cross.out(Tensor self, Tensor other, *, int dim=-1, Tensor(a!) out) -> Tensor(a!)"],
-    grad={"self": "linalg_cross(other.conj(), grad, dim=dim)", "other": "linalg_cross(grad, self.conj(), dim=dim)"}, jvp=None,
+    grad={"self": "linalg_cross(other.conj(), grad, dim=dim)", "other": "linalg_cross(grad, self.conj(), dim=dim)"}, jvp="transposed",
 )
 def linalg_cross(self, other, dim):
     """Cross product of vectors of length 3 along dim."""
@@ -242,7 +242,7 @@ def _matrix_exp_grad(self, grad):
     "linalg_matrix_exp(Tensor self) -> Tensor",
     python="linalg",
     out=["linalg_matrix_exp.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)"],
-    grad={"self": _matrix_exp_grad}, jvp=None,
+    grad={"self": _matrix_exp_grad}, jvp="transposed",
 )
 def linalg_matrix_exp():
     """Exponential of square matrices."""

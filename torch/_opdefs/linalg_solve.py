@@ -30,7 +30,7 @@ def _lu_solve_factors_grad(grad, LU, pivots, B, left, adjoint, result):
     python="linalg",
     out=["linalg_lu_solve.out(Tensor LU, Tensor pivots, Tensor B, *, bool left=True, bool adjoint=False, Tensor(a!) out) -> "
          "Tensor(a!)"],
-    grad={"B": "linalg_lu_solve(LU, pivots, grad, left=left, adjoint=not adjoint)", "LU": _lu_solve_factors_grad}, jvp=None,
+    grad={"B": "linalg_lu_solve(LU, pivots, grad, left=left, adjoint=not adjoint)", "LU": _lu_solve_factors_grad}, jvp="transposed",
 )
 def linalg_lu_solve():
     """Solution of A X = B, X A = B or the adjoint equations from the LU factors of A."""
@@ -61,7 +61,7 @@ def _solve_grad(grad, A, B, left, LU, pivots, result):
     python="function",
     out=["_linalg_solve_ex.result(Tensor A, Tensor B, *, bool left=True, bool check_errors=False, Tensor(a!) result, Tensor(b!) "
          "LU, Tensor(c!) pivots, Tensor(d!) info) -> (Tensor(a!) result, Tensor(b!) LU, Tensor(c!) pivots, Tensor(d!) info)"],
-    grad={"A, B": _solve_grad}, jvp=None,
+    grad={"A, B": _solve_grad}, jvp="transposed",
     constant=(1, 2, 3),
 )
 def _linalg_solve_ex():
@@ -97,7 +97,7 @@ def linalg_solve(A, B, left):
     python="linalg",
     out=["linalg_inv_ex.inverse(Tensor A, *, bool check_errors=False, Tensor(a!) inverse, Tensor(b!) info) -> (Tensor(a!) "
          "inverse, Tensor(b!) info)"],
-    grad={"A": "-inverse.mH.matmul(grad.matmul(inverse.mH))"}, jvp=None,
+    grad={"A": "-inverse.mH.matmul(grad.matmul(inverse.mH))"}, jvp="transposed",
 )
 def linalg_inv_ex():
     """Inverse, and 0 or the index of a zero pivot."""
@@ -145,7 +145,7 @@ def _det_grad(grad, det, LU, pivots):
     python="function",
     out=["_linalg_det.result(Tensor A, *, Tensor(a!) result, Tensor(b!) LU, Tensor(c!) pivots) -> (Tensor(a!) result, "
          "Tensor(b!) LU, Tensor(c!) pivots)"],
-    grad={"A": "_det_grad(grad, result0, LU, pivots) if A.numel() > 0 else zeros_like(A)"}, jvp=None,
+    grad={"A": "_det_grad(grad, result0, LU, pivots) if A.numel() > 0 else zeros_like(A)"}, jvp="transposed",
     constant=(1, 2),
 )
 def _linalg_det():
@@ -188,7 +188,7 @@ def _slogdet_grad(grads, A, sign, LU, pivots):
     python="function",
     out=["_linalg_slogdet.sign(Tensor A, *, Tensor(a!) sign, Tensor(b!) logabsdet, Tensor(c!) LU, Tensor(d!) pivots) -> "
          "(Tensor(a!) sign, Tensor(b!) logabsdet, Tensor(c!) LU, Tensor(d!) pivots)"],
-    grad={"A": _slogdet_grad}, jvp=None,
+    grad={"A": _slogdet_grad}, jvp="transposed",
     constant=(2, 3),
 )
 def _linalg_slogdet():
@@ -249,7 +249,7 @@ def _solve_triangular_matrix_grad(grad, self, upper, left, unitriangular, result
     grad={
         "B": "aten.linalg_solve_triangular.default(self.mH, grad, upper=not upper, left=left, unitriangular=unitriangular)",
         "self": _solve_triangular_matrix_grad,
-    }, jvp=None,
+    }, jvp="transposed",
 )
 def linalg_solve_triangular():
     """Solution of A X = B or X A = B for a triangular A, of which the other triangle is not read."""
@@ -275,7 +275,7 @@ def _triangular_solve_grad(grads, self, A, upper, transpose, unitriangular, solu
     python="function method",
     out=["triangular_solve.X(Tensor self, Tensor A, bool upper=True, bool transpose=False, bool unitriangular=False, *, "
          "Tensor(a!) X, Tensor(b!) M) -> (Tensor(a!) solution, Tensor(b!) cloned_coefficient)"],
-    grad={"self, A": _triangular_solve_grad}, jvp=None,
+    grad={"self, A": _triangular_solve_grad}, jvp="transposed",
 )
 def triangular_solve(self, A, upper, transpose, unitriangular):
     """The older form of torch.linalg.solve_triangular: the solution and a copy of A."""
@@ -369,7 +369,7 @@ def _lstsq_grad(grads, self, b, solution):
     out=["linalg_lstsq.out(Tensor self, Tensor b, float? rcond=None, *, str? driver=None, Tensor(a!) solution, Tensor(b!) "
          "residuals, Tensor(c!) rank, Tensor(d!) singular_values) -> (Tensor(a!) solution, Tensor(b!) residuals, Tensor(c!) "
          "rank, Tensor(d!) singular_values)"],
-    grad={"self, b": _lstsq_grad}, jvp=None,
+    grad={"self, b": _lstsq_grad}, jvp="transposed",
     constant=(2, 3),
 )
 def linalg_lstsq():
@@ -381,7 +381,7 @@ def linalg_lstsq():
     python="linalg",
     out=["linalg_pinv.atol_rtol_tensor_out(Tensor self, *, Tensor? atol=None, Tensor? rtol=None, bool hermitian=False, "
          "Tensor(a!) out) -> Tensor(a!)"],
-    grad={"self": "_pinv_grad(grad, result, self)"}, jvp=None,
+    grad={"self": "_pinv_grad(grad, result, self)"}, jvp="transposed",
 )
 def linalg_pinv_atol_rtol_tensor(self, atol, rtol, hermitian):
     """Moore-Penrose inverse; singular values up to max(atol, rtol * largest) count as zero."""

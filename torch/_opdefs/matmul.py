@@ -281,7 +281,7 @@ def linear(input, weight, bias):
         "i2": "_trilinear(i1.conj(), grad, i3.conj(), expand1, sumdim, expand3, expand2)",
         "i3": "_trilinear(i1.conj(), i2.conj(), grad, expand1, expand2, sumdim, expand3)",
     },
-    jvp=None,
+    jvp="transposed",
 )
 def _trilinear(i1, i2, i3, expand1, expand2, expand3, sumdim, unroll_dim):
     """Sum over sumdim of the product of three tensors, each with dimensions of size 1 put in at its expand list."""
@@ -562,7 +562,7 @@ def _cdist_gradients(grad, x1, x2, p, result):
 @kernel(
     "_cdist_forward(Tensor x1, Tensor x2, float p, int? compute_mode) -> Tensor", python="function",
     grad={"x1, x2": _cdist_gradients},
-    jvp=None,
+    jvp="transposed",
 )
 def _cdist_forward():
     """p-norm distances of every row of x1 to every row of x2."""
@@ -583,7 +583,7 @@ def _euclidean_gradients(grad, x1, x2, result):
     return to_x1, to_x2
 
 
-@decomposed("_euclidean_dist(Tensor x1, Tensor x2) -> Tensor", python="function", grad={"x1, x2": _euclidean_gradients}, jvp=None)
+@decomposed("_euclidean_dist(Tensor x1, Tensor x2) -> Tensor", python="function", grad={"x1, x2": _euclidean_gradients}, jvp="transposed")
 def _euclidean_dist(x1, x2):
     """Euclidean distances through one matrix product: |a - b|^2 = |a|^2 - 2 a.b + |b|^2."""
     n1 = x1.pow(2).sum([-1], True)

@@ -16,7 +16,7 @@ def _gather_planes(self, indices, dims):
     python="nn",
     out=["max_pool2d_with_indices.out(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, "
          "bool ceil_mode=False, *, Tensor(a!) out, Tensor(b!) indices) -> (Tensor(a!), Tensor(b!))"],
-    grad={"self": "max_pool2d_with_indices_backward(grad, self, kernel_size, stride, padding, dilation, ceil_mode, result1)"}, jvp=None,
+    grad={"self": "max_pool2d_with_indices_backward(grad, self, kernel_size, stride, padding, dilation, ceil_mode, result1)"}, jvp="transposed",
 )
 def max_pool2d_with_indices():
     """Largest value of each window of (N, C, H, W) and its index in the flattened plane."""
@@ -28,7 +28,7 @@ def max_pool2d_with_indices():
     python="nn",
     out=["max_pool2d_with_indices_backward.grad_input(Tensor grad_output, Tensor self, int[2] kernel_size, int[2] stride, "
          "int[2] padding, int[2] dilation, bool ceil_mode, Tensor indices, *, Tensor(a!) grad_input) -> Tensor(a!)"],
-    grad={"grad_output": "_gather_planes(grad, indices, 2)"}, jvp=None,
+    grad={"grad_output": "_gather_planes(grad, indices, 2)"}, jvp="transposed",
 )
 def max_pool2d_with_indices_backward():
     """Sends each gradient to the element that was largest."""
@@ -64,7 +64,7 @@ def avg_pool2d():
     python="nn",
     out=["avg_pool2d_backward.grad_input(Tensor grad_output, Tensor self, int[2] kernel_size, int[2] stride, int[2] padding, "
          "bool ceil_mode, bool count_include_pad, int? divisor_override, *, Tensor(a!) grad_input) -> Tensor(a!)"],
-    grad={"grad_output": "avg_pool2d(grad, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)"}, jvp=None,
+    grad={"grad_output": "avg_pool2d(grad, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)"}, jvp="transposed",
 )
 def avg_pool2d_backward():
     """Spreads each gradient over its window."""
@@ -84,7 +84,7 @@ def _adaptive_avg_pool2d():
     "_adaptive_avg_pool2d_backward(Tensor grad_output, Tensor self) -> Tensor",
     python="function",
     out=["_adaptive_avg_pool2d_backward.out(Tensor grad_output, Tensor self, *, Tensor(a!) out) -> Tensor(a!)"],
-    grad={"grad_output": "_adaptive_avg_pool2d(grad, [grad_output.size(i) for i in range(grad_output.ndim - 2, grad_output.ndim)])"}, jvp=None,
+    grad={"grad_output": "_adaptive_avg_pool2d(grad, [grad_output.size(i) for i in range(grad_output.ndim - 2, grad_output.ndim)])"}, jvp="transposed",
 )
 def _adaptive_avg_pool2d_backward():
     """Spreads each gradient over its window."""
@@ -95,7 +95,7 @@ def _adaptive_avg_pool2d_backward():
     python="nn",
     out=["adaptive_max_pool2d.out(Tensor self, int[2] output_size, *, Tensor(a!) out, Tensor(b!) indices) -> (Tensor(a!), "
          "Tensor(b!))"],
-    grad={"self": "adaptive_max_pool2d_backward(grad, self, result1)"}, jvp=None,
+    grad={"self": "adaptive_max_pool2d_backward(grad, self, result1)"}, jvp="transposed",
 )
 def adaptive_max_pool2d():
     """Largest values, with indices, over windows so chosen that the output has a given size."""
@@ -106,7 +106,7 @@ def adaptive_max_pool2d():
     python="nn",
     out=["adaptive_max_pool2d_backward.grad_input(Tensor grad_output, Tensor self, Tensor indices, *, Tensor(a!) grad_input) -> "
          "Tensor(a!)"],
-    grad={"grad_output": "_gather_planes(grad, indices, 2)"}, jvp=None,
+    grad={"grad_output": "_gather_planes(grad, indices, 2)"}, jvp="transposed",
 )
 def adaptive_max_pool2d_backward():
     """Sends each gradient to the element that was largest."""
@@ -117,7 +117,7 @@ def adaptive_max_pool2d_backward():
     python="nn",
     out=["fractional_max_pool2d.output(Tensor self, int[2] kernel_size, int[2] output_size, Tensor random_samples, *, "
          "Tensor(a!) output, Tensor(b!) indices) -> (Tensor(a!), Tensor(b!))"],
-    grad={"self": "fractional_max_pool2d_backward(grad, self, kernel_size, output_size, result1)"}, jvp=None,
+    grad={"self": "fractional_max_pool2d_backward(grad, self, kernel_size, output_size, result1)"}, jvp="transposed",
 )
 def fractional_max_pool2d():
     """Largest values, with indices, over windows of pseudo-random position."""
@@ -129,7 +129,7 @@ def fractional_max_pool2d():
     python="nn",
     out=["fractional_max_pool2d_backward.grad_input(Tensor grad_output, Tensor self, int[2] kernel_size, int[2] output_size, "
          "Tensor indices, *, Tensor(a!) grad_input) -> Tensor(a!)"],
-    grad={"grad_output": "_gather_planes(grad, indices, 2)"}, jvp=None,
+    grad={"grad_output": "_gather_planes(grad, indices, 2)"}, jvp="transposed",
 )
 def fractional_max_pool2d_backward():
     """Sends each gradient to the element that was largest."""
@@ -139,7 +139,7 @@ def fractional_max_pool2d_backward():
     "max_unpool2d(Tensor self, Tensor indices, SymInt[2] output_size) -> Tensor",
     python="nn",
     out=["max_unpool2d.out(Tensor self, Tensor indices, SymInt[2] output_size, *, Tensor(a!) out) -> Tensor(a!)"],
-    grad={"self": "_gather_planes(grad, indices, 2)"}, jvp=None,
+    grad={"self": "_gather_planes(grad, indices, 2)"}, jvp="transposed",
 )
 def max_unpool2d():
     """Puts every value where its index says, zero elsewhere."""
@@ -171,7 +171,7 @@ def adaptive_avg_pool2d(self, output_size):
     python="nn",
     out=["max_pool3d_with_indices.out(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, "
          "bool ceil_mode=False, *, Tensor(a!) out, Tensor(b!) indices) -> (Tensor(a!), Tensor(b!))"],
-    grad={"self": "max_pool3d_with_indices_backward(grad, self, kernel_size, stride, padding, dilation, ceil_mode, result1)"}, jvp=None,
+    grad={"self": "max_pool3d_with_indices_backward(grad, self, kernel_size, stride, padding, dilation, ceil_mode, result1)"}, jvp="transposed",
 )
 def max_pool3d_with_indices():
     """Largest value of each window of (N, C, D, H, W) and its index in the flattened plane."""
@@ -183,7 +183,7 @@ def max_pool3d_with_indices():
     python="nn",
     out=["max_pool3d_with_indices_backward.grad_input(Tensor grad_output, Tensor self, int[3] kernel_size, int[3] stride, "
          "int[3] padding, int[3] dilation, bool ceil_mode, Tensor indices, *, Tensor(a!) grad_input) -> Tensor(a!)"],
-    grad={"grad_output": "_gather_planes(grad, indices, 3)"}, jvp=None,
+    grad={"grad_output": "_gather_planes(grad, indices, 3)"}, jvp="transposed",
 )
 def max_pool3d_with_indices_backward():
     """Sends each gradient to the element that was largest."""
@@ -219,7 +219,7 @@ def avg_pool3d():
     python="nn",
     out=["avg_pool3d_backward.grad_input(Tensor grad_output, Tensor self, int[3] kernel_size, int[3] stride, int[3] padding, "
          "bool ceil_mode, bool count_include_pad, int? divisor_override, *, Tensor(a!) grad_input) -> Tensor(a!)"],
-    grad={"grad_output": "avg_pool3d(grad, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)"}, jvp=None,
+    grad={"grad_output": "avg_pool3d(grad, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)"}, jvp="transposed",
 )
 def avg_pool3d_backward():
     """Spreads each gradient over its window."""
@@ -239,7 +239,7 @@ def _adaptive_avg_pool3d():
     "_adaptive_avg_pool3d_backward(Tensor grad_output, Tensor self) -> Tensor",
     python="function",
     out=["_adaptive_avg_pool3d_backward.out(Tensor grad_output, Tensor self, *, Tensor(a!) out) -> Tensor(a!)"],
-    grad={"grad_output": "_adaptive_avg_pool3d(grad, [grad_output.size(i) for i in range(grad_output.ndim - 3, grad_output.ndim)])"}, jvp=None,
+    grad={"grad_output": "_adaptive_avg_pool3d(grad, [grad_output.size(i) for i in range(grad_output.ndim - 3, grad_output.ndim)])"}, jvp="transposed",
 )
 def _adaptive_avg_pool3d_backward():
     """Spreads each gradient over its window."""
@@ -250,7 +250,7 @@ def _adaptive_avg_pool3d_backward():
     python="nn",
     out=["adaptive_max_pool3d.out(Tensor self, int[3] output_size, *, Tensor(a!) out, Tensor(b!) indices) -> (Tensor(a!), "
          "Tensor(b!))"],
-    grad={"self": "adaptive_max_pool3d_backward(grad, self, result1)"}, jvp=None,
+    grad={"self": "adaptive_max_pool3d_backward(grad, self, result1)"}, jvp="transposed",
 )
 def adaptive_max_pool3d():
     """Largest values, with indices, over windows so chosen that the output has a given size."""
@@ -261,7 +261,7 @@ def adaptive_max_pool3d():
     python="nn",
     out=["adaptive_max_pool3d_backward.grad_input(Tensor grad_output, Tensor self, Tensor indices, *, Tensor(a!) grad_input) -> "
          "Tensor(a!)"],
-    grad={"grad_output": "_gather_planes(grad, indices, 3)"}, jvp=None,
+    grad={"grad_output": "_gather_planes(grad, indices, 3)"}, jvp="transposed",
 )
 def adaptive_max_pool3d_backward():
     """Sends each gradient to the element that was largest."""
@@ -272,7 +272,7 @@ def adaptive_max_pool3d_backward():
     python="nn",
     out=["fractional_max_pool3d.output(Tensor self, int[3] kernel_size, int[3] output_size, Tensor random_samples, *, "
          "Tensor(a!) output, Tensor(b!) indices) -> (Tensor(a!), Tensor(b!))"],
-    grad={"self": "fractional_max_pool3d_backward(grad, self, kernel_size, output_size, result1)"}, jvp=None,
+    grad={"self": "fractional_max_pool3d_backward(grad, self, kernel_size, output_size, result1)"}, jvp="transposed",
 )
 def fractional_max_pool3d():
     """Largest values, with indices, over windows of pseudo-random position."""
@@ -284,7 +284,7 @@ def fractional_max_pool3d():
     python="nn",
     out=["fractional_max_pool3d_backward.grad_input(Tensor grad_output, Tensor self, int[3] kernel_size, int[3] output_size, "
          "Tensor indices, *, Tensor(a!) grad_input) -> Tensor(a!)"],
-    grad={"grad_output": "_gather_planes(grad, indices, 3)"}, jvp=None,
+    grad={"grad_output": "_gather_planes(grad, indices, 3)"}, jvp="transposed",
 )
 def fractional_max_pool3d_backward():
     """Sends each gradient to the element that was largest."""
@@ -295,7 +295,7 @@ def fractional_max_pool3d_backward():
     python="nn",
     out=["max_unpool3d.out(Tensor self, Tensor indices, SymInt[3] output_size, int[3] stride, int[3] padding, *, Tensor(a!) "
          "out) -> Tensor(a!)"],
-    grad={"self": "_gather_planes(grad, indices, 3)"}, jvp=None,
+    grad={"self": "_gather_planes(grad, indices, 3)"}, jvp="transposed",
 )
 def max_unpool3d():
     """Puts every value where its index says, zero elsewhere."""

@@ -154,18 +154,20 @@ class Correlation {
 
 // One channel in, one channel out: a sum over taps needs no matrix product.
 template <class T>
-void depthwise(const Layout& l, const T* planes, const T* weights, const T* bias, T* out, int64_t image_stride, int64_t channel_stride, int64_t channels,
-               int64_t first_image, int64_t images) {
+void depthwise(const Layout& l, int64_t images, int64_t channels, const Source<T>& source, const T* weights, const T* bias, const Target<T>& out) {
   auto offsets = l.offsets(1);
-  auto stencil = gemm_kernels<T>().stencil;
+  const auto& kernels = gemm_kernels<T>();
   int taps = int(l.taps());
-  parallel_for(0, images * channels, std::max<int64_t>(1, 16384 / (l.pixels() * taps)), [&](int64_t from, int64_t to) {
+  parallel_for(0, images * channels, std::max<int64_t>(1, 32768 / (l.pixels() * taps)), [&](int64_t from, int64_t to) {
+    Scratch<T> plane(l.plane + 4 * kernels.lanes);
     for (int64_t job = from; job < to; job++) {
-      int64_t c = job % channels;
-      T* dst = out + (first_image + job / channels) * image_stride + c * channel_stride;
-      const T* src = planes + job * l.plane;
-      l.runs(0, l.pixels(), [&](int64_t source, int64_t pixel, int64_t length) {
-        stencil(length, dst + pixel, src + source, offsets.data(), weights + c * taps, taps, bias ? bias[c] : T(0));
+      int64_t n = job / channels, c = job % channels;
+      Source<T> one = source;
+      one.data += c * source.channel;
+      fill_planes(plane.get(), l, one, n, 1);
+      T* dst = out.data + n * out.image + c * out.channel;
+      l.runs(0, l.pixels(), [&](int64_t src, int64_t pixel, int64_t length) {
+        kernels.stencil(length, dst + pixel, plane + src, offsets.data(), weights + c * taps, taps, bias ? bias[c] : T(0));
       });
     }
   });
@@ -176,18 +178,7 @@ template <class T>
 void correlate(const Layout& l, int64_t images, int64_t groups, const Source<T>& source, const T* weights, const T* bias, const Target<T>& out) {
   int64_t k = source.channels * l.taps(), lanes = gemm_kernels<T>().lanes;
   if (images == 0 || l.pixels() == 0 || out.channels == 0) return;
-  if (source.channels == 1 && out.channels == 1) {
-    Source<T> all = source;
-    all.channels = groups;
-    int64_t step = images_at_a_time<T>(l, groups, images);
-    Scratch<T> planes(step * groups * l.plane + lanes);
-    for (int64_t n = 0; n < images; n += step) {
-      int64_t count = std::min(step, images - n);
-      fill_planes(planes.get(), l, all, n, count);
-      depthwise(l, planes.get(), weights, bias, out.data, out.image, out.channel, groups, n, count);
-    }
-    return;
-  }
+  if (source.channels == 1 && out.channels == 1) return depthwise(l, images, groups, source, weights, bias, out);
   int64_t step = images_at_a_time<T>(l, source.channels, images);
   Scratch<T> planes(step * source.channels * l.plane + lanes);
   for (int64_t g = 0; g < groups; g++) {

@@ -181,14 +181,32 @@ void gather(T* dst, int width, const T* src, const int64_t* offsets, int64_t dep
   }
 }
 
+// B vectors side by side, the last one `part` long.
+template <class T, int B>
+inline void stencil_block(T* dst, const T* src, const int64_t* offsets, const T* weights, int taps, T bias, int part) {
+  constexpr int L = kLanes<T>;
+  V<T> sum[B];
+#pragma GCC unroll 4
+  for (int b = 0; b < B; b++) sum[b] = splat(bias);
+  for (int t = 0; t < taps; t++) {
+    V<T> w = splat(weights[t]);
+#pragma GCC unroll 4
+    for (int b = 0; b < B; b++) sum[b] = fma(w, load(src + offsets[t] + b * L), sum[b]);
+  }
+#pragma GCC unroll 4
+  for (int b = 0; b + 1 < B; b++) store(dst + b * L, sum[b]);
+  if (part == L) store(dst + (B - 1) * L, sum[B - 1]);
+  else store_part(dst + (B - 1) * L, sum[B - 1], part);
+}
+
 template <class T>
 void stencil(int64_t n, T* dst, const T* src, const int64_t* offsets, const T* weights, int taps, T bias) {
   constexpr int L = kLanes<T>;
-  for (int64_t j = 0; j < n; j += L) {
-    V<T> sum = splat(bias);
-    for (int t = 0; t < taps; t++) sum = fma(splat(weights[t]), load(src + offsets[t] + j), sum);
-    if (j + L <= n) store(dst + j, sum);
-    else store_part(dst + j, sum, int(n - j));
+  for (int64_t j = 0; j < n; j += 4 * L) {
+    int64_t left = std::min<int64_t>(n - j, 4 * L);
+    int blocks = int((left + L - 1) / L), part = int(left - (blocks - 1) * L);
+    auto run = blocks == 4 ? stencil_block<T, 4> : blocks == 3 ? stencil_block<T, 3> : blocks == 2 ? stencil_block<T, 2> : stencil_block<T, 1>;
+    run(dst + j, src + j, offsets, weights, taps, bias, part);
   }
 }
 
