@@ -55,4 +55,17 @@ Dims int_values(const Tensor& t);
 // Is `t` laid out as this format asks? Preserve and no format: always.
 bool has_format(const Tensor& t, std::optional<MemoryFormat> format);
 
+// ---- Fourier transforms (cpu/fft_formulas.cpp); norm: "backward", "forward" or "ortho" ----
+Tensor fft_line(const Tensor& self, std::optional<int64_t> n, int64_t dim, std::string_view norm, bool forward);
+Tensor fft_grid(const Tensor& self, std::optional<IntList> s, std::optional<IntList> dim, std::string_view norm, bool forward);
+// Of real numbers, half of the spectrum: rfft, ihfft.
+Tensor fft_half_line(const Tensor& self, std::optional<int64_t> n, int64_t dim, std::string_view norm, bool forward);
+Tensor fft_half_grid(const Tensor& self, std::optional<IntList> s, std::optional<IntList> dim, std::string_view norm, bool forward);
+// Back to real numbers: irfft, hfft.
+Tensor fft_real_line(const Tensor& self, std::optional<int64_t> n, int64_t dim, std::string_view norm, bool forward);
+Tensor fft_real_grid(const Tensor& self, std::optional<IntList> s, std::optional<IntList> dim, std::string_view norm, bool forward);
+Tensor fft_shift(const Tensor& self, std::optional<IntList> dim, bool forward);
+Tensor fft_half_backward(const Tensor& grad, IntList dim, int64_t normalization, bool onesided, int64_t last_dim_size);
+Tensor fft_real_backward(const Tensor& grad, IntList dim, int64_t normalization);
+
 }  // namespace kindling::formulas
