@@ -22,7 +22,10 @@ struct Slot {
   PyObject* callable = nullptr;
   const Op* direct = nullptr;    // the overload for (Tensor, Tensor)
   const char* shown = nullptr;   // what __torch_function__ gets to see, where it is not the method
-  const char* reflected = nullptr;
+  const char* reflected = nullptr;     // and of number <op> tensor
+  const char* swapped = nullptr;       // the function that takes number, tensor (rsub: tensor, number)
+  const FunctionEntry* swapped_entry = nullptr;
+  PyObject* swapped_callable = nullptr;
 
   void resolve();
 };
@@ -56,9 +59,17 @@ void name_slots() {
   slot_mod.reflected = "__rmod__";
   slot_lshift.reflected = "__rlshift__";
   slot_rshift.reflected = "__rrshift__";
+  slot_sub.swapped = "rsub";
+  slot_pow.swapped = "pow";
+  slot_floordiv.swapped = "floor_divide";
+  slot_mod.swapped = "remainder";
+  slot_lshift.swapped = "bitwise_left_shift";
+  slot_rshift.swapped = "bitwise_right_shift";
 }
 
 void Slot::resolve() {
+  if (swapped && (swapped_entry = find_entry(kTorchFunctions, kNumTorchFunctions, swapped)))
+    swapped_callable = check(make_function(*swapped_entry, "torch", false));
   entry = find_entry(kTensorMethods, kNumTensorMethods, method);
   if (!entry && fallback) entry = find_entry(kTensorMethods, kNumTensorMethods, fallback);
   if (!entry) return;
@@ -72,7 +83,8 @@ void Slot::resolve() {
   }
 }
 
-inline bool plain(PyObject* o) { return Py_TYPE(o) == TensorType; }
+// A tensor whose class does not intercept functions: torch.Tensor, nn.Parameter.
+inline bool plain(PyObject* o) { return Py_TYPE(o) == TensorType || (is_tensor(o) && !overrides_function(Py_TYPE(o))); }
 inline bool no_modes() { return tls.function_modes == 0 || tls.torch_function_disabled; }
 
 PyObject* call_direct(const Op& op, PyObject* a, const Value& b) {
@@ -135,11 +147,9 @@ PyObject* forward(const Slot& slot, PyObject* a, PyObject* b) {
 }
 
 // b <op> a where only a is a tensor: through Tensor.__r...__ if the subclass overrides, else the function of swapped operands.
-PyObject* reflected_function(const char* function, PyObject* number, PyObject* tensor) {
-  static PyObject* functions = check(PyObject_GetAttrString(owned(PyImport_ImportModule("torch._C")).get(), "_VariableFunctions"));
-  PyRef f = owned(PyObject_GetAttrString(functions, function));
-  PyObject* args[] = {number, tensor};
-  return PyObject_Vectorcall(f.get(), args, 2, nullptr);
+PyObject* swapped(const Slot& slot, PyObject* first, PyObject* second) {
+  PyObject* args[] = {first, second};
+  return call_function(*slot.swapped_entry, slot.swapped_callable, false, args, 2, nullptr);
 }
 
 PyObject* reflected(const Slot& slot, PyObject* a, PyObject* b) {
@@ -147,15 +157,12 @@ PyObject* reflected(const Slot& slot, PyObject* a, PyObject* b) {
     if (!is_number(a) && !has_torch_function(a)) Py_RETURN_NOTIMPLEMENTED;
     if (slot.reflected && overridden(b, a)) return ask(slot.reflected, b, a);
     if (&slot == &slot_add || &slot == &slot_mul || &slot == &slot_and_ || &slot == &slot_or_ || &slot == &slot_xor_) return forward(slot, b, a);
-    if (&slot == &slot_sub) return reflected_function("rsub", b, a);
     if (&slot == &slot_div) {
       PyRef inverse = owned(call_method("reciprocal", &b, 1));
       return forward(slot_mul, inverse.get(), a);
     }
-    if (&slot == &slot_lshift) return reflected_function("bitwise_left_shift", a, b);
-    if (&slot == &slot_rshift) return reflected_function("bitwise_right_shift", a, b);
-    if (&slot == &slot_matmul) Py_RETURN_NOTIMPLEMENTED;
-    return reflected_function(slot.method, a, b);
+    if (!slot.swapped_entry) Py_RETURN_NOTIMPLEMENTED;
+    return &slot == &slot_sub ? swapped(slot, b, a) : swapped(slot, a, b);
   });
 }
 
