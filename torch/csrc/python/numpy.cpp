@@ -139,8 +139,9 @@ Tensor from_numpy(PyObject* array, bool warn_if_read_only) {
     sizes.push_back(view->shape[i]);
     if (view->shape[i] == 0) span = 0;
   }
+  PyRef steps = owned(PyObject_GetAttrString(array, "strides"));  // the buffer's own are rewritten where a size is 1
   for (int i = 0; i < view->ndim; i++) {
-    int64_t bytes = view->strides[i];
+    int64_t bytes = int_of(PyTuple_GET_ITEM(steps.get(), i));
     if (bytes < 0 || bytes % size) {
       let_go();
       KD_CHECK(bytes >= 0, Value, "At least one stride in the given numpy array is negative, and tensors with negative strides are not currently supported. "
