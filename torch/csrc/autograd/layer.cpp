@@ -171,7 +171,7 @@ void refuse_out(const Op& op, const Value* args) {
            "(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad.");
 }
 
-void call_recorded(const Op& op, const Derivative& d, const Value* args, OwnedValue* rets) {
+Ref<OpNode> call_recorded(const Op& op, const Derivative& d, const Value* args, OwnedValue* rets) {
   if (op.inplace) check_inplace(args[0].tensor());
   Ref<OpNode> node = record(op, d, args, op.inplace);
   call_below(op, args, rets);
@@ -188,7 +188,7 @@ void call_recorded(const Op& op, const Derivative& d, const Value* args, OwnedVa
     attach(op, node, rets);
     if (op.is_view) mark_views(op, args, rets);
   }
-  save_results(*node, rets);
+  return node;
 }
 
 }  // namespace
@@ -238,9 +238,11 @@ void call_autograd(const Op& op, const Value* args, OwnedValue* rets) {
     }
     if (Tensor tangent = tangent_of(self); tangent.defined()) set_tangent(old_self, tangent);
   }
-  if (backward) call_recorded(op, d, args, rets);
+  Ref<OpNode> node;
+  if (backward) node = call_recorded(op, d, args, rets);
   else call_plain(op, args, rets);
   if (forward) propagate_tangents(op, d, args, rets, old_self);
+  if (node) save_results(*node, rets);   // with their tangents
 }
 
 }  // namespace kindling

@@ -21,6 +21,17 @@ constexpr const char* kFreed =
     "Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify retain_graph=True if "
     "you need to backward through the graph a second time or if you need to access saved tensors after calling backward.";
 
+// A copy of an output without its history; a tangent stays, so that forward mode runs through backward.
+Tensor bare(const Tensor& t) {
+  Tensor copy = detach(t);
+  if (tls.forward_ad && t->autograd && t->autograd->forward_grad.defined()) {
+    AutogradMeta& m = autograd_meta(copy);
+    m.forward_grad = t->autograd->forward_grad;
+    m.forward_level = t->autograd->forward_level;
+  }
+  return copy;
+}
+
 }  // namespace
 
 uint64_t peek_sequence() { return next_sequence; }
@@ -115,7 +126,7 @@ void SavedTensor::save(const Tensor& t, bool output) {
   }
   if (!output) tensor = t;
   else if (tls.interposed || t->has(TensorImpl::PythonDispatch)) tensor = [&] { BelowAutograd below; return ops::detach(t); }();
-  else tensor = detach(t);
+  else tensor = bare(t);
   version = t.version();
 }
 
@@ -154,7 +165,7 @@ Tensor SavedTensor::unpack_for(const Node& node) const {
   Tensor t;
   if (tls.interposed || tensor->has(TensorImpl::PythonDispatch)) { BelowAutograd below; t = ops::detach(tensor); }
   else if (!requires_grad || (!tls.grad_enabled && in_backward())) return tensor;   // no graph is being made: the copy itself will do
-  else t = detach(tensor);
+  else t = bare(tensor);
   if (requires_grad) {
     AutogradMeta& m = autograd_meta(t);
     m.grad_fn = fn;

@@ -1,4 +1,6 @@
 // torch._C._EngineBase and what asks about the running backward.
+#include <unordered_set>
+
 #include "autograd.h"
 
 namespace kindling::python {
@@ -126,10 +128,28 @@ PyObject* py_gradient_edge(PyObject*, PyObject* tensor) {
   });
 }
 
-PyObject* py_set_creation_custom(PyObject*, PyObject* tensor) {
+// _depends_on_others(tensors, own): does the history of some of them reach a leaf that is none of `own`?
+PyObject* py_depends_on_others(PyObject*, PyObject* args) {
   return guard([&]() -> PyObject* {
-    if (ViewMeta* v = view_of(unwrap_checked(tensor, "_set_creation_meta"))) v->creation = CreationKind::InCustomFunction;
-    Py_RETURN_NONE;
+    PyObject *tensors, *own;
+    if (!PyArg_ParseTuple(args, "OO", &tensors, &own)) return nullptr;
+    PyRef roots = owned(PySequence_Tuple(tensors)), leaves = owned(PySequence_Tuple(own));
+    std::unordered_set<const Node*> seen;
+    std::vector<const Node*> queue;
+    auto visit = [&](const Node* n) {
+      if (n && seen.insert(n).second) queue.push_back(n);
+    };
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(leaves.get()); i++)
+      seen.insert(gradient_edge(unwrap_checked(PyTuple_GET_ITEM(leaves.get(), i), "_depends_on_others")).fn.get());
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(roots.get()); i++)
+      visit(gradient_edge(unwrap_checked(PyTuple_GET_ITEM(roots.get(), i), "_depends_on_others")).fn.get());
+    while (!queue.empty()) {
+      const Node* n = queue.back();
+      queue.pop_back();
+      if (n->is_accumulate()) Py_RETURN_TRUE;
+      for (const Edge& e : n->next) visit(e.fn.get());
+    }
+    Py_RETURN_FALSE;
   });
 }
 
@@ -148,7 +168,7 @@ PyMethodDef engine_functions[] = {
     {"_increment_version", py_increment_version, METH_O, nullptr},
     {"_unsafe_set_version_counter", py_set_version, METH_VARARGS, nullptr},
     {"_get_gradient_edge", py_gradient_edge, METH_O, nullptr},
-    {"_mark_made_in_function", py_set_creation_custom, METH_O, nullptr},
+    {"_depends_on_others", py_depends_on_others, METH_VARARGS, nullptr},
     {nullptr, nullptr, 0, nullptr}};
 
 }  // namespace

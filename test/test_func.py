@@ -1,0 +1,111 @@
+"""torch.func: transforms agree with autograd, with finite differences and with loops, nest, and leave no trace."""
+
+import pytest
+
+import torch
+from torch.func import functional_call, grad, grad_and_value, hessian, jacfwd, jacrev, jvp, linearize, rearrange, stack_module_state, vjp, vmap
+
+X = torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)
+Y = torch.tensor([2.0, 0.5, 1.0], dtype=torch.float64)
+
+
+def vector(x):
+    return torch.stack([x.sin().sum(), (x * x).prod(), x[0] / x[1]])
+
+
+def scalar(x):
+    return (x ** 3).sum() + x.prod()
+
+
+def test_grad_nests_and_leaves_no_history():
+    cube = lambda x: x ** 3  # noqa: E731
+    two = torch.tensor(2.0)
+    assert grad(cube)(two) == 12 and grad(grad(cube))(two) == 12 and grad(grad(grad(cube)))(two) == 6
+    assert not grad(scalar)(X).requires_grad and not vjp(vector, X)[0].requires_grad
+    inner = grad(lambda x: (x * grad(lambda y: (x * y * y).sum())(x)).sum())(X)
+    torch.testing.assert_close(inner, 6 * X ** 2)
+
+
+def test_grad_keeps_the_callers_graph():
+    w = torch.tensor(3.0, dtype=torch.float64, requires_grad=True)
+    g = grad(lambda x: (x ** 2 * w).sum())(X)
+    g.sum().backward()
+    assert w.grad == 2 * X.sum()
+
+
+def test_grad_in_trees_and_with_more_results():
+    tree = {"a": X, "b": Y}
+    g = grad(lambda t: (t["a"] * t["b"]).sum())(tree)
+    assert torch.equal(g["a"], Y) and torch.equal(g["b"], X)
+    (gx, gy), value = grad_and_value(lambda x, y: (x * y).sum(), argnums=(0, 1))(X, Y)
+    assert torch.equal(gx, Y) and torch.equal(gy, X) and value == (X * Y).sum()
+    assert grad(lambda x: ((x ** 2).sum(), "more"), has_aux=True)(X)[1] == "more"
+    with pytest.raises(RuntimeError, match="to return a scalar Tensor, got tensor with 1 dims"):
+        grad(lambda x: x)(X)
+
+
+def test_products_agree_with_the_matrices():
+    j = jacrev(vector)(X)
+    torch.testing.assert_close(j, torch.autograd.functional.jacobian(vector, X))
+    torch.testing.assert_close(jacfwd(vector)(X), j)
+    torch.testing.assert_close(vjp(vector, X)[1](Y)[0], Y @ j)
+    torch.testing.assert_close(jvp(vector, (X,), (Y,))[1], j @ Y)
+    torch.testing.assert_close(linearize(vector, X)[1](Y), j @ Y)
+    h = hessian(scalar)(X)
+    torch.testing.assert_close(h, torch.autograd.functional.hessian(scalar, X))
+    torch.testing.assert_close(jvp(grad(scalar), (X,), (Y,))[1], h @ Y)
+    torch.testing.assert_close(jacfwd(jacfwd(scalar))(X), h)
+    torch.testing.assert_close(jacrev(jacfwd(scalar))(X), h)
+
+
+def test_saved_results_carry_tangents():
+    h = jacfwd(grad(lambda x: x.exp().sum() + x.sigmoid().sum() + x.tanh().sum()))(X)
+    torch.testing.assert_close(h, jacrev(grad(lambda x: x.exp().sum() + x.sigmoid().sum() + x.tanh().sum()))(X))
+
+
+def test_vmap_is_a_loop():
+    a = torch.arange(12.0).view(3, 4)
+    torch.testing.assert_close(vmap(torch.dot, (0, None))(a, a[0]), torch.stack([r.dot(a[0]) for r in a]))
+    assert torch.equal(vmap(lambda c: c * 2, in_dims=1, out_dims=1)(a), a * 2)
+    assert torch.equal(vmap(vmap(lambda s: s + 1))(a), a + 1)
+    assert torch.equal(vmap(lambda d: d["p"].sum())({"p": a}), a.sum(1))
+    assert vmap(lambda r: r.sum())(a[:0]).shape == (0,)
+    per_sample = vmap(grad(lambda w, x: (w * x).sum() ** 2), in_dims=(None, 0))(torch.ones(4), a)
+    torch.testing.assert_close(per_sample, 2 * a.sum(1, keepdim=True) * a)
+
+
+def test_vmap_checks_its_arguments():
+    for call, message in ((lambda: vmap(lambda r: r)(torch.tensor(1.0)), "dimensionality 0"),
+                          (lambda: vmap(lambda a, b: a)(torch.ones(2), torch.ones(3)), "Expected all tensors to have the same size"),
+                          (lambda: vmap(lambda a: 3)(torch.ones(2)), "must only return Tensors")):
+        with pytest.raises(ValueError, match=message):
+            call()
+
+
+def test_vmap_and_random_numbers():
+    noisy = lambda a: torch.rand(()) + a  # noqa: E731
+    with pytest.raises(RuntimeError, match="randomness error mode"):
+        vmap(noisy)(torch.zeros(2))
+    same, different = vmap(noisy, randomness="same")(torch.zeros(2)), vmap(noisy, randomness="different")(torch.zeros(2))
+    assert same[0] == same[1] and different[0] != different[1]
+
+
+def test_modules_as_functions():
+    models = [torch.nn.Linear(3, 2) for _ in range(3)]
+    x = torch.ones(3)
+    params, buffers = stack_module_state(models)
+    out = vmap(lambda p, b: functional_call(models[0], (p, b), (x,)))(params, buffers)
+    torch.testing.assert_close(out, torch.stack([m(x) for m in models]))
+    g = grad(lambda p: functional_call(models[0], p, (x,)).sum())(dict(models[0].named_parameters()))
+    assert torch.equal(g["weight"], torch.ones(2, 3)) and models[0].weight.grad is None
+
+
+def test_rearrange():
+    t = torch.arange(24).view(2, 12)
+    assert torch.equal(rearrange(t, "b (h w) -> w b h", h=3), t.view(2, 3, 4).permute(2, 0, 1))
+    assert torch.equal(rearrange(t, "b ... -> ... b"), t.t())
+    assert rearrange(t, "a b -> (a b) 1").shape == (24, 1)
+
+
+if __name__ == "__main__":
+    raise SystemExit(pytest.main([__file__]))
