@@ -143,20 +143,17 @@ def _prelu_kernel(x, weight):
     return where(x > 0, x, weight * x)
 
 
-def _grad_prelu_backward_grad(grads, self, weight):
-    return where(self > 0, grads[0], grads[0] * weight) + where(self > 0, scalar_tensor(0, dtype=self.dtype), grads[1] * self)
-
-
-def _grad_prelu_backward_self(grads, grad_output, self):
-    return where(self > 0, scalar_tensor(0, dtype=self.dtype), grads[1] * grad_output)
-
-
-def _grad_prelu_backward_weight(grads, grad_output, self):
-    return where(self > 0, scalar_tensor(0, dtype=self.dtype), grads[0] * grad_output)
+def _grad_prelu_backward(grads, grad_output, self, weight):
+    zero = scalar_tensor(0, dtype=self.dtype)  # noqa: F821
+    by_self = grads[0] if grads[0] is not None else zeros_like(self)  # noqa: F821
+    by_weight = grads[1] if grads[1] is not None else zeros_like(self)  # noqa: F821
+    positive = self > 0
+    to_grad = where(positive, by_self, by_self * weight + by_weight * self)
+    return to_grad, where(positive, zero, by_weight * grad_output), where(positive, zero, by_self * grad_output)
 
 
 @pointwise("_prelu_kernel_backward(Tensor grad_output, Tensor self, Tensor weight) -> (Tensor, Tensor)", kinds=FLOATING, inplace=False, out=False, python="",
-           grad={"grad_output": _grad_prelu_backward_grad, "self": _grad_prelu_backward_self, "weight": _grad_prelu_backward_weight}, jvp=None)
+           grad={"grad_output, self, weight": _grad_prelu_backward}, jvp=None)
 def _prelu_kernel_backward(grad, x, weight):
     """Gradients of _prelu_kernel with respect to self and weight."""
     return where(x > 0, grad, weight * grad), where(x > 0, like(0, x), x * grad)

@@ -43,9 +43,9 @@ for _name, _row in _ELEMENTARY.items():
 
 _SAVED_RESULT = {
     "tanh_backward": (lambda g, y: g * (1.0 - (y * y).conj()), "g (1 - y^2), the gradient of tanh in terms of its result.",
-                      {"grad_output": "tanh_backward(grad, output.conj())", "output": "grad * (-2 * output * grad_output.conj())"}),
+                      {"grad_output": "tanh_backward(grad, output.conj())", "output": "grad.conj() * (grad_output * (output.conj() * -2))"}),
     "sigmoid_backward": (lambda g, y: g * ((1.0 - y) * y).conj(), "g (1 - y) y, the gradient of sigmoid in terms of its result.",
-                         {"grad_output": "sigmoid_backward(grad, output.conj())", "output": "grad * grad_output * (1 - 2 * output)"}),
+                         {"grad_output": "sigmoid_backward(grad, output.conj())", "output": "grad.conj() * (grad_output * (1 - 2 * output.conj()))"}),
 }
 
 
