@@ -171,9 +171,11 @@ def instance_norm(input, weight, bias, running_mean, running_var, use_input_stat
     rows = input.contiguous().view([1, images * channels] + input.shape[2:])
     out = batch_norm(rows, w, b, mean, var, use_input_stats, momentum, eps, cudnn_enabled)
     if use_input_stats and running_mean is not None:
-        aten.alias.default(running_mean).copy_(mean.view([images, channels]).mean([0]))
+        shared = aten.alias.default(running_mean)
+        shared.copy_(mean.view([images, channels]).mean([0]))
     if use_input_stats and running_var is not None:
-        aten.alias.default(running_var).copy_(var.view([images, channels]).mean([0]))
+        shared = aten.alias.default(running_var)
+        shared.copy_(var.view([images, channels]).mean([0]))
     return out.view(input.shape)
 
 
