@@ -101,6 +101,17 @@ def names_used(statements):
         if isinstance(node, ast.Compare) and isinstance(node.ops[0], (ast.Is, ast.IsNot)) and isinstance(node.left, ast.Name):
             used.setdefault(node.left.id, set()).add("shape")
             return
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Subscript) and isinstance(node.value.value, ast.Name):
+            used.setdefault(node.value.value.id, set()).add(node.attr)      # of an element of a list
+            return walk(node.value.slice)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "len" and isinstance(node.args[0], ast.Name):
+            used.setdefault(node.args[0].id, set()).add("shape")
+            return
+        if isinstance(node, ast.For) and isinstance(node.iter, ast.Name):   # what is used of the elements
+            used.setdefault(node.iter.id, set()).update(names_used(node.body).get(node.target.id, set()) or {"shape"})
+            for child in node.body:
+                walk(child)
+            return
         if isinstance(node, ast.Name):
             used.setdefault(node.id, set()).add("")
         for child in ast.iter_child_nodes(node):

@@ -276,8 +276,10 @@ class Generator:
                 declarations[a.name] = f"MetaView {a.name}(c.meta({len(saves)}));" if meta else f"Tensor {a.name} = c.saved({len(saves)});"
                 saves.append(("Arg", meta, i, a.name))
             elif kind == "tensors":
-                declarations[a.name] = f"auto {a.name} = c.saved_list({len(saves)});"
-                saves.append(("Arg", False, i, a.name))
+                meta = formula.is_meta_only(used[a.name])
+                views = f"c.metas({len(saves)})"
+                declarations[a.name] = f"std::vector<MetaView> {a.name}({views}.begin(), {views}.end());" if meta else f"auto {a.name} = c.saved_list({len(saves)});"
+                saves.append(("Arg", meta, i, a.name))
             else:
                 cpp = "auto" if not kind.startswith("optional ") else parameter_type(a)
                 declarations[a.name] = f"{cpp} {a.name} = {read_value(a, f'c.arg({i})')};"

@@ -29,6 +29,22 @@ inline key_t<T> key(T x) {
   }
 }
 
+// The value of a key; NaN for the largest key of a float.
+template <class T>
+inline T value_of(key_t<T> k) {
+  if constexpr (std::same_as<T, bool>) {
+    return k != 0;
+  } else if constexpr (is_half<T> || std::same_as<T, float>) {
+    return store_as<T>(std::bit_cast<float>(k & 0x80000000u ? k ^ 0x80000000u : ~k));
+  } else if constexpr (std::same_as<T, double>) {
+    return std::bit_cast<double>(k >> 63 ? k ^ 0x8000000000000000ull : ~k);
+  } else if constexpr (std::signed_integral<T>) {
+    return T(k ^ (key_t<T>(1) << (8 * sizeof(k) - 1)));
+  } else {
+    return T(k);
+  }
+}
+
 struct Narrow {   // key << 32 | position: one comparison orders both
   uint64_t word;
   Narrow() = default;
@@ -46,6 +62,12 @@ struct Wide {
   int64_t position() const { return position_; }
   bool operator<(const Wide& o) const { return key_ != o.key_ ? key_ < o.key_ : position_ < o.position_; }
 };
+template <class K>
+struct Plain {    // a key alone
+  K key_;
+  K key() const { return key_; }
+  bool operator<(const Plain& o) const { return key_ < o.key_; }
+};
 template <class T> using item_t = std::conditional_t<narrow<T>, Narrow, Wide>;
 
 // Items of a row; descending order is ascending order of the complement, so that it is stable too.
@@ -58,5 +80,7 @@ void make_items(const T* row, int64_t n, bool descending, item_t<T>* out) {
 // Sorts by (key, position) items whose positions ascend; `spare` holds as many. Returns where the result lies.
 Narrow* sort_items(Narrow* items, Narrow* spare, int64_t n);
 Wide* sort_items(Wide* items, Wide* spare, int64_t n);
+Plain<uint32_t>* sort_items(Plain<uint32_t>* items, Plain<uint32_t>* spare, int64_t n);
+Plain<uint64_t>* sort_items(Plain<uint64_t>* items, Plain<uint64_t>* spare, int64_t n);
 
 }  // namespace kindling::keys

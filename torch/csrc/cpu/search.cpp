@@ -169,6 +169,33 @@ Tensor masked_fill_Tensor(const Tensor& self, const Tensor& mask, const Tensor& 
 
 // ---- distinct values ----
 
+// Sorted distinct values and, if wanted, their counts: the keys are all there is to sort.
+template <class T>
+static std::tuple<Tensor, Tensor, Tensor> distinct_values(const Tensor& self, bool want_counts) {
+  using Key = Plain<key_t<T>>;
+  const int64_t n = self.numel();
+  const T* p = self.data<T>();
+  Scratch<Key> keys(2 * n);
+  for (int64_t i = 0; i < n; i++) keys[i] = {key(p[i])};
+  Key* sorted = n ? sort_items(keys.get(), keys.get() + n, n) : keys.get();
+  std::vector<int64_t> starts;
+  int64_t found = 0;
+  for (int64_t i = 0; i < n; i++) {
+    const auto k = sorted[i].key();
+    if (i > 0 && k == sorted[i - 1].key() && !is_nan(value_of<T>(k))) continue;
+    if (want_counts) starts.push_back(i);
+    found++;
+  }
+  const TensorOptions longs{DType::int64, self.device()};
+  Tensor values = empty(Dims{found}, self.options()), counts = empty(Dims{want_counts ? found : 0}, longs);
+  for (int64_t i = 0, at = 0; i < n; i++) {
+    const auto k = sorted[i].key();
+    if (i == 0 || k != sorted[i - 1].key() || is_nan(value_of<T>(k))) values.data<T>()[at++] = value_of<T>(k);
+  }
+  for (int64_t i = 0; want_counts && i < found; i++) counts.data<int64_t>()[i] = (i + 1 < found ? starts[i + 1] : n) - starts[i];
+  return {values, empty(Dims{0}, longs), counts};
+}
+
 // Values, inverse and counts of a flat tensor; positions of equal values are given in `order` (sorted, or as they are).
 template <class T>
 static std::tuple<Tensor, Tensor, Tensor> distinct(const Tensor& self, bool consecutive, bool want_inverse, bool want_counts) {
@@ -196,7 +223,9 @@ static std::tuple<Tensor, Tensor, Tensor> distinct(const Tensor& self, bool cons
 
 static std::tuple<Tensor, Tensor, Tensor> distinct_flat(const Tensor& self_, bool consecutive, bool inverse, bool counts) {
   const Tensor self = dense(self_);
-  return visit<kRealT | kBoolT | kWideUnsignedT>(self.dtype(), "unique", [&]<class T>(Of<T>) { return distinct<T>(self, consecutive, inverse, counts); });
+  return visit<kRealT | kBoolT | kWideUnsignedT>(self.dtype(), "unique", [&]<class T>(Of<T>) {
+    return consecutive || inverse ? distinct<T>(self, consecutive, inverse, counts) : distinct_values<T>(self, counts);
+  });
 }
 
 std::tuple<Tensor, Tensor, Tensor> _unique2(const Tensor& self, bool, bool return_inverse, bool return_counts) {

@@ -43,7 +43,7 @@ Item* sort_serial(Item* items, Item* spare, int64_t n) {
   return n < 16384 ? radix_sort<Item, 8>(items, spare, n) : radix_sort<Item, 11>(items, spare, n);
 }
 
-// Halves sorted by two threads each, then merged from both ends; the order of distinct items is total, so the result is the same.
+// Halves sorted by two threads each, then merged from both ends; equal items are alike, so the result does not depend on the threads.
 template <class Item>
 Item* sort_parallel(Item* items, Item* spare, int64_t n) {
   KD_CHECK(n < (int64_t(1) << 32), Runtime, "sort: a dimension of ", n, " elements is too long; the limit is 2^32 - 1");
@@ -72,6 +72,8 @@ Item* sort_parallel(Item* items, Item* spare, int64_t n) {
 
 Narrow* sort_items(Narrow* items, Narrow* spare, int64_t n) { return sort_parallel(items, spare, n); }
 Wide* sort_items(Wide* items, Wide* spare, int64_t n) { return sort_parallel(items, spare, n); }
+Plain<uint32_t>* sort_items(Plain<uint32_t>* items, Plain<uint32_t>* spare, int64_t n) { return sort_parallel(items, spare, n); }
+Plain<uint64_t>* sort_items(Plain<uint64_t>* items, Plain<uint64_t>* spare, int64_t n) { return sort_parallel(items, spare, n); }
 
 }  // namespace keys
 
@@ -110,7 +112,8 @@ Dims with_last(const Tensor& rows, int64_t n) {
 
 Tensor like(const Tensor& self, IntList sizes, DType d) { return empty(sizes, {d, self.device()}); }
 
-// f(row, first item, spare items) for each row of items, in parallel over rows.
+// f(row, first item, spare items) for each row of items, in parallel over rows. Long keys that lie close together are
+// sorted as short ones.
 template <class T, class F>
 void each_row(const Rows& rows, bool descending, F f) {
   using Item = item_t<T>;
@@ -118,7 +121,18 @@ void each_row(const Rows& rows, bool descending, F f) {
   parallel_for(0, rows.count, std::max<int64_t>(1, 4096 / std::max<int64_t>(n, 1)), [&](int64_t from, int64_t to) {
     Scratch<Item> items(2 * n);
     for (int64_t r = from; r < to; r++) {
-      make_items(rows.data.data<T>() + r * n, n, descending, items.get());
+      const T* row = rows.data.data<T>() + r * n;
+      if constexpr (!narrow<T> && std::integral<T>) {
+        const auto [least, most] = std::minmax_element(row, row + n);
+        const uint64_t low = key(*least), high = key(*most);
+        if (high - low <= UINT32_MAX) {
+          Narrow* words = reinterpret_cast<Narrow*>(items.get());
+          for (int64_t i = 0; i < n; i++) words[i] = Narrow(uint32_t(descending ? high - key(row[i]) : key(row[i]) - low), i);
+          f(r, words, words + n);
+          continue;
+        }
+      }
+      make_items(row, n, descending, items.get());
       f(r, items.get(), items.get() + n);
     }
   });
@@ -132,9 +146,9 @@ std::tuple<Tensor, Tensor> sort_along(const Tensor& self, int64_t dim, bool desc
   const Rows rows(self, dim);
   Tensor values = empty(rows.data.sizes(), rows.data.options()), indices = like(self, rows.data.sizes(), DType::int64);
   visit<kSortable>(self.dtype(), "sort", [&]<class T>(Of<T>) {
-    each_row<T>(rows, descending, [&](int64_t r, item_t<T>* items, item_t<T>* spare) {
+    each_row<T>(rows, descending, [&]<class Item>(int64_t r, Item* items, Item* spare) {
       const int64_t n = rows.n;
-      const item_t<T>* sorted = sort_items(items, spare, n);
+      const Item* sorted = sort_items(items, spare, n);
       const T* row = rows.data.data<T>() + r * n;
       T* out = values.data<T>() + r * n;
       int64_t* places = indices.data<int64_t>() + r * n;
