@@ -90,6 +90,8 @@ class _Formatter:
         self.int_mode = all(v == math.ceil(v) for v in values)
         wide = high / low > 1000.0 or high > 1.0e8
         self.sci_mode = wide or (not self.int_mode and low < 1.0e-4)
+        if PRINT_OPTS.sci_mode is not None:
+            self.sci_mode = PRINT_OPTS.sci_mode
         precision = PRINT_OPTS.precision
         if self.sci_mode:
             texts = (f"{v:.{precision}e}" for v in values)
@@ -98,8 +100,6 @@ class _Formatter:
         else:
             texts = (f"{v:.{precision}f}" for v in values)
         self.width = max(1, max(map(len, texts)))
-        if PRINT_OPTS.sci_mode is not None:
-            self.sci_mode = PRINT_OPTS.sci_mode
 
     def __call__(self, value):
         if not self.floating:
