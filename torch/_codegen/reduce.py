@@ -21,7 +21,7 @@ from .schema import parse
 
 BLOCK, HEAVY_BLOCK = 8, 2
 HEAVY = 40                        # folds of more instructions an element than this are emitted in fewer copies
-ROOT_ARGS = ("self", "dim", "keepdim", "dtype", "unbiased")
+ROOT_ARGS = ("self", "dim", "keepdim", "dtype", "mode")
 
 
 @dataclass
@@ -528,7 +528,7 @@ def result_rules(definition):
 
 
 def output_kinds(results):
-    return [{L.BOOL: "Bool", L.INT64: "Int64", L.REAL: "Real"}.get(r, "Compute") for r in results]
+    return [{L.BOOL: "Bool", L.INT64: "Int64", L.UINT64: "Int64", L.REAL: "Real"}.get(r, "Compute") for r in results]
 
 
 def computes(definition):

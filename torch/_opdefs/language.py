@@ -23,6 +23,7 @@ FLOAT = "Float"      # the same, integers become the default float dtype
 BOOL = "Bool"
 REAL = "Real"        # complex becomes its real dtype
 INT64 = "Int64"
+UINT64 = "UInt64"
 
 # kinds of dtype an operator is defined for
 ALL = "bufsc"            # b bool, u unsigned, s signed, f float, c complex

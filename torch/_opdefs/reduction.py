@@ -9,7 +9,7 @@ import math
 from . import expr as E
 from .complexes import Complex
 from .expr import cast, eq, exp, isnan, log, maximum, minimum, ne, sqrt, where
-from .language import BOOL, INT64, ORDERED, REAL, SAME, Fold, composite, reduction
+from .language import BOOL, INT64, ORDERED, REAL, REALS, SAME, UINT64, Fold, composite, reduction
 
 
 def tree(values, join):
@@ -122,6 +122,17 @@ def count_nonzero_dims():
 def count_nonzero():
     """Number of elements that are not 0."""
     return count_nonzero_dims()
+
+
+@reduction("hash_tensor(Tensor self, int[1] dim=[], *, bool keepdim=False, int mode=0) -> Tensor", kinds=REALS, result=UINT64, identity=False,
+           empty="hash_tensor: Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument.",
+           grad=None)
+def hash_tensor():
+    """Exclusive or of the bits of the elements over dimensions, floats as double precision and integers as int64."""
+    def bits(x):
+        return E.bitcast(cast(x, "f64"), "i64") if x.is_float else cast(x, "i64")
+
+    return Fold((0,), map=lambda x: (bits(x),), combine=lambda a, b: (a[0] ^ b[0],), types=("i64",))
 
 
 # ---- truth ----

@@ -51,7 +51,7 @@ extern Isa isa;   // KINDLING_ISA=scalar|avx2|avx512|neon lowers it
 
 template <class F> using PerIsa = F[kIsas];
 
-enum class ResultDType : uint8_t { Same, Float, Bool, Real, Int64, Complex, Fixed };
+enum class ResultDType : uint8_t { Same, Float, Bool, Real, Int64, UInt64, Complex };
 enum class OperandKind : uint8_t { Compute, Bool, Int64, Real };   // stored as compute dtype | bool byte | int64 | real of complex
 
 // An argument that selects a variant of the kernel: a string (one of `values`), or an optional one (0 absent, 1 given).

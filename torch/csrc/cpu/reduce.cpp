@@ -258,6 +258,7 @@ DType result_dtype(ResultDType rule, DType folded, DType given) {
   switch (rule) {
     case ResultDType::Bool: return given == DType::uint8 ? DType::uint8 : DType::bool_;   // any and all keep uint8
     case ResultDType::Int64: return DType::int64;
+    case ResultDType::UInt64: return DType::uint64;
     case ResultDType::Real: return to_real(folded);
     default: return folded;
   }
