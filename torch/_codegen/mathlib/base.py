@@ -118,16 +118,23 @@ def round_to_int(x, scale=1.0):
 
 
 def power_of_two(k, f):
-    """2**k for an integer k within the normal range."""
-    return f.as_float((k + f.bias) << f.mantissa)
+    """2**n for an integer k = n + bias, n within the normal range."""
+    return f.as_float(k << f.mantissa)
+
+
+def round_to_power(x, scale):
+    """(n, k): n = rint(x * scale) as a float, and as the integer k = n + 2 * bias that `scale_by_power` takes."""
+    f = format_of(x)
+    magic = f.magic + 2 * f.bias
+    shifted = E.fma(x, scale, magic) if scale != 1.0 else x + magic
+    return shifted - magic, f.as_bits(shifted) - f.encode(f.magic)
 
 
 def scale_by_power(x, k):
-    """x * 2**k, rounding once into the denormals and overflowing to inf; |k| < 2 * bias."""
+    """x * 2**n for k = n + 2 * bias, rounding once into the denormals and overflowing to inf; |n| < 2 * bias."""
     f = format_of(x)
-    even = 4 * f.bias + 4                                   # keeps the shifted number positive: a logical shift is cheap in 64 bits
-    half = E.shift_right_logical(k + even, f.integer(1)) - even // 2
-    return x * power_of_two(half, f) * power_of_two(k - half, f)
+    half = E.shift_right_logical(k, f.integer(1))
+    return x * f.as_float(half << f.mantissa) * f.as_float((k - half) << f.mantissa)
 
 
 def flip_sign(x, sign_bits):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..._opdefs import expr as E
-from .base import LN2, at_least, at_most, flip_sign, format_of, polynomial, power_of_two, ratio, round_to_int, rounded, scale_by_power, sign_bits, split
+from .base import LN2, at_least, at_most, flip_sign, format_of, polynomial, power_of_two, ratio, round_to_power, rounded, scale_by_power, sign_bits, split
 
 __all__ = ["exp", "exp2", "expm1", "sigmoid", "sinh", "cosh", "tanh"]
 
@@ -16,8 +16,8 @@ TANH_MOST = {"f32": 9.1, "f64": 19.1}
 
 
 def reduced_expm1(x, correction=None):
-    """(expm1(r), k) with x = k log(2) + r, |r| <= log(2) / 2; `correction` is a small number to add to x."""
-    n, k = round_to_int(x, rounded(1 / LN2, x.type))
+    """(expm1(r), k) with x = n log(2) + r, |r| <= log(2) / 2, k = n + 2 bias; `correction` is a small number to add to x."""
+    n, k = round_to_power(x, rounded(1 / LN2, x.type))
     high, low = split(LN2, x.type, 2)
     r = E.fma(n, -low, E.fma(n, -high, x))
     if correction is not None:
@@ -39,14 +39,15 @@ def exp(x):
 def exp_moderate(x):
     """exp(x) where neither x nor the result is near the ends of its range."""
     e, k = reduced_expm1(x)
-    s = power_of_two(k, format_of(x))
+    f = format_of(x)
+    s = power_of_two(k - f.bias, f)
     return E.fma(e, s, s)
 
 
 def exp2(x):
     low, high = EXP2_RANGE[x.type]
     x = at_least(at_most(x, high), low)
-    n, k = round_to_int(x)
+    n, k = round_to_power(x, 1.0)
     r = x - n
     return scale_by_power(E.fma(r, polynomial("exp2", r), 1.0), k)
 
@@ -55,15 +56,16 @@ def expm1(x):
     # 2 (2**(k-1) expm1(r) + 2**(k-1) - 1/2): k itself would overflow just before the result does
     f = format_of(x)
     e, k = reduced_expm1(at_least(at_most(x, EXP_RANGE[x.type][1]), EXPM1_LEAST[x.type]))
-    s = power_of_two(k - 1, f)
+    s = power_of_two(k - (f.bias + 1), f)
     far = E.fma(s, e, s - 0.5)
-    return E.copysign(E.where(E.eq(k, 0), e, far + far), x)
+    return E.copysign(E.where(E.eq(k, 2 * f.bias), e, far + far), x)
 
 
 def _expm1_positive(a):
     """expm1 of a moderate a >= 0."""
     e, k = reduced_expm1(a)
-    s = power_of_two(k, format_of(a))
+    f = format_of(a)
+    s = power_of_two(k - f.bias, f)
     return E.fma(s, e, s - 1.0)
 
 

@@ -17,7 +17,7 @@ from .base import (
     polynomial,
     power_of_two,
     ratio,
-    round_to_int,
+    round_to_power,
     rounded,
     scale_by_power,
     sign_bits,
@@ -114,7 +114,7 @@ def log1p_finite(x):
     """log(1 + x) for -1 < x < inf."""
     f = format_of(x)
     e, m, k = exponent_and_fraction(x + 1.0, denormals=False)
-    s = power_of_two(-k, f)
+    s = power_of_two(f.bias - k, f)
     # (1 + x) 2**-k - 1 with one rounding; beyond 2**60 the 1 does not matter
     y = E.where(k > 60, m - 1.0, E.fma(x, s, s - 1.0))
     return _combine(e, y, log1p_tail(y))
@@ -172,9 +172,9 @@ def _pow_f32(x, y):
     logarithm = E.fma(E.fma(s * z, polynomial("atanh", z, "wide"), s + s), rounded(1 / LN2, "f64"), e)
     logarithm = E.where(E.eq(a, 0), f.const(-math.inf), E.where(a < math.inf, logarithm, a))
     p = at_least(at_most(b * logarithm, 300.0), -300.0)
-    n, k = round_to_int(p)
+    n, k = round_to_power(p, 1.0)
     r = p - n
-    return E.cast(E.fma(r, polynomial("exp2", r, "wide"), 1.0) * power_of_two(k, f), "f32")
+    return E.cast(E.fma(r, polynomial("exp2", r, "wide"), 1.0) * power_of_two(k - f.bias, f), "f32")
 
 
 def _log2_double(a):
@@ -212,7 +212,7 @@ def _pow_f64(x, y):
     p, p_error = two_product(head, y)
     p_low = E.where(regular & (E.abs(p) < 1100.0), E.fma(tail, y, p_error), f.const(0))
     p = at_least(at_most(p, 1100.0), -1100.0)
-    n, k = round_to_int(p)
+    n, k = round_to_power(p, 1.0)
     r = (p - n) + p_low
     return scale_by_power(E.fma(r, polynomial("exp2", r), 1.0), k)
 
