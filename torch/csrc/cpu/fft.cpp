@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "copy.h"
+#include "fft_lanes.h"
 #include "kernel_table.h"
 #include "kernels.h"
 #include "scratch.h"
@@ -25,6 +26,7 @@ namespace {
 
 constexpr int kLargestRadix = 61;
 constexpr int64_t kLongLine = 16384, kLanes = 16;
+constexpr int64_t kSkew = 80;                  // keeps arrays of a power of two from sharing the same few places of the cache
 
 template <class T> using Complex = std::complex<T>;
 
@@ -141,7 +143,7 @@ void Plan<T>::prepare_bluestein() {
 
 template <class T>
 void Plan<T>::run_bluestein(Buffers<T>& out, int64_t lanes) const {
-  const int64_t m = convolution_->n, size = m * lanes;
+  const int64_t m = convolution_->n, size = m * lanes + kSkew;
   Scratch<T> space(4 * size);
   Buffers<T> b{space, space + size, space + 2 * size, space + 3 * size};
   const auto multiply = [&](const T* table, T* re, T* im, const T* from_re, const T* from_im, int64_t count, T sign) {
@@ -155,8 +157,8 @@ void Plan<T>::run_bluestein(Buffers<T>& out, int64_t lanes) const {
     }
   };
   multiply(chirp_.data(), b.re, b.im, out.re, out.im, n, T(1));
-  std::fill(b.re + n * lanes, b.re + size, T(0));
-  std::fill(b.im + n * lanes, b.im + size, T(0));
+  std::fill(b.re + n * lanes, b.re + m * lanes, T(0));
+  std::fill(b.im + n * lanes, b.im + m * lanes, T(0));
   convolution_->run(b, lanes);
   multiply(chirp_spectrum_.data(), b.re, b.im, b.re, b.im, m, T(-1));   // conjugates, so that the forward plan inverts
   convolution_->run(b, lanes);
@@ -212,7 +214,7 @@ void transform_lines(int64_t n, int64_t count, Gather&& gather, Scatter&& scatte
   const auto plan = Plan<T>::of(n);
   const int64_t lanes = std::clamp<int64_t>(65536 / (n * int64_t(sizeof(T))), 1, kLanes), groups = (count + lanes - 1) / lanes;
   parallel_for(0, groups, std::max<int64_t>(1, 8192 / (n * lanes)), [&](int64_t begin, int64_t end) {
-    const int64_t size = n * lanes;
+    const int64_t size = n * lanes + kSkew;
     Scratch<T> space(4 * size);
     for (int64_t g = begin; g < end; g++) {
       const int64_t first = g * lanes, some = std::min(lanes, count - first);
@@ -239,46 +241,27 @@ void transform_long(Complex<T>* x, int64_t n, int64_t a, bool forward, T scale) 
   const T sign = forward ? T(1) : T(-1);
   Scratch<Complex<T>> between(n);
   transform_lines<T>(a, b,
+    [&](int64_t j2, int64_t lanes, T* re, T* im) { fft::gather_neighbours(x + j2, a, b, lanes, sign, re, im); },
     [&](int64_t j2, int64_t lanes, T* re, T* im) {
-      for (int64_t j1 = 0; j1 < a; j1++)
-        for (int64_t q = 0; q < lanes; q++) {
-          const Complex<T> z = x[j1 * b + j2 + q];
-          re[j1 * lanes + q] = z.real();
-          im[j1 * lanes + q] = sign * z.imag();
-        }
-    },
-    [&](int64_t j2, int64_t lanes, const T* re, const T* im) {
       for (int64_t k1 = 0; k1 < a; k1++)
         for (int64_t q = 0; q < lanes; q++) {
           const T* w = &(*twist)[size_t(2 * (k1 * (j2 + q)))];
-          const T zr = re[k1 * lanes + q], zi = im[k1 * lanes + q];
-          between[k1 * b + j2 + q] = {zr * w[0] - zi * w[1], zr * w[1] + zi * w[0]};
+          T &zr = re[k1 * lanes + q], &zi = im[k1 * lanes + q];
+          const T product = zr * w[0] - zi * w[1];
+          zi = zr * w[1] + zi * w[0];
+          zr = product;
         }
+      fft::scatter_neighbours(between + j2, a, b, lanes, T(1), T(1), re, im);
     });
   transform_lines<T>(b, a,
     [&](int64_t k1, int64_t lanes, T* re, T* im) {
-      for (int64_t q = 0; q < lanes; q++)
-        for (int64_t j2 = 0; j2 < b; j2++) {
-          const Complex<T> z = between[(k1 + q) * b + j2];
-          re[j2 * lanes + q] = z.real();
-          im[j2 * lanes + q] = z.imag();
-        }
+      const Complex<T>* rows[kLanes];
+      for (int64_t q = 0; q < lanes; q++) rows[q] = between + (k1 + q) * b;
+      fft::gather_rows(rows, b, lanes, T(1), re, im);
     },
     [&](int64_t k1, int64_t lanes, const T* re, const T* im) {
-      for (int64_t k2 = 0; k2 < b; k2++)
-        for (int64_t q = 0; q < lanes; q++)
-          x[k2 * a + k1 + q] = {re[k2 * lanes + q] * scale, sign * im[k2 * lanes + q] * scale};
+      fft::scatter_neighbours(x + k1, b, a, lanes, scale, sign, re, im);
     });
-}
-
-// Elements of several lines, in the order in which they lie in memory.
-template <class F>
-void visit_grid(int64_t n, int64_t lanes, int64_t inner, F&& f) {
-  if (inner == 1) {
-    for (int64_t q = 0; q < lanes; q++) for (int64_t j = 0; j < n; j++) f(j, q);
-  } else {
-    for (int64_t j = 0; j < n; j++) for (int64_t q = 0; q < lanes; q++) f(j, q);
-  }
 }
 
 // In place, along a dimension of n elements with `inner` elements between neighbours, of `count` lines.
@@ -290,24 +273,24 @@ void transform(Complex<T>* data, int64_t n, int64_t inner, int64_t count, bool f
       return;
     }
   const T sign = forward ? T(1) : T(-1);
-  const auto start = [=](int64_t line) { return data + line / inner * inner * n + line % inner; };
-  transform_lines<T>(n, count,
-    [&](int64_t first, int64_t lanes, T* re, T* im) {
-      const Complex<T>* lines[kLanes];
-      for (int64_t q = 0; q < lanes; q++) lines[q] = start(first + q);
-      visit_grid(n, lanes, inner, [&](int64_t j, int64_t q) {
-        const Complex<T> z = lines[q][j * inner];
-        re[j * lanes + q] = z.real();
-        im[j * lanes + q] = sign * z.imag();
+  if (inner == 1)
+    return transform_lines<T>(n, count,
+      [&](int64_t first, int64_t lanes, T* re, T* im) {
+        const Complex<T>* rows[kLanes];
+        for (int64_t q = 0; q < lanes; q++) rows[q] = data + (first + q) * n;
+        fft::gather_rows(rows, n, lanes, sign, re, im);
+      },
+      [&](int64_t first, int64_t lanes, const T* re, const T* im) {
+        Complex<T>* rows[kLanes];
+        for (int64_t q = 0; q < lanes; q++) rows[q] = data + (first + q) * n;
+        fft::scatter_rows(rows, n, lanes, scale, sign, re, im);
       });
-    },
-    [&](int64_t first, int64_t lanes, const T* re, const T* im) {
-      Complex<T>* lines[kLanes];
-      for (int64_t q = 0; q < lanes; q++) lines[q] = start(first + q);
-      visit_grid(n, lanes, inner, [&](int64_t j, int64_t q) {
-        lines[q][j * inner] = {re[j * lanes + q] * scale, sign * im[j * lanes + q] * scale};
+  for (int64_t block = 0; block < count; block += inner, data += n * inner)
+    transform_lines<T>(n, inner,
+      [&](int64_t first, int64_t lanes, T* re, T* im) { fft::gather_neighbours(data + first, n, inner, lanes, sign, re, im); },
+      [&](int64_t first, int64_t lanes, const T* re, const T* im) {
+        fft::scatter_neighbours(data + first, n, inner, lanes, scale, sign, re, im);
       });
-    });
 }
 
 template <class F>

@@ -26,6 +26,11 @@ void check_real(const Tensor& t, const char* name) {
 
 void check_length(int64_t n) { KD_CHECK(n >= 1, Runtime, "Invalid number of data points (", n, ") specified"); }
 
+int64_t line_of(const Tensor& t, int64_t dim) {
+  KD_CHECK(t.dim() > 0, Index, "Dimension specified as ", dim, " but tensor has no dimensions");
+  return kindling::wrap_dim(dim, t.dim());
+}
+
 Tensor resized(const Tensor& t, int64_t dim, int64_t n) {
   const int64_t size = t.size(dim);
   if (size == n) return t;
@@ -47,7 +52,7 @@ Grid grid_of(const Tensor& t, std::optional<IntList> s, std::optional<IntList> d
   if (dim) {
     uint64_t seen = 0;
     for (int64_t d : *dim) {
-      g.dims.push_back(kindling::wrap_dim(d, ndim));
+      g.dims.push_back(line_of(t, d));
       KD_CHECK(!(seen >> g.dims.back() & 1), Runtime, "FFT dims must be unique");
       seen |= uint64_t(1) << g.dims.back();
     }
@@ -90,8 +95,8 @@ Grid real_grid(const Tensor& t, std::optional<IntList> s, std::optional<IntList>
 }  // namespace
 
 Tensor fft_line(const Tensor& self, std::optional<int64_t> n, int64_t dim, std::string_view norm, bool forward) {
-  dim = kindling::wrap_dim(dim, self.dim());
-  const int64_t length = n.value_or(self.dim() ? self.size(dim) : 1);
+  dim = line_of(self, dim);
+  const int64_t length = n.value_or(self.size(dim));
   check_length(length);
   const Tensor x = resized(floating(self, false), dim, length);
   const Dims dims{dim};
@@ -107,7 +112,7 @@ Tensor fft_grid(const Tensor& self, std::optional<IntList> s, std::optional<IntL
 
 Tensor fft_half_line(const Tensor& self, std::optional<int64_t> n, int64_t dim, std::string_view norm, bool forward) {
   check_real(self, forward ? "rfft" : "ihfft");
-  dim = kindling::wrap_dim(dim, self.dim());
+  dim = line_of(self, dim);
   const int64_t length = n.value_or(self.size(dim));
   check_length(length);
   const Tensor spectrum = ops::_fft_r2c(resized(floating(self, false), dim, length), Dims{dim}, mode_of(norm, forward), true);
@@ -128,8 +133,8 @@ Tensor fft_half_grid(const Tensor& self, std::optional<IntList> s, std::optional
 }
 
 Tensor fft_real_line(const Tensor& self, std::optional<int64_t> n, int64_t dim, std::string_view norm, bool forward) {
-  dim = kindling::wrap_dim(dim, self.dim());
-  const int64_t length = n.value_or(2 * ((self.dim() ? self.size(dim) : 1) - 1));
+  dim = line_of(self, dim);
+  const int64_t length = n.value_or(2 * (self.size(dim) - 1));
   check_length(length);
   Tensor x = resized(floating(self, true), dim, length / 2 + 1);
   if (forward) x = conjugate(x);

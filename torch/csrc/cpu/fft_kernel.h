@@ -3,7 +3,7 @@
 //
 // One pass of Stockham's algorithm turns x, seen as (r, m, s), into y, seen as (m, r, s):
 //   y[p, j, q] = w^(j p) sum_k x[k, p, q] exp(-2 pi i j k / r),   w = exp(-2 pi i / (r m)).
-// The lanes q are contiguous: independent lines, or what earlier passes have sorted already.
+// The lanes q are contiguous and independent (ivdep): separate lines, or what earlier passes have sorted already.
 
 template <class T>
 void pass2(const T* xr, const T* xi, T* yr, T* yi, int64_t m, int64_t s, const T* w) {
@@ -11,6 +11,7 @@ void pass2(const T* xr, const T* xi, T* yr, T* yi, int64_t m, int64_t s, const T
     const T wr = w[2 * p], wi = w[2 * p + 1];
     const T *__restrict ar = xr + s * p, *__restrict ai = xi + s * p, *__restrict br = ar + s * m, *__restrict bi = ai + s * m;
     T *__restrict cr = yr + 2 * s * p, *__restrict ci = yi + 2 * s * p, *__restrict dr = cr + s, *__restrict di = ci + s;
+#pragma GCC ivdep
     for (int64_t q = 0; q < s; q++) {
       const T tr = ar[q] - br[q], ti = ai[q] - bi[q];
       cr[q] = ar[q] + br[q];
@@ -28,6 +29,7 @@ void pass3(const T* xr, const T* xi, T* yr, T* yi, int64_t m, int64_t s, const T
     const T *__restrict ar = xr + s * p, *__restrict ai = xi + s * p;
     const T *__restrict br = ar + s * m, *__restrict bi = ai + s * m, *__restrict cr = br + s * m, *__restrict ci = bi + s * m;
     T *__restrict or_ = yr + 3 * s * p, *__restrict oi = yi + 3 * s * p;
+#pragma GCC ivdep
     for (int64_t q = 0; q < s; q++) {
       const T tr = br[q] + cr[q], ti = bi[q] + ci[q], ur = h * (bi[q] - ci[q]), ui = h * (cr[q] - br[q]);
       const T mr = ar[q] - T(0.5) * tr, mi = ai[q] - T(0.5) * ti;
@@ -48,6 +50,7 @@ void pass4(const T* xr, const T* xi, T* yr, T* yi, int64_t m, int64_t s, const T
     const T *__restrict ar = xr + s * p, *__restrict ai = xi + s * p, *__restrict br = ar + s * m, *__restrict bi = ai + s * m;
     const T *__restrict cr = br + s * m, *__restrict ci = bi + s * m, *__restrict dr = cr + s * m, *__restrict di = ci + s * m;
     T *__restrict or_ = yr + 4 * s * p, *__restrict oi = yi + 4 * s * p;
+#pragma GCC ivdep
     for (int64_t q = 0; q < s; q++) {
       const T er = ar[q] + cr[q], ei = ai[q] + ci[q], fr = ar[q] - cr[q], fi = ai[q] - ci[q];
       const T gr = br[q] + dr[q], gi = bi[q] + di[q], hr = bi[q] - di[q], hi = dr[q] - br[q];
