@@ -106,12 +106,13 @@ def _submodules():
     if _known_submodules is None:
         import os
 
-        _known_submodules = set()
+        names = set()
         for entry in os.scandir(__path__[0]):
             if entry.name.endswith(".py"):
-                _known_submodules.add(entry.name[:-3])
+                names.add(entry.name[:-3])
             elif "." not in entry.name and entry.name != "csrc" and entry.is_dir():
-                _known_submodules.add(entry.name)
+                names.add(entry.name)
+        _known_submodules = names
     return _known_submodules
 
 

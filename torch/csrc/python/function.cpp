@@ -11,10 +11,28 @@ namespace {
 
 constexpr int kMaxResults = 8;
 
+struct WithoutGil {
+  PyThreadState* state = PyEval_SaveThread();
+  ~WithoutGil() { PyEval_RestoreThread(state); }
+};
+
+// Only results that nobody else can see yet: what the collector may look at does not change behind its back. Lists of tensors
+// are borrowed from Python lists, which other threads could change.
+bool may_release(const Op& op, const Value* args) {
+  constexpr int64_t kLong = 1 << 14;
+  if (op.inplace || op.out_variant || op.is_view || tls.interposed) return false;
+  bool large = false;
+  for (int i = 0; i < op.nargs; i++) {
+    if (args[i].tag == Tag::List || args[i].tag == Tag::Object) return false;
+    large |= args[i].tag == Tag::Tensor && args[i].tensor_->numel >= kLong;
+  }
+  return large;
+}
+
 PyObject* run(const Op& op, Parse& p) {
   if (op.nrets == 1) {
     OwnedValue ret;
-    call(op, p.values(), &ret);
+    call_from_python(op, p.values(), &ret);
     if (ret.tag == Tag::Tensor) {
       if (p.requires_grad) return require_grad(wrap(ret.take()));
       return wrap(ret.take());
@@ -23,7 +41,7 @@ PyObject* run(const Op& op, Parse& p) {
   }
   KD_CHECK(op.nrets <= kMaxResults, Runtime, op.name, ": too many results");
   OwnedValue rets[kMaxResults];
-  call(op, p.values(), rets);
+  call_from_python(op, p.values(), rets);
   return results_to_python(op, rets, op.nrets);
 }
 
@@ -39,6 +57,12 @@ void check_out_options(const Parse& p, const CallArguments& c) {
 }
 
 }  // namespace
+
+void call_from_python(const Op& op, const Value* args, OwnedValue* rets) {
+  if (!may_release(op, args)) return call(op, args, rets);
+  WithoutGil scope;
+  call(op, args, rets);
+}
 
 PyObject* require_grad(PyObject* tensor) {
   PyRef t = PyRef::steal(tensor);

@@ -22,6 +22,8 @@ struct FunctionObject {
 };
 extern PyTypeObject FunctionType, MethodType;
 
+// kindling::call; a long computation lets other threads run Python meanwhile.
+void call_from_python(const Op& op, const Value* args, OwnedValue* rets);
 PyObject* require_grad(PyObject* tensor);    // takes over the reference and returns it
 PyObject* find_return_type(const std::string& name);
 

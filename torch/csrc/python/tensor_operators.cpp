@@ -94,7 +94,7 @@ PyObject* call_direct(const Op& op, PyObject* a, const Value& b) {
   values[1] = b;
   for (int i = 2; i < op.nargs; i++) values[i] = op.args[i].default_value;
   OwnedValue ret;
-  call(op, values, &ret);
+  call_from_python(op, values, &ret);
   return wrap(ret.take());
 }
 
