@@ -60,18 +60,21 @@ def _cholesky_solve_helper():
     """Solution for matching batch shapes."""
 
 
-def _cholesky_solve_factor(grad, self, input2, upper, result):
+def _cholesky_solve_grad(grad, self, input2, upper, result):
     back = cholesky_solve(grad, input2, upper)
-    common = back.matmul(result.mH)
-    common = common + common.mH
-    return -input2.matmul(common) if upper else -common.matmul(input2)
+    to_factor = None
+    if needs("input2"):
+        common = back.matmul(result.mH)
+        common = common + common.mH
+        to_factor = -input2.matmul(common) if upper else -common.matmul(input2)
+    return back, to_factor
 
 
 @decomposed(
     "cholesky_solve(Tensor self, Tensor input2, bool upper=False) -> Tensor",
     python="function method",
     out=["cholesky_solve.out(Tensor self, Tensor input2, bool upper=False, *, Tensor(a!) out) -> Tensor(a!)"],
-    grad={"self": "cholesky_solve(grad, input2, upper)", "input2": _cholesky_solve_factor}, jvp="transposed",
+    grad={"self, input2": _cholesky_solve_grad}, jvp="transposed",
 )
 def cholesky_solve(self, input2, upper):
     """Solution X of A X = self, where A has the Cholesky factor input2."""
@@ -104,9 +107,12 @@ def cholesky_inverse():
 @composite("_qr_square_grad(Tensor? gQ, Tensor? gR, Tensor Q, Tensor R) -> Tensor", python="")
 def _qr_square_grad(gQ, gR, Q, R):
     """Gradient of A = Q R for as many columns as R has rows."""
-    inner = gR.matmul(R.mH) if gR is not None else zeros_like(R)
-    if gQ is not None:
-        inner = inner - Q.mH.matmul(gQ)
+    if gR is None:
+        inner = -Q.mH.matmul(gQ)
+    else:
+        inner = gR.matmul(R.mH)
+        if gQ is not None:
+            inner = inner - Q.mH.matmul(gQ)
     inner = inner.triu()
     inner = inner + inner.mH
     inner.diagonal(0, -2, -1).mul_(0.5)
@@ -264,24 +270,26 @@ def _svd_grad(grads, A, full_matrices, compute_uv, U, S, Vh):
             _u, _s, _vh = _linalg_svd(A, False, True)
             return _u.matmul(gS.to(A.dtype).unsqueeze(-1) * _vh)
         k = min(A.size(-2), A.size(-1))
-        return U.narrow(-1, 0, k).matmul(gS.to(A.dtype).unsqueeze(-1) * Vh.narrow(-2, 0, k))
+        rows = Vh.narrow(-2, 0, k) if full_matrices else Vh
+        scaled = gS.to(A.dtype).unsqueeze(-1) * rows
+        return (U.narrow(-1, 0, k) if full_matrices else U).matmul(scaled)
     m = A.size(-2)
     n = A.size(-1)
     k = min(m, n)
-    u = U.narrow(-1, 0, k)
-    vh = Vh.narrow(-2, 0, k)
-    gap = S.unsqueeze(-2) * S.unsqueeze(-2) - (S * S).unsqueeze(-1)
-    gap = gap.clone()
+    u = U.narrow(-1, 0, k) if full_matrices else U
+    vh = Vh.narrow(-2, 0, k) if full_matrices else Vh
+    square = S * S
+    gap = square.unsqueeze(-2) - square.unsqueeze(-1)
     gap.diagonal(0, -2, -1).fill_(1)
     middle = zeros_like(gap).to(A.dtype)
     if gU is not None:
-        inner = u.mH.matmul(gU.narrow(-1, 0, k))
+        inner = u.mH.matmul(gU.narrow(-1, 0, k) if full_matrices else gU)
         skew = inner - inner.mH
         middle = middle + skew / gap * S.unsqueeze(-2)
         if A.is_complex():
             middle = middle + (skew.diagonal(0, -2, -1) / (S * 2)).diag_embed()
     if gVh is not None:
-        inner = vh.matmul(gVh.narrow(-2, 0, k).mH)
+        inner = vh.matmul((gVh.narrow(-2, 0, k) if full_matrices else gVh).mH)
         middle = middle + S.unsqueeze(-1) * ((inner - inner.mH) / gap)
     if gS is not None:
         middle = middle + gS.to(A.dtype).diag_embed()
@@ -462,17 +470,13 @@ def _lu_grad(gL, gU, P, L, U):
     m = L.size(-2)
     n = U.size(-1)
     k = min(m, n)
-    L1 = L.narrow(-2, 0, k)
-    U1 = U.narrow(-1, 0, k)
-    inner = zeros_like(U1)
-    if gL is not None:
-        inner = L1.mH.matmul(gL.narrow(-2, 0, k))
+    L1 = L.narrow(-2, 0, k) if m > k else L
+    U1 = U.narrow(-1, 0, k) if n > k else U
+    inner = L1.mH.matmul(gL.narrow(-2, 0, k) if m > k else gL) if gL is not None else zeros_like(U1)
     if n > k and gU is not None:
         inner = inner - gU.narrow(-1, k, n - k).matmul(U.narrow(-1, k, n - k).mH)
     inner = inner.tril(-1)
-    outer = zeros_like(U1)
-    if gU is not None:
-        outer = gU.narrow(-1, 0, k).matmul(U1.mH)
+    outer = (gU.narrow(-1, 0, k) if n > k else gU).matmul(U1.mH) if gU is not None else zeros_like(U1)
     if m > k and gL is not None:
         outer = outer - L.narrow(-2, k, m - k).mH.matmul(gL.narrow(-2, k, m - k))
     inner = inner + outer.triu()
@@ -489,7 +493,7 @@ def _lu_grad(gL, gU, P, L, U):
 def _lu_factor_grad(grad, LU, pivots):
     P, L, U = lu_unpack(LU, pivots)
     k = min(LU.size(-2), LU.size(-1))
-    return _lu_grad(grad.narrow(-1, 0, k), grad.narrow(-2, 0, k), P, L, U)
+    return _lu_grad(grad.narrow(-1, 0, k) if LU.size(-1) > k else grad, grad.narrow(-2, 0, k) if LU.size(-2) > k else grad, P, L, U)
 
 
 @kernel(
@@ -549,13 +553,15 @@ def _lu_unpack_grad(grads, LU_data):
     m = LU_data.size(-2)
     n = LU_data.size(-1)
     k = min(m, n)
-    g = zeros_like(LU_data)
+    g = gL
     if gL is not None:
         low = gL.tril(-1)
-        g = g + (cat([low, zeros_like(LU_data.narrow(-1, k, n - k))], -1) if n > k else low)
+        g = cat([low, zeros_like(LU_data.narrow(-1, k, n - k))], -1) if n > k else low
     if gU is not None:
         high = gU.triu()
-        g = g + (cat([high, zeros_like(LU_data.narrow(-2, k, m - k))], -2) if m > k else high)
+        if m > k:
+            high = cat([high, zeros_like(LU_data.narrow(-2, k, m - k))], -2)
+        g = high if gL is None else g + high
     return g
 
 

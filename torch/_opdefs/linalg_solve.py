@@ -127,16 +127,10 @@ def inverse(self):
 
 @composite("_det_grad(Tensor grad, Tensor det, Tensor LU, Tensor pivots) -> Tensor", python="")
 def _det_grad(grad, det, LU, pivots):
-    """grad conj(det) A^-H. A pivot of zero is replaced by a tiny one, and the determinant with it: their quotient stays the cofactor."""
-    diagonal = LU.diagonal(0, -2, -1)
+    """grad conj(det) A^-H. A pivot of zero is replaced by a tiny one, so that singular matrices get a finite gradient."""
     tiny = 2.220446049250313e-16 if LU.dtype == torch.float64 or LU.dtype == torch.complex128 else 1.1920928955078125e-07
-    tiny_diagonal = where(diagonal == 0, aten.full_like.default(diagonal, tiny), diagonal)
-    safe = LU + (tiny_diagonal - diagonal).diag_embed()
-    parity = where(diagonal == 0, zeros_like(diagonal), ones_like(diagonal)).prod(-1)
-    exchanged = arange(1, LU.size(-1) + 1, dtype=torch.int32, device=LU.device) != pivots
-    sign = 1 - 2 * exchanged.sum(-1).remainder(2)
-    filled = where(parity == 0, tiny_diagonal.prod(-1) * sign, det)
-    weight = (grad * filled.conj()).unsqueeze(-1).expand(pivots.shape).diag_embed()
+    weight = (grad * det.conj()).unsqueeze(-1).expand(pivots.shape).diag_embed()
+    safe = LU + where(LU.diagonal(0, -2, -1) == 0, tiny, 0.0).diag_embed()
     return linalg_lu_solve(safe, pivots, weight, adjoint=True)
 
 
@@ -174,12 +168,13 @@ def det(self):
 
 
 def _slogdet_grad(grads, A, sign, LU, pivots):
-    weight = zeros_like(sign)
-    if grads[1] is not None:
-        weight = weight + grads[1]
+    weight = grads[1]
     if grads[0] is not None and A.is_complex():
         turn = imag(grads[0].conj() * sign)
-        weight = weight - complex(zeros_like(turn), turn)
+        turned = complex(zeros_like(turn), -turn)
+        weight = turned if weight is None else weight + turned
+    if weight is None:
+        return zeros_like(A)
     return linalg_lu_solve(LU, pivots, weight.unsqueeze(-1).expand(pivots.shape).diag_embed(), adjoint=True)
 
 
@@ -234,11 +229,14 @@ def logdet(self):
     return where(sign == -1, aten.scalar_tensor.default(nan, dtype=logabsdet.dtype, device=logabsdet.device), logabsdet)
 
 
-def _solve_triangular_matrix_grad(grad, self, upper, left, unitriangular, result):
+def _solve_triangular_grad(grad, self, upper, left, unitriangular, result):
     back = aten.linalg_solve_triangular.default(self.mH, grad, upper=not upper, left=left, unitriangular=unitriangular)
-    g = -back.matmul(result.mH) if left else -result.mH.matmul(back)
-    inset = 1 if unitriangular else 0
-    return g.triu(inset) if upper else g.tril(-inset)
+    to_matrix = None
+    if needs("self"):
+        to_matrix = -back.matmul(result.mH) if left else -result.mH.matmul(back)
+        inset = 1 if unitriangular else 0
+        to_matrix = to_matrix.triu(inset) if upper else to_matrix.tril(-inset)
+    return to_matrix, back
 
 
 @kernel(
@@ -246,10 +244,7 @@ def _solve_triangular_matrix_grad(grad, self, upper, left, unitriangular, result
     python="linalg",
     out=["linalg_solve_triangular.out(Tensor self, Tensor B, *, bool upper, bool left=True, bool unitriangular=False, "
          "Tensor(a!) out) -> Tensor(a!)"],
-    grad={
-        "B": "aten.linalg_solve_triangular.default(self.mH, grad, upper=not upper, left=left, unitriangular=unitriangular)",
-        "self": _solve_triangular_matrix_grad,
-    }, jvp="transposed",
+    grad={"self, B": _solve_triangular_grad}, jvp="transposed",
 )
 def linalg_solve_triangular():
     """Solution of A X = B or X A = B for a triangular A, of which the other triangle is not read."""
@@ -257,15 +252,15 @@ def linalg_solve_triangular():
 
 def _triangular_solve_grad(grads, self, A, upper, transpose, unitriangular, solution):
     g = grads[0]
-    to_b = zeros_like(self)
-    to_A = zeros_like(A)
+    to_b = g
+    to_A = grads[1]
     if g is not None:
         to_b, _ = triangular_solve(g, A.conj(), upper, not transpose, unitriangular)
         to_A = -solution.conj().matmul(to_b.transpose(-2, -1)) if transpose else -to_b.matmul(solution.mH)
         inset = 1 if unitriangular else 0
         to_A = to_A.triu(inset) if upper else to_A.tril(-inset)
-    if grads[1] is not None:
-        to_A = to_A + grads[1]
+        if grads[1] is not None:
+            to_A = to_A + grads[1]
     return to_b, to_A
 
 
@@ -346,8 +341,8 @@ def _lstsq_grad(grads, self, b, solution):
     vector = b.ndim == 1 or (self.ndim - 1 == b.ndim and b.shape == self.shape[:self.ndim - 1])
     b2 = b.unsqueeze(-1) if vector else b
     x2 = solution.unsqueeze(-1) if vector else solution
-    to_A = zeros_like(self)
-    to_b = zeros_like(b2)
+    to_A = None
+    to_b = None
     if grads[0] is not None:
         g = grads[0].unsqueeze(-1) if vector else grads[0]
         pinv = aten.linalg_pinv.atol_rtol_tensor(self)
@@ -357,9 +352,11 @@ def _lstsq_grad(grads, self, b, solution):
         # the residual is least in the solution, so only its explicit dependence on A and B counts
         if grads[1].numel() > 0:
             weighted = (self.matmul(x2) - b2) * (grads[1] * 2).unsqueeze(-2)
-            to_A = to_A + weighted.matmul(x2.mH)
-            to_b = to_b - weighted
-    return to_A, to_b.squeeze(-1) if vector else to_b
+            to_A = weighted.matmul(x2.mH) if to_A is None else to_A + weighted.matmul(x2.mH)
+            to_b = -weighted if to_b is None else to_b - weighted
+    if vector and to_b is not None:
+        to_b = to_b.squeeze(-1)
+    return to_A, to_b
 
 
 @kernel(

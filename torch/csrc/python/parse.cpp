@@ -291,7 +291,7 @@ bool parse_keywords(const Op& op, Face face, const CallArguments& call, uint64_t
     PyObject* o = call.value(k);
     int at = -1;
     for (int i = first; i < op.nargs && at < 0; i++)
-      if (named(name, op.args[i].name)) at = i;
+      if (!(op.args[i].out && face != Face::Operator) && named(name, op.args[i].name)) at = i;   // out= is one keyword for all outputs
     if (at < 0 && face != Face::Operator && named(name, "out")) {
       if (o == Py_None) continue;
       if (!op.out_variant || !convert_out(op, o, out)) return false;
