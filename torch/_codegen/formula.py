@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import textwrap
 
 CPP_TYPES = {
@@ -46,6 +47,9 @@ _OPERATORS = {ast.Add: ("add", "+"), ast.Sub: ("sub", "-"), ast.Mult: ("mul", "*
               ast.Mod: ("remainder", "%"), ast.Pow: ("pow", None), ast.MatMult: ("matmul", None), ast.BitAnd: ("bitwise_and", "&"),
               ast.BitOr: ("bitwise_or", "|")}
 _COMPARISONS = {ast.Eq: ("eq", "=="), ast.NotEq: ("ne", "!="), ast.Lt: ("lt", "<"), ast.LtE: ("le", "<="), ast.Gt: ("gt", ">"), ast.GtE: ("ge", ">=")}
+
+
+_GRADIENT = re.compile(r"(?:at\(c\.grads, int64_t\(|c\.grad\()(\d+)\)?\)")
 
 
 class FormulaError(Exception):
@@ -133,6 +137,7 @@ class Translator:
     def __init__(self, where, registry, variables, result=None):
         self.where, self.registry, self.result = where, registry, result
         self.parameters = dict(variables)
+        self.missing_gradients = False   # of an operator with several results: some may have got no gradient
         self.needs = None            # {input name: C++ condition} in gradient formulas
         self.types: dict = {}        # locals
         self.emitting = False
@@ -590,6 +595,8 @@ class Translator:
         for a in best.args:
             value = None if a.kwarg_only else next(positional, None)
             value = keywords.get(a.name) if value is None else value
+            if value is not None and self.missing_gradients and not a.optional:
+                value = (_GRADIENT.sub(r"c.grad_or_zeros(\1)", value[0]) if _GRADIENT.fullmatch(value[0]) else value[0], value[1])
             values.append(self.default(a) if value is None else self.convert(*value, type_of(a), node, size=a.size))
         kinds = [type_of(r) for r in best.returns]
         return f"ops::{best.unique}({', '.join(values)})", kinds[0] if len(kinds) == 1 else ("tuple", kinds)

@@ -311,6 +311,7 @@ class Generator:
         where = f"{row.definition.module.rsplit('.', 1)[-1]}.{s.key}: gradient of {', '.join(a.name for a in members)}"
         translator = Translator(where, self.registry, parameters, kinds)
         translator.needs = {name: f"c.needs({i})" for name, i in numbers.items()}
+        translator.missing_gradients = len(s.returns) > 1
         lines = translator.function_body(body)
         fused = self.fused_call(s, members[0], variables) if len(members) == 1 else None
         test = " || ".join(f"c.needs({numbers[a.name]})" for a in members)
@@ -421,7 +422,7 @@ class Generator:
                     entries.setdefault(row.schema.name, []).append(row)
             table = []
             for name, rows in sorted(entries.items()):
-                rows.sort(key=lambda r: r.role == "out")
+                rows.sort(key=lambda r: (r.role == "out", len(r.schema.args)))   # the shortest that fits is meant
                 lines.append(f"static const Op* const {place}_{name}[] = {{{', '.join(f'&table[{r.index}]' for r in rows)}}};")
                 doc = next((r.definition.doc for r in rows if r.definition.doc), "").strip()
                 table.append(f"  {{{quoted(name)}, {place}_{name}, {len(rows)}, {quoted(doc)}}},")
