@@ -55,7 +55,7 @@ def histogramdd_int(self, bins, range, weight, density):
 @composite("histogramdd.TensorList_bins(Tensor self, Tensor[] bins, " + DD, python="function")
 def histogramdd_tensors(self, bins, range, weight, density):
     """Histogram of points between given edges."""
-    return _histogramdd_from_bin_tensors(self, bins, weight=weight, density=density), bins
+    return _histogramdd_from_bin_tensors(self, bins, weight=weight, density=density), [edges for edges in bins]
 
 
 SEGMENTS = "str reduce, *, Tensor? lengths=None, {indices}Tensor? offsets=None, int axis=0, {unsafe}Scalar? initial=None) -> Tensor"
