@@ -307,7 +307,7 @@ def trapezoid(y, x, dim):
     n = y.size(dim)
     if n == 0:
         return aten.sum.dim_IntList(y, [dim])
-    return aten.sum.dim_IntList(_steps(x, y.dim(), dim) * (aten.slice.Tensor(y, dim, 0, n - 1) + aten.slice.Tensor(y, dim, 1, n)), [dim]) / 2.0
+    return aten.sum.dim_IntList((aten.slice.Tensor(y, dim, 0, n - 1) + aten.slice.Tensor(y, dim, 1, n)) * _steps(x, y.dim(), dim), [dim]) / 2.0
 
 
 @composite("trapezoid.dx(Tensor y, *, Scalar dx=1, int dim=-1) -> Tensor", python="function")
@@ -338,7 +338,7 @@ def cumulative_trapezoid(y, x, dim):
     if x.dim() == 1 and x.size(0) != y.size(dim):
         raise RuntimeError("cumulative_trapezoid: There must be one `x` value for each sample point")
     n = y.size(dim)
-    return (_steps(x, y.dim(), dim) * (aten.slice.Tensor(y, dim, 0, n - 1) + aten.slice.Tensor(y, dim, 1, n))).cumsum(dim) / 2.0
+    return ((aten.slice.Tensor(y, dim, 0, n - 1) + aten.slice.Tensor(y, dim, 1, n)) * _steps(x, y.dim(), dim)).cumsum(dim) / 2.0
 
 
 @composite("cumulative_trapezoid.dx(Tensor y, *, Scalar dx=1, int dim=-1) -> Tensor", python="function")

@@ -114,48 +114,37 @@ def index_fill_tensor():
     """index_fill with a 0-dimensional tensor."""
 
 
-def _index_reduce_self(grad, self, dim, index, source, reduce, include_self, result):
+def _index_reduce_grad(grad, self, dim, index, source, reduce, include_self, result):
     if reduce == "prod":
         masked = self.masked_fill(self == 0, 1)
-        part = grad * masked.index_reduce(dim, index, source, reduce, include_self=include_self) / masked
-    elif reduce == "mean":
-        n = ones_like(grad) if include_self else zeros_like(grad)
-        n = n.index_add(dim, index, ones_like(source))
-        n.masked_fill_(n == 0, 1)
-        part = grad / n
-    else:
-        value = result.index_select(dim, index)
-        same_self = (self == result).to(grad.dtype)
-        same_source = (value == source).to(grad.dtype)
-        part = same_self * (grad / same_self.index_add(dim, index, same_source))
-    if not include_self:
-        return part.index_fill(dim, index, 0)
-    return part
-
-
-def _index_reduce_source(grad, self, dim, index, source, reduce, include_self, result):
-    if reduce == "prod":
+        of_self = grad * masked.index_reduce(dim, index, source, reduce, include_self=include_self) / masked
         zero = source == 0
         count = zeros_like(self).index_add(dim, index, zero.to(self.dtype))
         single = bitwise_and(zero, count.index_select(dim, index) == 1)
         product = self.index_reduce(dim, index, source.masked_fill(single, 1), reduce, include_self=include_self)
         at_zero = (grad * product).index_select(dim, index)
         others = (grad * result).index_select(dim, index) / source.masked_fill(zero, 1)
-        return where(single, at_zero, others)
-    if reduce == "mean":
+        of_source = where(single, at_zero, others)
+    elif reduce == "mean":
         n = ones_like(grad) if include_self else zeros_like(grad)
         n = n.index_add(dim, index, ones_like(source))
         n.masked_fill_(n == 0, 1)
-        return grad.index_select(dim, index) / n.index_select(dim, index)
-    value = result.index_select(dim, index)
-    same_self = (self == result).to(grad.dtype)
-    same_source = (value == source).to(grad.dtype)
-    shared = grad / same_self.index_add(dim, index, same_source)
-    return same_source * shared.index_select(dim, index)
+        of_self = grad / n
+        of_source = grad.index_select(dim, index) / n.index_select(dim, index)
+    else:
+        value = result.index_select(dim, index)
+        same_self = (self == result).to(grad.dtype)
+        same_source = (value == source).to(grad.dtype)
+        shared = grad / same_self.index_add(dim, index, same_source)
+        of_self = same_self * shared
+        of_source = same_source * shared.index_select(dim, index)
+    if not include_self:
+        of_self = of_self.index_fill(dim, index, 0)
+    return of_self, of_source
 
 
 @kernel(*both("index_reduce(Tensor self, int dim, Tensor index, Tensor source, str reduce, *, bool include_self=True) -> Tensor"),
-        grad={"self": _index_reduce_self, "source": _index_reduce_source}, node="IndexReduceBackward0")
+        grad={"self, source": _index_reduce_grad}, node="IndexReduceBackward0")
 def index_reduce():
     """Slices of source reduced (prod, mean, amax, amin) into the slices of self that index names."""
 
@@ -208,52 +197,40 @@ def scatter_add():
     """scatter that adds."""
 
 
-def _scatter_reduce_self(grad, self, dim, index, src, reduce, include_self, result):
+def _scatter_reduce_grad(grad, self, dim, index, src, reduce, include_self, result):
     if reduce == "sum":
-        part = grad
+        of_self = grad
+        of_src = grad.gather(dim, index)
     elif reduce == "prod":
         masked = self.masked_fill(self == 0, 1)
-        part = grad * masked.scatter_reduce(dim, index, src, reduce, include_self=include_self) / masked
-    elif reduce == "mean":
-        n = ones_like(grad) if include_self else zeros_like(grad)
-        n = n.scatter_add(dim, index, ones_like(src))
-        n.masked_fill_(n == 0, 1)
-        part = grad / n
-    else:
-        value = result.gather(dim, index)
-        same_self = (self == result).to(grad.dtype)
-        same_src = (value == src).to(grad.dtype)
-        part = (self == result) * (grad / same_self.scatter_add(dim, index, same_src))
-    if not include_self:
-        return part.scatter(dim, index, 0)
-    return part
-
-
-def _scatter_reduce_src(grad, self, dim, index, src, reduce, include_self, result):
-    if reduce == "sum":
-        return grad.gather(dim, index)
-    if reduce == "prod":
+        of_self = grad * masked.scatter_reduce(dim, index, src, reduce, include_self=include_self) / masked
         zero = src == 0
         count = zeros_like(self).scatter_add(dim, index, zero.to(self.dtype))
         single = bitwise_and(zero, count.gather(dim, index) == 1)
         product = self.scatter_reduce(dim, index, src.masked_fill(single, 1), reduce, include_self=include_self)
         at_zero = (grad * product).gather(dim, index)
         others = (grad * result).gather(dim, index) / src.masked_fill(zero, 1)
-        return where(single, at_zero, others)
-    if reduce == "mean":
+        of_src = where(single, at_zero, others)
+    elif reduce == "mean":
         n = ones_like(grad) if include_self else zeros_like(grad)
         n = n.scatter_add(dim, index, ones_like(src))
         n.masked_fill_(n == 0, 1)
-        return grad.gather(dim, index) / n.gather(dim, index)
-    value = result.gather(dim, index)
-    same_self = (self == result).to(grad.dtype)
-    same_src = (value == src).to(grad.dtype)
-    shared = grad / same_self.scatter_add(dim, index, same_src)
-    return (value == src) * shared.gather(dim, index)
+        of_self = grad / n
+        of_src = grad.gather(dim, index) / n.gather(dim, index)
+    else:
+        value = result.gather(dim, index)
+        same_self = (self == result).to(grad.dtype)
+        same_src = (value == src).to(grad.dtype)
+        shared = grad / same_self.scatter_add(dim, index, same_src)
+        of_self = (self == result) * shared
+        of_src = (value == src) * shared.gather(dim, index)
+    if not include_self:
+        of_self = of_self.scatter(dim, index, 0)
+    return of_self, of_src
 
 
 @kernel(*both("scatter_reduce.two(Tensor self, int dim, Tensor index, Tensor src, str reduce, *, bool include_self=True) -> Tensor"),
-        grad={"self": _scatter_reduce_self, "src": _scatter_reduce_src}, node="ScatterReduceBackward0")
+        grad={"self, src": _scatter_reduce_grad}, node="ScatterReduceBackward0")
 def scatter_reduce():
     """scatter that reduces: sum, prod, mean, amax or amin, with or without the value that was there."""
 

@@ -184,7 +184,7 @@ def multilabel_margin_loss(self, target, reduction):
 @composite("margin_ranking_loss(Tensor input1, Tensor input2, Tensor target, float margin=0., int reduction=1) -> Tensor", python="function")
 def margin_ranking_loss(input1, input2, target, margin, reduction):
     """max(0, -target * (input1 - input2) + margin)."""
-    loss = (-(input1 - input2) * target + margin).clone().clamp_min_(0)
+    loss = (-(input1 - input2) * target + margin).clamp_min_(0)
     if reduction == 1:
         return loss.mean()
     return loss.sum() if reduction == 2 else loss
@@ -195,7 +195,7 @@ def hinge_embedding_loss(self, target, margin, reduction):
     """self where target is 1, max(0, margin - self) where it is -1."""
     zero = zeros_like(self)
     difference = empty_like(self).fill_(margin).sub_(self)
-    clamped = difference.clone().clamp_min_(0)
+    clamped = difference.clamp_min_(0)
     far = where(target != 1, clamped, zero)
     near = where(target != -1, self, zero)
     loss = far + near
@@ -221,7 +221,7 @@ def cosine_embedding_loss(input1, input2, target, margin, reduction):
     cosine = product / (square1 * square2).sqrt_()
     zero = zeros_like(cosine)
     away = empty_like(cosine).fill_(1).sub_(cosine)
-    excess = (cosine - margin).clone().clamp_min_(0)
+    excess = (cosine - margin).clamp_min_(0)
     near = where(target == 1, away, zero)
     far = where(target == -1, excess, zero)
     loss = near + far
@@ -325,3 +325,69 @@ def pdist(self, p):
     if p == 0:
         return aten.sum.dim_IntList(difference * 0, [1]) + aten.sum.dim_IntList(difference != 0, [1])
     return linalg_vector_norm(difference, p, [1])
+
+
+# ---- connectionist temporal classification ----
+
+@kernel("_ctc_loss(Tensor log_probs, Tensor targets, int[] input_lengths, int[] target_lengths, int blank=0, bool zero_infinity=False) "
+        "-> (Tensor, Tensor)",
+        grad={"log_probs": "_ctc_loss_backward(grad, log_probs, targets, input_lengths, target_lengths, result0, result1, blank, zero_infinity)"},
+        out=False, python="function")
+def _ctc_loss():
+    """-log of the probability of each target over all alignments, and the forward variables: (T, N, C) to (N,) and (N, T, 2 S + 1)."""
+
+
+@kernel("_ctc_loss.Tensor(Tensor log_probs, Tensor targets, Tensor input_lengths, Tensor target_lengths, int blank=0, bool zero_infinity=False) "
+        "-> (Tensor, Tensor)",
+        grad={"log_probs": "aten._ctc_loss_backward.Tensor(grad, log_probs, targets, input_lengths, target_lengths, result0, result1, blank, "
+                           "zero_infinity)"},
+        out=False, python="function")
+def _ctc_loss_tensor():
+    """_ctc_loss with the lengths in tensors."""
+
+
+@kernel("_ctc_loss_backward(Tensor grad, Tensor log_probs, Tensor targets, int[] input_lengths, int[] target_lengths, Tensor neg_log_likelihood, "
+        "Tensor log_alpha, int blank, bool zero_infinity=False) -> Tensor",
+        "_ctc_loss_backward.Tensor(Tensor grad, Tensor log_probs, Tensor targets, Tensor input_lengths, Tensor target_lengths, "
+        "Tensor neg_log_likelihood, Tensor log_alpha, int blank, bool zero_infinity=False) -> Tensor", grad=None, out=False, python="")
+def _ctc_loss_backward():
+    """The gradient of _ctc_loss."""
+
+
+@composite("_reduce_ctc(Tensor loss, Tensor lengths, int reduction, bool zero_infinity) -> Tensor", python="")
+def _reduce_ctc(loss, lengths, reduction, zero_infinity):
+    """Infinite losses made zero if asked for; the mean is over losses divided by their targets' lengths."""
+    result = loss
+    if zero_infinity:
+        result = where(loss == math.inf, zeros([], dtype=loss.dtype, device=loss.device), loss)
+    if reduction == 1:
+        return (result / lengths.clamp_min(1).to(result.dtype)).mean()
+    return result.sum() if reduction == 2 else result
+
+
+@composite("ctc_loss.IntList(Tensor log_probs, Tensor targets, int[] input_lengths, int[] target_lengths, int blank=0, int reduction=1, "
+           "bool zero_infinity=False) -> Tensor", python="function")
+def ctc_loss(log_probs, targets, input_lengths, target_lengths, blank, reduction, zero_infinity):
+    """Connectionist temporal classification loss: (T, N, C) log probabilities, targets (N, S) or one after the other; N may be absent."""
+    batched = log_probs.dim() == 3
+    loss, _ = aten._ctc_loss.default(log_probs if batched else log_probs.unsqueeze(1), targets, input_lengths, target_lengths, blank, zero_infinity)
+    lengths = empty([len(target_lengths)], dtype=torch.int64)
+    for i in range(len(target_lengths)):
+        aten.select.int(lengths, 0, i).fill_(target_lengths[i])
+    result = _reduce_ctc(loss, lengths, reduction, zero_infinity)
+    return result.squeeze(0) if reduction == 0 and not batched else result
+
+
+@composite("ctc_loss.Tensor(Tensor log_probs, Tensor targets, Tensor input_lengths, Tensor target_lengths, int blank=0, int reduction=1, "
+           "bool zero_infinity=False) -> Tensor", python="function")
+def ctc_loss_tensor(log_probs, targets, input_lengths, target_lengths, blank, reduction, zero_infinity):
+    """ctc_loss with the lengths in tensors."""
+    if input_lengths.is_floating_point():
+        raise RuntimeError("input_lengths must be integral")
+    if target_lengths.is_floating_point():
+        raise RuntimeError("target_lengths must be integral")
+    batched = log_probs.dim() == 3
+    loss, _ = aten._ctc_loss.Tensor(log_probs if batched else log_probs.unsqueeze(1), targets, input_lengths.reshape([-1]),
+                                    target_lengths.reshape([-1]), blank, zero_infinity)
+    result = _reduce_ctc(loss, target_lengths.reshape([-1]), reduction, zero_infinity)
+    return result.squeeze(0) if reduction == 0 and not batched else result

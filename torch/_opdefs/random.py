@@ -271,7 +271,7 @@ def alpha_dropout(input, p, train):
     a = 1.0 / math.sqrt((limit * limit * p + 1) * (1 - p))
     noise = empty_like(input)
     noise.bernoulli_(1 - p)
-    b = (noise - 1).mul_(limit * a).add_(limit * a * p)
+    b = (noise + -1).mul_(limit * a).add_(limit * a * p)
     noise.mul_(a)
     return (input * noise).add_(b)
 
@@ -294,7 +294,7 @@ def feature_alpha_dropout(input, p, train):
         shape.append(1)
     noise = input.new_empty(shape)
     noise.bernoulli_(1 - p)
-    b = (noise - 1).mul_(limit * a).add_(limit * a * p)
+    b = (noise + -1).mul_(limit * a).add_(limit * a * p)
     noise.mul_(a)
     return (input * noise).add_(b)
 

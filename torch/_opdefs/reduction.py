@@ -9,7 +9,7 @@ import math
 from . import expr as E
 from .complexes import Complex
 from .expr import cast, eq, exp, isnan, log, maximum, minimum, ne, sqrt, where
-from .language import BOOL, INT64, ORDERED, REAL, REALS, SAME, UINT64, Fold, composite, reduction
+from .language import BOOL, INT64, ORDERED, REAL, REALS, SAME, UINT64, Fold, composite, decomposed, reduction
 
 
 def tree(values, join):
@@ -365,22 +365,22 @@ def std(correction):
 
 
 def _var_mean(grads, self, dim, correction, keepdim):
-    g = zeros_like(self)
+    g = None
     if grads[0].defined():
         g = var_backward(grads[0], self, dim, correction, keepdim)
     if grads[1].defined():
         m = restore_dims(grads[1], self.ndim, dim, keepdim).expand(self.shape) / reduced_count(self.shape, dim)
-        g = g + m
+        g = m if g is None else g + m
     return g
 
 
 def _std_mean(grads, self, result0, dim, correction, keepdim):
-    g = zeros_like(self)
+    g = None
     if grads[0].defined():
         g = std_backward(grads[0], self, result0, dim, correction, keepdim)
     if grads[1].defined():
         m = restore_dims(grads[1], self.ndim, dim, keepdim).expand(self.shape) / reduced_count(self.shape, dim)
-        g = g + m
+        g = m if g is None else g + m
     return g
 
 
@@ -482,7 +482,8 @@ def norm(self, p):
     return linalg_vector_norm(self, p, None, False)
 
 
-@composite("norm.ScalarOpt_dim(Tensor self, Scalar? p, int[1] dim, bool keepdim=False) -> Tensor",
+@decomposed("norm.ScalarOpt_dim(Tensor self, Scalar? p, int[1] dim, bool keepdim=False) -> Tensor",
+           grad={"self": "norm_backward(grad, self, p if p is not None else 2, result, dim, keepdim)"}, jvp=None,
            out=["norm.out(Tensor self, Scalar? p, int[1] dim, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)"])
 def norm_dim(self, p, dim, keepdim):
     """The p-norm over dimensions."""

@@ -199,7 +199,7 @@ def broadcast_to(self, size):
 def broadcast_tensors(tensors):
     """The tensors expanded to their common shape."""
     size = common_shape(tensors)
-    return [x.expand(size) for x in tensors]
+    return [x if x.shape == size else x.expand(size) for x in tensors]
 
 
 @composite("sum_to_size(Tensor self, SymInt[] size) -> Tensor", python="method")

@@ -79,7 +79,7 @@ Tensor norm_backward(const Tensor& grad, const Tensor& self, const Scalar& ord, 
     return ops::mul_Tensor(ops::sgn(self), ops::mul_Tensor(share, mask));
   }
   if (p < 1) {
-    Tensor power = ops::pow_Tensor_Scalar(ops::abs(self), Scalar(p - 1));
+    Tensor power = ops::pow__Scalar(ops::abs(self), Scalar(p - 1));
     power = ops::masked_fill__Scalar(power, ops::eq_Scalar(self, Scalar(0)), Scalar(0));
     Tensor scaled = ops::mul_Tensor(ops::sgn(self), power);
     return ops::mul_Tensor(ops::mul_Tensor(scaled, g), ops::pow_Tensor_Scalar(norm, Scalar(1 - p)));
