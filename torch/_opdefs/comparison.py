@@ -227,13 +227,9 @@ def _grad_nextafter_self(grad, self, other):
     return where(self != other, grad, zero)
 
 
-@pointwise("nextafter(Tensor self, Tensor other) -> Tensor", kinds=FLOATING, grad={"self": _grad_nextafter_self, "other": "zeros(other.shape, dtype=grad.dtype, device=grad.device)"}, jvp=None)
-def nextafter(x, y):
-    """The next number after x in the direction of y.
-
-    >>> torch.nextafter(torch.tensor([0.], dtype=torch.float64), torch.tensor([1.], dtype=torch.float64)) > 0
-    tensor([True])
-    """
+@pointwise("_nextafter(Tensor self, Tensor other) -> Tensor", kinds=FLOATING, inplace=False, out=False, python="", grad=None)
+def _nextafter(x, y):
+    """nextafter of float32 and float64."""
     integer = "i32" if x.type == "f32" else "i64"
     bits = bitcast(x, integer)
     outward = (x < y) ^ (bits < 0)
@@ -241,3 +237,22 @@ def nextafter(x, y):
     smallest = copysign(bitcast(const(1, integer), x.type), y)
     moved = where(eq(x, 0), smallest, bitcast(step, x.type))
     return where(isnan(x) | isnan(y), x + y, where(eq(x, y), y, moved))
+
+
+@decomposed("nextafter(Tensor self, Tensor other) -> Tensor", inplace=True, out=True, jvp=None,
+            grad={"self": _grad_nextafter_self, "other": "zeros(other.shape, dtype=grad.dtype, device=grad.device)"})
+def nextafter(self, other):
+    """The next number after self in the direction of other.
+
+    >>> torch.nextafter(torch.tensor([0.], dtype=torch.float64), torch.tensor([1.], dtype=torch.float64)) > 0
+    tensor([True])
+    """
+    if self.dtype != torch.float16 and self.dtype != torch.bfloat16:  # noqa: F821
+        return _nextafter(self, other)
+    # kernels compute halves in float32, whose neighbours are others: step through the bits instead
+    bits = self.contiguous().view(torch.int16)  # noqa: F821
+    step = where(logical_xor(self < other, bits < 0), 1, -1)
+    smallest = where(other.signbit(), -32767, 1)
+    moved = where(self == 0, smallest, bits + step).to(torch.int16).view(self.dtype)  # noqa: F821
+    moved = where(self == other, other, moved)
+    return where(isnan(self).logical_or_(isnan(other)), self + other, moved)
