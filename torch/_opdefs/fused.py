@@ -56,7 +56,18 @@ def _safe_softmax(x):
     return where(eq(largest, -math.inf), 0.0, e / total)
 
 
-def _layer_norm_grad(grads, input, normalized_shape, weight, bias, result1, result2):
+def _layer_norm_grad(grads, input, normalized_shape, weight, bias, eps, result1, result2):
+    if grad_enabled():      # from operators that can be differentiated again
+        first = input.ndim - len(normalized_shape)
+        inner = [i for i in range(first, input.ndim)]
+        outer = [i for i in range(first)]
+        d = input - input.mean(inner, True)
+        rstd = ((d * d).mean(inner, True) + eps).rsqrt()
+        y = d * rstd
+        g = grads[0]
+        h = g * weight if weight is not None else g
+        to_input = (h - h.mean(inner, True) - y * (h * y).mean(inner, True)) * rstd
+        return to_input, (g * y).sum(outer) if first > 0 else g * y, g.sum(outer) if first > 0 else g
     return native_layer_norm_backward(grads[0], input, normalized_shape, result1, result2, weight, bias,
                                       [needs("input"), needs("weight"), needs("bias")])
 

@@ -49,7 +49,10 @@ def lu_solve(self, LU_data, LU_pivots):
 def _solve_grad(grad, A, B, left, LU, pivots, result):
     vector = B.ndim == 1 or (A.ndim - 1 == B.ndim and B.shape == A.shape[:A.ndim - 1])
     g = grad.unsqueeze(-1) if vector else grad
-    back = linalg_lu_solve(LU, pivots, g, left=left, adjoint=True)
+    if grad_enabled():      # the factors carry no gradient
+        back = linalg_solve(A.mH, g, left=left)
+    else:
+        back = linalg_lu_solve(LU, pivots, g, left=left, adjoint=True)
     X = result.unsqueeze(-1) if vector else result
     to_A = -back.matmul(X.mH) if left else -X.mH.matmul(back)
     return to_A, back.squeeze(-1) if vector else back
@@ -134,12 +137,20 @@ def _det_grad(grad, det, LU, pivots):
     return linalg_lu_solve(safe, pivots, weight, adjoint=True)
 
 
+def _det_formula(grad, A, result0, LU, pivots):
+    if A.numel() == 0:
+        return zeros_like(A)
+    if grad_enabled():
+        return linalg_solve(A.mH, (grad * result0.conj()).unsqueeze(-1).expand(pivots.shape).diag_embed())
+    return _det_grad(grad, result0, LU, pivots)
+
+
 @kernel(
     "_linalg_det(Tensor A) -> (Tensor result, Tensor LU, Tensor pivots)",
     python="function",
     out=["_linalg_det.result(Tensor A, *, Tensor(a!) result, Tensor(b!) LU, Tensor(c!) pivots) -> (Tensor(a!) result, "
          "Tensor(b!) LU, Tensor(c!) pivots)"],
-    grad={"A": "_det_grad(grad, result0, LU, pivots) if A.numel() > 0 else zeros_like(A)"}, jvp="transposed",
+    grad={"A": _det_formula}, jvp="transposed",
     constant=(1, 2),
 )
 def _linalg_det():
@@ -175,7 +186,10 @@ def _slogdet_grad(grads, A, sign, LU, pivots):
         weight = turned if weight is None else weight + turned
     if weight is None:
         return zeros_like(A)
-    return linalg_lu_solve(LU, pivots, weight.unsqueeze(-1).expand(pivots.shape).diag_embed(), adjoint=True)
+    weights = weight.unsqueeze(-1).expand(pivots.shape).diag_embed()
+    if grad_enabled():
+        return linalg_solve(A.mH, weights)
+    return linalg_lu_solve(LU, pivots, weights, adjoint=True)
 
 
 @kernel(

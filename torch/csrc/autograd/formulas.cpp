@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "../dispatch/state.h"
 #include "ops.h"
 
 namespace kindling::formulas {
@@ -219,6 +220,8 @@ Tensor as_strided_backward(const Tensor& grad, IntList self_sizes, IntList self_
   }
   return ops::as_strided(storage, self_sizes, self_strides, self_offset - start);
 }
+
+bool grad_enabled() { return tls.grad_enabled; }
 
 bool has_format(const Tensor& t, std::optional<MemoryFormat> format) {
   return !format || *format == MemoryFormat::preserve || t.is_contiguous(*format);

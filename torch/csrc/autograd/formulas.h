@@ -51,6 +51,9 @@ Dims broadcast_sizes(IntList a, IntList b);
 Dims moved_dims(int64_t ndim, IntList source, IntList destination);
 Dims int_values(const Tensor& t);
 
+// Is the formula itself recorded (create_graph)? Then it must not go through values that carry no gradient.
+bool grad_enabled();
+
 // ---- copies ----
 // Is `t` laid out as this format asks? Preserve and no format: always.
 bool has_format(const Tensor& t, std::optional<MemoryFormat> format);
@@ -67,5 +70,8 @@ Tensor fft_real_grid(const Tensor& self, std::optional<IntList> s, std::optional
 Tensor fft_shift(const Tensor& self, std::optional<IntList> dim, bool forward);
 Tensor fft_half_backward(const Tensor& grad, IntList dim, int64_t normalization, bool onesided, int64_t last_dim_size);
 Tensor fft_real_backward(const Tensor& grad, IntList dim, int64_t normalization);
+// stft and istft (cpu/stft.cpp); length < 0: as long as the windows reach.
+Tensor short_time_spectra(const Tensor& self, int64_t n_fft, int64_t hop, int64_t win_length, const Tensor& window, bool center, std::string_view pad_mode, bool normalized, bool onesided);
+Tensor overlap_add(const Tensor& self, int64_t n_fft, int64_t hop, int64_t win_length, const Tensor& window, bool center, bool normalized, bool onesided, int64_t length, bool return_complex);
 
 }  // namespace kindling::formulas

@@ -47,12 +47,16 @@ Tensor cumprod_backward(const Tensor& grad, const Tensor& self, int64_t dim, con
 // dx_k = exp(x_k) sum_{j >= k} g_j exp(-y_j), summed in the logarithm, the positive gradients apart from the negative ones.
 Tensor logcumsumexp_backward(const Tensor& grad, const Tensor& self, const Tensor& result, int64_t dim) {
   if (grad.dim() == 0 || grad.numel() == 0) return grad;
-  auto part = [&](const Tensor& g) {
-    Tensor logs = ops::masked_fill_Scalar(ops::log(g), ops::le_Scalar(g, Scalar(0)), Scalar(-kInf));
-    Tensor sums = ops::flip(ops::logcumsumexp(ops::flip(ops::sub_Tensor(logs, result, Scalar(1)), Dims{dim}), dim), Dims{dim});
+  Tensor lowest = ops::scalar_tensor(Scalar(-kInf), grad.dtype(), std::nullopt, grad.device(), std::nullopt);
+  Tensor logs = ops::log(ops::abs(grad));
+  Tensor positive = ops::where_self(ops::gt_Scalar(grad, Scalar(0)), logs, lowest);
+  Tensor negative = ops::where_self(ops::lt_Scalar(grad, Scalar(0)), logs, lowest);
+  auto part = [&](const Tensor& weights) {
+    Tensor sums = ops::flip(ops::logcumsumexp(ops::flip(ops::sub_Tensor(weights, result, Scalar(1)), Dims{dim}), dim), Dims{dim});
     return ops::exp(ops::add_Tensor(sums, self, Scalar(1)));
   };
-  return ops::sub_Tensor(part(grad), part(ops::neg(grad)), Scalar(1));
+  Tensor up = part(positive);
+  return ops::sub_Tensor(up, part(negative), Scalar(1));
 }
 
 }  // namespace kindling::formulas
