@@ -161,3 +161,46 @@ def fft_fftshift(self, dim):
 def fft_ifftshift(self, dim):
     """Inverse of fftshift."""
     return fft_shift(self, dim, False)
+
+
+# ---- short windows ----
+
+
+@composite("stft.center(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, str pad_mode=\"reflect\", "
+           "bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor")
+def stft(self, n_fft, hop_length, win_length, window, center, pad_mode, normalized, onesided, return_complex, align_to_window):
+    """Spectra of windows of n_fft elements, hop_length (n_fft // 4) apart: (..., frequencies, windows).
+
+    With `center`, window i is centred on element i * hop_length, and the signal is padded by pad_mode at both ends.
+    """
+    is_complex = self.is_complex() or (window is not None and window.is_complex())
+    if return_complex is None and not is_complex:
+        raise RuntimeError("stft requires the return_complex parameter be given for real inputs, and will further require that return_complex=True "
+                           "in a future PyTorch release.")
+    if align_to_window is not None and center:
+        raise RuntimeError("stft align_to_window should only be set when center = false.")
+    hop = n_fft // 4 if hop_length is None else hop_length
+    length = n_fft if win_length is None else win_length
+    half = not is_complex if onesided is None else onesided
+    spectra = short_time_spectra(self, n_fft, hop, length, window, center, pad_mode, normalized, half)
+    as_complex = is_complex if return_complex is None else return_complex
+    return spectra if as_complex else spectra.view_as_real()
+
+
+@composite("stft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool normalized=False, bool? onesided=None, "
+           "bool? return_complex=None, bool? align_to_window=None) -> Tensor", python="")
+def stft_uncentered(self, n_fft, hop_length, win_length, window, normalized, onesided, return_complex, align_to_window):
+    """stft of windows that lie within the signal."""
+    return aten.stft.center(self, n_fft, hop_length, win_length, window, False, "reflect", normalized, onesided, return_complex, None)
+
+
+@composite("istft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, bool normalized=False, "
+           "bool? onesided=None, int? length=None, bool return_complex=False) -> Tensor")
+def istft(self, n_fft, hop_length, win_length, window, center, normalized, onesided, length, return_complex):
+    """The signal whose stft this is, by least squares (Griffin and Lim): windows are weighted, added and divided by the sum of squared weights."""
+    width = n_fft if win_length is None else win_length
+    hop = width // 4 if hop_length is None else hop_length
+    half = self.size(-2) != n_fft if onesided is None else onesided
+    if return_complex and half:
+        raise RuntimeError("istft: cannot have onesided input when return_complex=True")
+    return overlap_add(self, n_fft, hop, width, window, center, normalized, half, -1 if length is None else length, return_complex)
