@@ -23,6 +23,7 @@ for _name in dir(_C):
     if not _name.startswith("_") and _name not in ("StorageBase", "TensorBase"):
         globals()[_name] = getattr(_C, _name)
 globals().update({_n: _f for _n, _f in vars(_C._VariableFunctions).items() if not _n.startswith("__")})
+_segment_reduce = _C._VariableFunctions.segment_reduce
 
 inf = _math.inf
 nan = _math.nan
