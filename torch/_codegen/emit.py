@@ -143,7 +143,7 @@ class RarePart:
 
     condition: E.Expr
     before: list
-    nodes: list
+    nodes: dict         # in order, with constant time to ask for one
     results: list
 
 
@@ -172,7 +172,7 @@ def rare_parts(order, roots):
             continue
         first = min([*nodes, *selects], key=place.__getitem__)
         results = list(dict.fromkeys(e for e in ends if e in inside))
-        parts[first] = RarePart(condition, before, nodes, results)
+        parts[first] = RarePart(condition, before, dict.fromkeys(nodes), results)
     return parts
 
 
@@ -180,13 +180,14 @@ class Block:
     """Instructions of one function in order; `value` names results."""
 
     def __init__(self, module, lanes):
-        self.module, self.lanes, self.lines, self.count = module, lanes, [], 0
+        self.module, self.lanes, self.lines, self.count, self.block = module, lanes, [], 0, ""
         self.aliases = {}
 
     def line(self, text):
         self.lines.append("  " + text)
 
     def label(self, name):
+        self.block = name
         self.lines.append(f"{name}:")
 
     def value(self, text):
@@ -246,20 +247,24 @@ class Block:
         With `branches`, what only rare cases need is behind a branch, so that the code after it is in another basic block.
         """
         order = post_order(roots, bound)
-        rare = rare_parts(order, roots) if branches else {}
+        self.emit_all(order, bound, rare_parts(order, roots) if branches else {})
+        return [bound[root] for root in roots]
+
+    def emit_all(self, order, bound, rare):
+        """Emits nodes in order, the parts of `rare` among them behind branches, a part within a part within its branch."""
+        inner = {first for first, part in rare.items() if any(first in other.nodes for other in rare.values() if other is not part)}
         elsewhere = {node for part in rare.values() for node in part.nodes}
         for node in order:
-            if node in rare:
-                self.emit_rare(rare[node], bound)
+            if node in rare and node not in inner:
+                self.emit_rare(rare[node], bound, {first: rare[first] for first in inner})
             if node not in elsewhere:
                 self.emit(node, bound)
-        return [bound[root] for root in roots]
 
     def emit(self, node, bound):
         if node not in bound:
             bound[node] = self.constant(node.attr, node.type) if node.op == "const" else OPS[node.op](self, node, *(bound[a] for a in node.args))
 
-    def emit_rare(self, part, bound):
+    def emit_rare(self, part, bound, inner):
         """The nodes of a RarePart, computed if its condition holds in some lane; else its results are 0 and nobody looks."""
         for node in part.before:
             self.emit(node, bound)
@@ -273,12 +278,12 @@ class Block:
         self.line(f"br i1 {some}, label %{block}, label %{block}.done")
         self.label(block)
         inside = dict(bound)
-        for node in part.nodes:
-            self.emit(node, inside)
+        self.emit_all(list(part.nodes), inside, {first: p for first, p in inner.items() if first in part.nodes})
+        last = self.block
         self.line(f"br label %{block}.done")
         self.label(f"{block}.done")
         for node in part.results:
-            bound[node] = self.value(f"phi {self.type(node.type)} [{inside[node]}, %{block}], [{self.constant(0, node.type)}, %{block}.test]")
+            bound[node] = self.value(f"phi {self.type(node.type)} [{inside[node]}, %{last}], [{self.constant(0, node.type)}, %{block}.test]")
 
 
 FLOAT_COMPARE_TYPES = ("f32", "f64")

@@ -255,4 +255,4 @@ def nextafter(self, other):
     smallest = where(other.signbit(), -32767, 1)
     moved = where(self == 0, smallest, bits + step).to(torch.int16).view(self.dtype)  # noqa: F821
     moved = where(self == other, other, moved)
-    return where(isnan(self).logical_or_(isnan(other)), self + other, moved)
+    return where(logical_or(isnan(self), isnan(other)), self + other, moved)

@@ -73,11 +73,9 @@ def pow_scalar(x, y):
     if not isinstance(x, Expr) or not x.is_float:
         return _pow(x, y)
     # the usual exponents need no logarithm
-    product = eq(y, 2) | eq(y, 3) | eq(y, 1)
-    quotient = eq(y, -1) | eq(y, 0.5)
-    power = where(eq(y, 2), x * x, where(eq(y, 3), x * x * x, x))
-    power = rarely(quotient, where(eq(y, 0.5), sqrt(x), 1.0 / x), power)
-    return rarely(~(product | quotient), pow(x, y), power)
+    power = where(eq(y, 3), x * x * x, where(eq(y, 0.5), sqrt(x), where(eq(y, -1), 1.0 / x, x)))
+    power = rarely(~(eq(y, 3) | eq(y, 0.5) | eq(y, -1) | eq(y, 1)), pow(x, y), power)
+    return rarely(ne(y, 2), power, x * x)
 
 
 @pointwise(
