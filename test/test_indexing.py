@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+
 import torch
 
 X = np.arange(2 * 3 * 4, dtype=np.float64).reshape(2, 3, 4)

@@ -1,8 +1,8 @@
 """Adafactor."""
 
-from .optimizer import UpdateRule, _number
-
 import torch
+
+from .optimizer import UpdateRule, _number
 
 __all__ = ["Adafactor"]
 

@@ -1,8 +1,8 @@
 """NAdam."""
 
-from .optimizer import UpdateRule, _number, check, check_common, zeros_like
-
 import torch
+
+from .optimizer import UpdateRule, _number, check, check_common, zeros_like
 
 __all__ = ["NAdam"]
 

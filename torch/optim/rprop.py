@@ -2,7 +2,7 @@
 
 import torch
 
-from .optimizer import UpdateRule, _number, check, check_common, zeros_like
+from .optimizer import UpdateRule, _number, check_common, zeros_like
 
 __all__ = ["Rprop"]
 
