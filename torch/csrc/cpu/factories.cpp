@@ -64,7 +64,7 @@ void generate(const Tensor& t, F&& value) {
 Tensor make_range(const Scalar& start, const Scalar& end, const Scalar& step, bool inclusive, TensorOptions o) {
   KD_CHECK(!start.is_complex() && !end.is_complex() && !step.is_complex(), NotImplemented, "\"arange_cpu\" not implemented for 'ComplexDouble'");
   const double a = start.to_double(), b = end.to_double(), s = step.to_double();
-  KD_CHECK(s != 0, Value, "step must be nonzero");
+  KD_CHECK(s != 0, Runtime, "step must be nonzero");
   KD_CHECK(std::isfinite(a) && std::isfinite(b), Runtime, "unsupported range: ", a, " -> ", b);
   KD_CHECK(o.dtype != DType::int64 || step.to_int() != 0, Value, "step must be nonzero");
   KD_CHECK(s > 0 ? b >= a : b <= a, Runtime, "upper bound and lower bound inconsistent with step sign");
