@@ -11,10 +11,11 @@ from torch.overrides import handle_torch_function, has_torch_function
 
 __all__ = [
     "align_tensors", "atleast_1d", "atleast_2d", "atleast_3d", "block_diag", "broadcast_shapes", "broadcast_tensors", "cartesian_prod", "cdist",
-    "chain_matmul", "einsum", "lu", "meshgrid", "nonzero", "norm", "split", "tensordot", "unique", "unique_consecutive", "unravel_index",
+    "chain_matmul", "einsum", "istft", "lu", "meshgrid", "nonzero", "norm", "split", "stft", "tensordot", "unique", "unique_consecutive", "unravel_index",
 ]
 
 _F = _C._VariableFunctions
+stft, istft = _F.stft, _F.istft
 
 
 def _listed(tensors):
