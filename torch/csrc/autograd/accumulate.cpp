@@ -1,10 +1,14 @@
 #include "accumulate.h"
 
 #include "../dispatch/state.h"
+#include "freelist.h"
 #include "hooks.h"
 #include "ops.h"
 
 namespace kindling {
+
+void* AccumulateGrad::operator new(size_t) { return Freelist<AccumulateGrad>::take(); }
+void AccumulateGrad::operator delete(void* p) { Freelist<AccumulateGrad>::give(p); }
 
 AccumulateGrad::AccumulateGrad(const Tensor& leaf) : variable(leaf) {
   sequence = UINT64_MAX;   // as soon as its gradient is there, so that it need not be kept

@@ -13,6 +13,8 @@ struct AccumulateGrad final : Node {
   const char* name() const override { return "torch::autograd::AccumulateGrad"; }
   bool is_accumulate() const override { return true; }
   NodeHooks* tensor_hooks() const override { return variable->autograd ? variable->autograd->hooks : nullptr; }
+  static void* operator new(size_t size);
+  static void operator delete(void* p);
 };
 
 // Adds `grad` to `into`: takes `grad` over where nobody else holds it, else copies; in place unless a graph is wanted.

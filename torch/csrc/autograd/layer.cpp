@@ -29,17 +29,32 @@ const Derivative& overwrite() {
   return d;
 }
 
+// A tensor that somebody else keeps alive meanwhile: no counting.
+struct Borrowed {
+  Tensor t;
+  explicit Borrowed(TensorImpl* p) : t(Tensor::steal(p)) {}
+  Borrowed(const Borrowed&) = delete;
+  ~Borrowed() { t.detach_impl(); }
+};
+
+Edge edge_from(const Value& v) {
+  const AutogradMeta* m = v.tensor_->autograd;
+  if (!m) return {};
+  if (m->grad_fn && !m->view) return {m->grad_fn, m->output_nr};
+  return gradient_edge(Borrowed(v.tensor_).t);
+}
+
 void add_edges(OpNode& node, const Value* args, uint32_t& wanted) {
   const Derivative& d = *node.derivative;
   for (int k = 0; k < d.ninputs; k++) {
     const Value& v = args[d.inputs[k]];
     if (v.tag == Tag::Tensor) {
-      Edge e = gradient_edge(Tensor::share(v.tensor_));
+      Edge e = edge_from(v);
       if (e.fn) wanted |= 1u << k;
       node.next.push_back(std::move(e));
     } else if (node.op->args[d.inputs[k]].list) {
       for (const Value& element : v.list()) {
-        Edge e = element.is_tensor() ? gradient_edge(element.tensor()) : Edge();
+        Edge e = element.is_tensor() ? edge_from(element) : Edge();
         if (e.fn) wanted |= 1u << k;
         node.next.push_back(std::move(e));
       }
@@ -106,9 +121,11 @@ void attach(const Op& op, const Ref<OpNode>& node, OwnedValue* rets) {
   uint32_t output = 0;
   auto one = [&](const Value& v, bool differentiable) {
     if (v.tag == Tag::Tensor && differentiable && is_differentiable(v.tensor_->dtype)) {
-      Tensor t = v.tensor();
-      node->outputs.push_back(OutputMeta(t));
-      set_history(t, node, output);
+      Borrowed result(v.tensor_);
+      node->outputs.push_back(OutputMeta(result.t));
+      AutogradMeta& m = autograd_meta(result.t);
+      m.grad_fn = Ref<Node>::share(node.get());
+      m.output_nr = output;
     } else {
       node->outputs.push_back(OutputMeta());
     }
