@@ -3,6 +3,7 @@
 import math
 
 import pytest
+
 import torch
 from torch import distributions as D
 from torch.testing import assert_close

@@ -1,6 +1,7 @@
 """Operators over lists of tensors equal the operator on each."""
 
 import pytest
+
 import torch
 from torch._opdefs.foreach import BINARY, UNARY
 

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+
 import torch
 
 SHAPES = [(), (5,), (3, 7), (40, 33), (1000, 3), (3, 1000), (2, 3, 4, 5), (9000,), (4096, 10), (17, 4, 300)]

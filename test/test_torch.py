@@ -9,6 +9,7 @@ import weakref
 
 import numpy as np
 import pytest
+
 import torch
 
 DTYPES = [torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, torch.float16, torch.bfloat16, torch.float32, torch.float64,
