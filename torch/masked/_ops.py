@@ -10,7 +10,8 @@ def _broadcast_mask(input, mask):
     """`mask` in the shape of input."""
     if mask.ndim > input.ndim:
         raise IndexError(f"_input_mask expected broadcastable mask (got mask dimensionality higher than of the input): {mask.ndim} and {input.ndim}")
-    return torch.broadcast_to(mask.bool() if mask.dtype != torch.bool else mask, input.shape)
+    mask = mask if mask.dtype == torch.bool else mask.bool()
+    return mask if mask.shape == input.shape else torch.broadcast_to(mask, input.shape)
 
 
 def _lowest(dtype):
