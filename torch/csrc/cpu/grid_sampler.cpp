@@ -16,13 +16,15 @@ enum class Padding { Zeros, Border, Reflection };
 template <class C>
 struct Axis {
   int count = 0;
-  int64_t index[4];      // -1: outside, where the image is zero
+  int64_t index[4];  // -1: outside, where the image is zero
   C weight[4], slope[4];
 };
 
 // Both are coordinates with their derivative by the coordinate of the grid.
 template <class C>
-struct Place { C at, slope; };
+struct Place {
+  C at, slope;
+};
 
 template <class C>
 Place<C> clipped(Place<C> p, int64_t size) {
@@ -104,21 +106,23 @@ Axis<C> taps(C coordinate, int64_t size, Interpolation mode, Padding padding, bo
 
 template <int D>
 struct Shape {
-  int64_t batch, channels, size[D], in = 1, out = 1;   // elements of a channel
+  int64_t batch, channels, size[D], in = 1, out = 1;  // elements of a channel
 };
 
 template <int D>
 Shape<D> shape_of(const Tensor& input, const Tensor& grid) {
-  KD_CHECK(input.dim() == D + 2 && grid.dim() == D + 2, Runtime, "grid_sampler(): expected ", D + 2, "D input and grid, but got input with sizes ",
-           input.sizes(), " and grid with sizes ", grid.sizes());
-  KD_CHECK(grid.size(-1) == D, Runtime, "grid_sampler(): expected grid to have size ", D, " in last dimension, but got grid with sizes ", grid.sizes());
-  KD_CHECK(input.size(0) == grid.size(0), Runtime, "grid_sampler(): expected grid and input to have same batch size, but got input with sizes ",
-           input.sizes(), " and grid with sizes ", grid.sizes());
+  KD_CHECK(input.dim() == D + 2 && grid.dim() == D + 2, Runtime, "grid_sampler(): expected ", D + 2,
+           "D input and grid, but got input with sizes ", input.sizes(), " and grid with sizes ", grid.sizes());
+  KD_CHECK(grid.size(-1) == D, Runtime, "grid_sampler(): expected grid to have size ", D,
+           " in last dimension, but got grid with sizes ", grid.sizes());
+  KD_CHECK(input.size(0) == grid.size(0), Runtime,
+           "grid_sampler(): expected grid and input to have same batch size, but got input with sizes ", input.sizes(),
+           " and grid with sizes ", grid.sizes());
   Shape<D> s{input.size(0), input.size(1)};
   for (int d = 0; d < D; d++) {
     s.size[d] = input.size(d + 2);
-    KD_CHECK(s.size[d] > 0, Runtime, "grid_sampler(): expected input to have non-empty spatial dimensions, but input has sizes ", input.sizes(),
-             " with dimension ", d + 2, " being empty");
+    KD_CHECK(s.size[d] > 0, Runtime, "grid_sampler(): expected input to have non-empty spatial dimensions, but input has sizes ",
+             input.sizes(), " with dimension ", d + 2, " being empty");
     s.in *= s.size[d];
     s.out *= grid.size(d + 1);
   }
@@ -176,9 +180,10 @@ Tensor sample(const Tensor& input, const Tensor& grid, int64_t mode, int64_t pad
         const T* image = x.data<T>() + n * s.channels * s.in;
         T* to = out.data<T>() + n * s.channels * s.out + i % s.out;
         std::fill(sums.begin(), sums.end(), C(0));
-        each_tap<D>(s, places.data<T>() + i * D, Interpolation(mode), Padding(padding), corners, [&](int64_t offset, C weight, const C*) {
-          for (int64_t c = 0; c < s.channels; c++) sums[c] += weight * load(image[c * s.in + offset]);
-        });
+        each_tap<D>(s, places.data<T>() + i * D, Interpolation(mode), Padding(padding), corners,
+                    [&](int64_t offset, C weight, const C*) {
+                      for (int64_t c = 0; c < s.channels; c++) sums[c] += weight * load(image[c * s.in + offset]);
+                    });
         for (int64_t c = 0; c < s.channels; c++) to[c * s.out] = store_as<T>(sums[c]);
       }
     });
@@ -187,8 +192,8 @@ Tensor sample(const Tensor& input, const Tensor& grid, int64_t mode, int64_t pad
 }
 
 template <int D>
-std::tuple<Tensor, Tensor> sample_backward(const Tensor& grad, const Tensor& input, const Tensor& grid, int64_t mode, int64_t padding,
-                                           bool corners, bool want_input) {
+std::tuple<Tensor, Tensor> sample_backward(const Tensor& grad, const Tensor& input, const Tensor& grid, int64_t mode,
+                                           int64_t padding, bool corners, bool want_input) {
   const Shape<D> s = shape_of<D>(input, grid);
   const DType held = input.dtype() == DType::float64 ? DType::float64 : DType::float32;
   Tensor d_input = want_input ? empty(input.sizes(), {held, input.device()}) : Tensor();
@@ -206,15 +211,16 @@ std::tuple<Tensor, Tensor> sample_backward(const Tensor& grad, const Tensor& inp
         const T *image = x.data<T>() + first * s.in, *slope = g.data<T>() + first * s.out + i % s.out;
         C* into = want_input ? d_input.data<C>() + first * s.in : nullptr;
         C sums[D] = {};
-        each_tap<D>(s, places.data<T>() + i * D, Interpolation(mode), Padding(padding), corners, [&](int64_t offset, C weight, const C* slopes) {
-          C inner = 0;
-          for (int64_t c = 0; c < s.channels; c++) {
-            const C value = load(slope[c * s.out]);
-            if (into) into[c * s.in + offset] += weight * value;
-            inner += value * load(image[c * s.in + offset]);
-          }
-          for (int d = 0; d < D; d++) sums[d] += inner * slopes[d];
-        });
+        each_tap<D>(s, places.data<T>() + i * D, Interpolation(mode), Padding(padding), corners,
+                    [&](int64_t offset, C weight, const C* slopes) {
+                      C inner = 0;
+                      for (int64_t c = 0; c < s.channels; c++) {
+                        const C value = load(slope[c * s.out]);
+                        if (into) into[c * s.in + offset] += weight * value;
+                        inner += value * load(image[c * s.in + offset]);
+                      }
+                      for (int d = 0; d < D; d++) sums[d] += inner * slopes[d];
+                    });
         for (int d = 0; d < D; d++) slopes_of.data<C>()[i * D + D - 1 - d] = sums[d];
       }
     });
@@ -225,21 +231,25 @@ std::tuple<Tensor, Tensor> sample_backward(const Tensor& grad, const Tensor& inp
 
 }  // namespace
 
-Tensor grid_sampler_2d(const Tensor& input, const Tensor& grid, int64_t interpolation_mode, int64_t padding_mode, bool align_corners) {
+Tensor grid_sampler_2d(const Tensor& input, const Tensor& grid, int64_t interpolation_mode, int64_t padding_mode,
+                       bool align_corners) {
   return sample<2>(input, grid, interpolation_mode, padding_mode, align_corners);
 }
 
-Tensor grid_sampler_3d(const Tensor& input, const Tensor& grid, int64_t interpolation_mode, int64_t padding_mode, bool align_corners) {
+Tensor grid_sampler_3d(const Tensor& input, const Tensor& grid, int64_t interpolation_mode, int64_t padding_mode,
+                       bool align_corners) {
   return sample<3>(input, grid, interpolation_mode, padding_mode, align_corners);
 }
 
-std::tuple<Tensor, Tensor> grid_sampler_2d_backward(const Tensor& grad_output, const Tensor& input, const Tensor& grid, int64_t interpolation_mode,
-                                                    int64_t padding_mode, bool align_corners, std::span<const Value> output_mask) {
+std::tuple<Tensor, Tensor> grid_sampler_2d_backward(const Tensor& grad_output, const Tensor& input, const Tensor& grid,
+                                                    int64_t interpolation_mode, int64_t padding_mode, bool align_corners,
+                                                    std::span<const Value> output_mask) {
   return sample_backward<2>(grad_output, input, grid, interpolation_mode, padding_mode, align_corners, output_mask[0].to_bool());
 }
 
-std::tuple<Tensor, Tensor> grid_sampler_3d_backward(const Tensor& grad_output, const Tensor& input, const Tensor& grid, int64_t interpolation_mode,
-                                                    int64_t padding_mode, bool align_corners, std::span<const Value> output_mask) {
+std::tuple<Tensor, Tensor> grid_sampler_3d_backward(const Tensor& grad_output, const Tensor& input, const Tensor& grid,
+                                                    int64_t interpolation_mode, int64_t padding_mode, bool align_corners,
+                                                    std::span<const Value> output_mask) {
   return sample_backward<3>(grad_output, input, grid, interpolation_mode, padding_mode, align_corners, output_mask[0].to_bool());
 }
 

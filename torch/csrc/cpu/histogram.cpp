@@ -12,21 +12,24 @@ namespace {
 
 void check_points(const Tensor& self, int64_t dimensions, const Tensor& weight, const char* name) {
   KD_CHECK(self.dim() >= 2, Runtime, name, ": input tensor should have at least 2 dimensions, but got ", self.dim());
-  KD_CHECK(self.size(-1) == dimensions, Runtime, name, ": The size of bins must be equal to the innermost dimension of the input.");
+  KD_CHECK(self.size(-1) == dimensions, Runtime, name,
+           ": The size of bins must be equal to the innermost dimension of the input.");
   if (!weight.defined()) return;
-  KD_CHECK(weight.dtype() == self.dtype(), Runtime, name, ": if weight tensor is provided, input tensor and weight tensor should have the same dtype");
+  KD_CHECK(weight.dtype() == self.dtype(), Runtime, name,
+           ": if weight tensor is provided, input tensor and weight tensor should have the same dtype");
   const IntList sizes = self.sizes();
   KD_CHECK(same(weight.sizes(), sizes.first(sizes.size() - 1)), Runtime, name,
            ": if weight tensor is provided it should have the same shape as the input tensor excluding its innermost dimension");
 }
 
 // Lowest and highest value of each column; a range of no width is widened by a half on both sides.
-std::vector<double> limits_of(const Tensor& points, int64_t dimensions, std::span<const double> range, bool given, const char* name) {
+std::vector<double> limits_of(const Tensor& points, int64_t dimensions, std::span<const double> range, bool given,
+                              const char* name) {
   std::vector<double> limits(2 * dimensions);
   const int64_t n = points.numel() / std::max<int64_t>(dimensions, 1);
   if (given) {
-    KD_CHECK(int64_t(range.size()) == 2 * dimensions, Runtime, name, ": for a ", dimensions, "-dimensional histogram range should have ",
-             2 * dimensions, " elements, but got ", int64_t(range.size()));
+    KD_CHECK(int64_t(range.size()) == 2 * dimensions, Runtime, name, ": for a ", dimensions,
+             "-dimensional histogram range should have ", 2 * dimensions, " elements, but got ", int64_t(range.size()));
     std::copy(range.begin(), range.end(), limits.begin());
   } else {
     visit<kFloatsT>(points.dtype(), name, [&](auto of) {
@@ -45,7 +48,8 @@ std::vector<double> limits_of(const Tensor& points, int64_t dimensions, std::spa
   }
   for (int64_t d = 0; d < dimensions; d++) {
     double &low = limits[2 * d], &high = limits[2 * d + 1];
-    KD_CHECK(std::isfinite(low) && std::isfinite(high), Runtime, name, ": dimension ", d, "'s range [", low, ", ", high, "] is not finite");
+    KD_CHECK(std::isfinite(low) && std::isfinite(high), Runtime, name, ": dimension ", d, "'s range [", low, ", ", high,
+             "] is not finite");
     KD_CHECK(low <= high, Runtime, name, ": min should not exceed max, but got min ", low, " max ", high, " for dimension ", d);
     if (low == high) {
       low -= 0.5;
@@ -61,7 +65,8 @@ std::vector<Tensor> equal_edges(const Tensor& self, IntList bins, std::span<cons
   std::vector<Tensor> edges;
   for (int64_t d = 0; d < dimensions; d++) {
     KD_CHECK(bins[d] > 0, Runtime, name, "(): bins must be > 0, but got ", bins[d], " for dimension ", d);
-    edges.push_back(ops::linspace(Scalar(limits[2 * d]), Scalar(limits[2 * d + 1]), bins[d] + 1, self.dtype(), std::nullopt, self.device(), std::nullopt));
+    edges.push_back(ops::linspace(Scalar(limits[2 * d]), Scalar(limits[2 * d + 1]), bins[d] + 1, self.dtype(), std::nullopt,
+                                  self.device(), std::nullopt));
   }
   return edges;
 }
@@ -94,9 +99,11 @@ Tensor count(const Tensor& self, TensorList bins, const Tensor& weight, bool den
   std::vector<Tensor> edges;
   Dims shape;
   for (const Tensor& b : bins) {
-    KD_CHECK(b.dtype() == self.dtype(), Runtime, name, ": input tensor and bins tensors should have the same dtype, but got input with dtype ",
-             info(self.dtype()).name, " and bins with dtype ", info(b.dtype()).name);
-    KD_CHECK(b.dim() == 1 && b.numel() > 0, Runtime, name, ": bins tensor should have one dimension, but got ", b.dim(), " dimensions in the bins tensor");
+    KD_CHECK(b.dtype() == self.dtype(), Runtime, name,
+             ": input tensor and bins tensors should have the same dtype, but got input with dtype ", info(self.dtype()).name,
+             " and bins with dtype ", info(b.dtype()).name);
+    KD_CHECK(b.dim() == 1 && b.numel() > 0, Runtime, name, ": bins tensor should have one dimension, but got ", b.dim(),
+             " dimensions in the bins tensor");
     edges.push_back(contiguous_of(b));
     shape.push_back(b.numel() - 1);
   }

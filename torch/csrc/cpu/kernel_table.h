@@ -9,8 +9,9 @@ enum class Compute : uint8_t { i32, i64, u64, f32, f64, c64, c128, count };
 constexpr int kComputes = int(Compute::count);
 
 // Element-wise: operands[0..nout) are written, the rest read; all contiguous, except that bit k of `broadcast` marks
-// input k as one element. Optional tensors that are absent have no operand. An output may be an input. `scalars` holds the operator's Scalar arguments, each 16 bytes: {value, imaginary} as the
-// compute dtype's C type (complex: re, im; else the first 8 bytes: int64, uint64, float or double of the compute kind).
+// input k as one element. Optional tensors that are absent have no operand. An output may be an input. `scalars` holds the
+// operator's number arguments, each 16 bytes: {value, imaginary} as the compute dtype's C type (complex: re, im; else the
+// first 8 bytes: int64, uint64, float or double of the compute kind).
 using PointwiseKernel = void (*)(char* const* operands, int64_t n, const char* scalars, uint32_t broadcast);
 
 // Conversion dst[i] = src[i * stride] (stride in bytes; 0 fills); dst contiguous.

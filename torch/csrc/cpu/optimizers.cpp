@@ -23,7 +23,8 @@ struct Step {
     const DType held = compute_dtype(param.dtype());
     for (const auto& list : {outs, ins}) {
       for (const Tensor& t : list) {
-        KD_CHECK(same(t.sizes(), param.sizes()), Runtime, "a parameter of shape ", param.sizes(), " has a gradient or state of shape ", t.sizes());
+        KD_CHECK(same(t.sizes(), param.sizes()), Runtime, "a parameter of shape ", param.sizes(),
+                 " has a gradient or state of shape ", t.sizes());
         slots[walk.count] = {t.dtype(), held, t.is_conj(), t.is_neg()};
         walk.add(t);
       }
@@ -36,7 +37,9 @@ struct Step {
       at += 16;
     }
     const PointwiseKernel kernel = info.kernels[0][isa][int(compute_of(held))];
-    if (!kernel) fail(ErrorKind::NotImplemented, "fused optimizers take floating point parameters, got ", kindling::info(param.dtype()).name);
+    if (!kernel)
+      fail(ErrorKind::NotImplemented, "fused optimizers take floating point parameters, got ",
+           kindling::info(param.dtype()).name);
     run_pointwise(walk, slots, info.nout, kernel, scalars);
     for (const Tensor& t : outs) t.bump_version();
   }
@@ -48,17 +51,17 @@ double gradient_factor(const Tensor& grad_scale, bool maximize) {
   return (maximize ? -1 : 1) / (grad_scale.defined() ? item(grad_scale).to_double() : 1);
 }
 
-void adam(TensorList self, TensorList grads, TensorList means, TensorList squares, TensorList greatest, TensorList steps, double lr,
-          double beta1, double beta2, double l2, double decoupled, double eps, bool amsgrad, double sign) {
+void adam(TensorList self, TensorList grads, TensorList means, TensorList squares, TensorList greatest, TensorList steps,
+          double lr, double beta1, double beta2, double l2, double decoupled, double eps, bool amsgrad, double sign) {
   static const Step plain("_adam_step"), largest("_amsgrad_step");
   for (size_t i = 0; i < self.size(); i++) {
     const double t = item(steps[i]).to_double();
     const double step = lr / (1 - std::pow(beta1, t)), correction = 1 / std::sqrt(1 - std::pow(beta2, t));
-    const std::initializer_list<double> numbers = {sign, 1 - lr * decoupled, l2, 1 - beta1, beta2, 1 - beta2, step, correction, eps};
+    const std::initializer_list<double> numbers = {sign, 1 - lr * decoupled, l2, 1 - beta1, beta2, 1 - beta2,
+                                                   step, correction,         eps};
     if (amsgrad)
       largest.run({self[i], means[i], squares[i], greatest[i]}, {self[i], grads[i], means[i], squares[i], greatest[i]}, numbers);
-    else
-      plain.run({self[i], means[i], squares[i]}, {self[i], grads[i], means[i], squares[i]}, numbers);
+    else plain.run({self[i], means[i], squares[i]}, {self[i], grads[i], means[i], squares[i]}, numbers);
   }
 }
 
@@ -72,11 +75,12 @@ void _fused_adam_(TensorList self, TensorList grads, TensorList exp_avgs, Tensor
        gradient_factor(grad_scale, maximize));
 }
 
-void _fused_adam__tensor_lr(TensorList self, TensorList grads, TensorList exp_avgs, TensorList exp_avg_sqs, TensorList max_exp_avg_sqs,
-                            TensorList state_steps, const Tensor& lr, double beta1, double beta2, double weight_decay, double eps,
-                            bool amsgrad, bool maximize, const Tensor& grad_scale, const Tensor& found_inf) {
-  _fused_adam_(self, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs, state_steps, item(lr).to_double(), beta1, beta2, weight_decay, eps,
-               amsgrad, maximize, grad_scale, found_inf);
+void _fused_adam__tensor_lr(TensorList self, TensorList grads, TensorList exp_avgs, TensorList exp_avg_sqs,
+                            TensorList max_exp_avg_sqs, TensorList state_steps, const Tensor& lr, double beta1, double beta2,
+                            double weight_decay, double eps, bool amsgrad, bool maximize, const Tensor& grad_scale,
+                            const Tensor& found_inf) {
+  _fused_adam_(self, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs, state_steps, item(lr).to_double(), beta1, beta2, weight_decay,
+               eps, amsgrad, maximize, grad_scale, found_inf);
 }
 
 void _fused_adamw_(TensorList self, TensorList grads, TensorList exp_avgs, TensorList exp_avg_sqs, TensorList max_exp_avg_sqs,
@@ -87,15 +91,17 @@ void _fused_adamw_(TensorList self, TensorList grads, TensorList exp_avgs, Tenso
        gradient_factor(grad_scale, maximize));
 }
 
-void _fused_adamw__tensor_lr(TensorList self, TensorList grads, TensorList exp_avgs, TensorList exp_avg_sqs, TensorList max_exp_avg_sqs,
-                             TensorList state_steps, const Tensor& lr, double beta1, double beta2, double weight_decay, double eps,
-                             bool amsgrad, bool maximize, const Tensor& grad_scale, const Tensor& found_inf) {
-  _fused_adamw_(self, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs, state_steps, item(lr).to_double(), beta1, beta2, weight_decay, eps,
-                amsgrad, maximize, grad_scale, found_inf);
+void _fused_adamw__tensor_lr(TensorList self, TensorList grads, TensorList exp_avgs, TensorList exp_avg_sqs,
+                             TensorList max_exp_avg_sqs, TensorList state_steps, const Tensor& lr, double beta1, double beta2,
+                             double weight_decay, double eps, bool amsgrad, bool maximize, const Tensor& grad_scale,
+                             const Tensor& found_inf) {
+  _fused_adamw_(self, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs, state_steps, item(lr).to_double(), beta1, beta2,
+                weight_decay, eps, amsgrad, maximize, grad_scale, found_inf);
 }
 
-void _fused_sgd_(TensorList self, TensorList grads, TensorList momentum_buffer_list, double weight_decay, double momentum, double lr,
-                 double dampening, bool nesterov, bool maximize, bool is_first_step, const Tensor& grad_scale, const Tensor& found_inf) {
+void _fused_sgd_(TensorList self, TensorList grads, TensorList momentum_buffer_list, double weight_decay, double momentum,
+                 double lr, double dampening, bool nesterov, bool maximize, bool is_first_step, const Tensor& grad_scale,
+                 const Tensor& found_inf) {
   if (skipped(found_inf)) return;
   static const Step plain("_sgd_step"), heavy("_momentum_step");
   const double sign = gradient_factor(grad_scale, maximize);
@@ -106,16 +112,17 @@ void _fused_sgd_(TensorList self, TensorList grads, TensorList momentum_buffer_l
     }
     const Tensor& buffer = momentum_buffer_list[i];
     if (is_first_step) ops::zero_(buffer);
-    heavy.run({self[i], buffer}, {self[i], grads[i], buffer}, {sign, weight_decay, lr, momentum, is_first_step ? 1 : 1 - dampening,
-              nesterov ? 1.0 : 0.0, nesterov ? momentum : 1.0});
+    heavy.run(
+        {self[i], buffer}, {self[i], grads[i], buffer},
+        {sign, weight_decay, lr, momentum, is_first_step ? 1 : 1 - dampening, nesterov ? 1.0 : 0.0, nesterov ? momentum : 1.0});
   }
 }
 
-void _fused_sgd__tensor_lr(TensorList self, TensorList grads, TensorList momentum_buffer_list, double weight_decay, double momentum,
-                           const Tensor& lr, double dampening, bool nesterov, bool maximize, bool is_first_step, const Tensor& grad_scale,
-                           const Tensor& found_inf) {
-  _fused_sgd_(self, grads, momentum_buffer_list, weight_decay, momentum, item(lr).to_double(), dampening, nesterov, maximize, is_first_step,
-              grad_scale, found_inf);
+void _fused_sgd__tensor_lr(TensorList self, TensorList grads, TensorList momentum_buffer_list, double weight_decay,
+                           double momentum, const Tensor& lr, double dampening, bool nesterov, bool maximize, bool is_first_step,
+                           const Tensor& grad_scale, const Tensor& found_inf) {
+  _fused_sgd_(self, grads, momentum_buffer_list, weight_decay, momentum, item(lr).to_double(), dampening, nesterov, maximize,
+              is_first_step, grad_scale, found_inf);
 }
 
 void _fused_adagrad_(TensorList self, TensorList grads, TensorList state_sums, TensorList state_steps, double lr, double lr_decay,
@@ -125,14 +132,16 @@ void _fused_adagrad_(TensorList self, TensorList grads, TensorList state_sums, T
   const double sign = gradient_factor(grad_scale, maximize);
   for (size_t i = 0; i < self.size(); i++) {
     const double t = item(state_steps[i]).to_double();
-    step.run({self[i], state_sums[i]}, {self[i], grads[i], state_sums[i]}, {sign, weight_decay, lr / (1 + (t - 1) * lr_decay), eps});
+    step.run({self[i], state_sums[i]}, {self[i], grads[i], state_sums[i]},
+             {sign, weight_decay, lr / (1 + (t - 1) * lr_decay), eps});
   }
 }
 
 void _fused_adagrad__tensor_lr(TensorList self, TensorList grads, TensorList state_sums, TensorList state_steps, const Tensor& lr,
                                double lr_decay, double weight_decay, double eps, bool maximize, const Tensor& grad_scale,
                                const Tensor& found_inf) {
-  _fused_adagrad_(self, grads, state_sums, state_steps, item(lr).to_double(), lr_decay, weight_decay, eps, maximize, grad_scale, found_inf);
+  _fused_adagrad_(self, grads, state_sums, state_steps, item(lr).to_double(), lr_decay, weight_decay, eps, maximize, grad_scale,
+                  found_inf);
 }
 
 }  // namespace kindling::kernels

@@ -14,10 +14,10 @@
 namespace kindling {
 namespace {
 
-constexpr int64_t kLightWork = 32768;   // elements that are worth a thread
-constexpr int64_t kFinish = 1024;       // results converted at a time
-constexpr int64_t kStagedColumns = 256, kStagedRows = 64;   // a tile that stays in cache
-constexpr int64_t kWide = 128;          // columns
+constexpr int64_t kLightWork = 32768;                      // elements that are worth a thread
+constexpr int64_t kFinish = 1024;                          // results converted at a time
+constexpr int64_t kStagedColumns = 256, kStagedRows = 64;  // a tile that stays in cache
+constexpr int64_t kWide = 128;                             // columns
 constexpr int kOutputs = 2;
 
 // Dimensions with sizes and strides (bytes), slowest first.
@@ -31,7 +31,7 @@ struct Grid {
   }
   void add(int64_t size, int64_t stride) {
     if (size == 1) return;
-    if (sizes.size() && strides.back() == size * stride) {   // joins the dimension before
+    if (sizes.size() && strides.back() == size * stride) {  // joins the dimension before
       sizes.back() *= size;
       strides.back() = stride;
     } else {
@@ -59,8 +59,10 @@ struct Grid {
 
 // The dtype in which a kernel leaves an output of `kind`.
 DType held_as(OperandKind kind, DType compute) {
-  return kind == OperandKind::Bool ? DType::bool_ : kind == OperandKind::Int64 ? DType::int64
-       : kind == OperandKind::Real ? to_real(compute) : compute;
+  return kind == OperandKind::Bool    ? DType::bool_
+         : kind == OperandKind::Int64 ? DType::int64
+         : kind == OperandKind::Real  ? to_real(compute)
+                                      : compute;
 }
 
 struct Reduction {
@@ -71,17 +73,18 @@ struct Reduction {
   const char* x = nullptr;
   char scalars[16 * 4];
   int64_t state_bytes = 0, outputs = 1, count = 1;
-  Grid kept, reduced;                    // but their fastest dimensions, which are:
-  int64_t run = 1, run_stride = 0;       // kept
-  int64_t length = 1, length_stride = 0; // reduced
+  Grid kept, reduced;                     // but their fastest dimensions, which are:
+  int64_t run = 1, run_stride = 0;        // kept
+  int64_t length = 1, length_stride = 0;  // reduced
   bool by_columns = false, staged = false;
-  int64_t wide = 1;                      // rows that are folded as one, their columns side by side
+  int64_t wide = 1;  // rows that are folded as one, their columns side by side
   int64_t chunk = 1, chunks = 1, leaves = 1, segment = 1, segments = 1;
 
   void arrange(const Tensor& t, const bool* is_reduced);
   void widen(int64_t item);
   void fold(char* states, int64_t capacity, int64_t at, int64_t leaf, int64_t first, int64_t n, char* buffer) const;
-  void fold_staged(char* states, int64_t capacity, int64_t at, const char* p, int64_t n, int64_t long_, int64_t index0, char* buffer) const;
+  void fold_staged(char* states, int64_t capacity, int64_t at, const char* p, int64_t n, int64_t long_, int64_t index0,
+                   char* buffer) const;
   void run_all(const Tensor* outs) const;
   void run_leaves(char* states, int64_t capacity) const;
   void finish(const Tensor* outs, const char* states, int64_t capacity, int64_t at, int64_t first, int64_t n, char* buffer) const;
@@ -93,17 +96,21 @@ void Reduction::arrange(const Tensor& t, const bool* is_reduced) {
   const int64_t item = t.itemsize(), ndim = t.dim();
   SmallVec<int, 8> order;
   for (int d = 0; d < ndim; d++) {
-    if (is_reduced[d]) { order.push_back(d); count *= t.sizes()[d]; }
-    else { kept.add(t.sizes()[d], t.strides()[d] * item); outputs *= t.sizes()[d]; }
+    if (is_reduced[d]) {
+      order.push_back(d);
+      count *= t.sizes()[d];
+    } else {
+      kept.add(t.sizes()[d], t.strides()[d] * item);
+      outputs *= t.sizes()[d];
+    }
   }
-  if (!info.indexed)
-    std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return t.strides()[a] > t.strides()[b]; });
+  if (!info.indexed) std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return t.strides()[a] > t.strides()[b]; });
   for (int d : order) reduced.add(t.sizes()[d], t.strides()[d] * item);
   x = t.raw();
   std::tie(run, run_stride) = kept.split(item);
   std::tie(length, length_stride) = reduced.split(item);
   const bool rows = length_stride == item && length >= kReducePad, columns = run_stride == item && run > 1;
-  if (!count) {                          // folds of nothing
+  if (!count) {  // folds of nothing
     length = 0;
     reduced = Grid();
   }
@@ -178,7 +185,8 @@ void Reduction::run_leaves(char* states, int64_t capacity) const {
 }
 
 // Results [first, first + n) from the states at `at`.
-void Reduction::finish(const Tensor* outs, const char* states, int64_t capacity, int64_t at, int64_t first, int64_t n, char* buffer) const {
+void Reduction::finish(const Tensor* outs, const char* states, int64_t capacity, int64_t at, int64_t first, int64_t n,
+                       char* buffer) const {
   char* results[kOutputs];
   for (int o = 0; o < info.nout; o++) results[o] = buffer + o * (kFinish + kReducePad) * 16;
   for (int64_t j = 0; j < n; j += kFinish) {
@@ -232,7 +240,8 @@ void mark_dims(const ReductionInfo& info, const Value* args, int64_t ndim, bool*
     is_reduced[wrapped] = true;
   };
   const Value& dim = args[info.dim];
-  if (dim.tag == Tag::Ints) for (int64_t d : dim.ints()) mark(d);
+  if (dim.tag == Tag::Ints)
+    for (int64_t d : dim.ints()) mark(d);
   else mark(dim.to_int());
 }
 
@@ -256,7 +265,7 @@ DType folding_dtype(const ReductionInfo& info, const Value* args, DType given) {
 
 DType result_dtype(ResultDType rule, DType folded, DType given) {
   switch (rule) {
-    case ResultDType::Bool: return given == DType::uint8 ? DType::uint8 : DType::bool_;   // any and all keep uint8
+    case ResultDType::Bool: return given == DType::uint8 ? DType::uint8 : DType::bool_;  // any and all keep uint8
     case ResultDType::Int64: return DType::int64;
     case ResultDType::UInt64: return DType::uint64;
     case ResultDType::Real: return to_real(folded);
@@ -287,7 +296,7 @@ void check_not_empty(const ReductionInfo& info, const Value* args, const Tensor&
     if (!is_reduced[d] || t.sizes()[d]) continue;
     if (info.empty_error && !given) fail(ErrorKind::Runtime, info.empty_error);
     if (given) fail(ErrorKind::Index, info.name, "(): Expected reduction dim ", d, " to have non-zero size.");
-    const bool one_dim = info.dim != 255 && args[info.dim].is_none();   // an optional `int dim`, not a list
+    const bool one_dim = info.dim != 255 && args[info.dim].is_none();  // an optional `int dim`, not a list
     fail(one_dim ? ErrorKind::Index : ErrorKind::Runtime, info.name,
          "(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument.");
   }
@@ -319,7 +328,8 @@ void reduction_kernel(const Op& op, const Value* args, OwnedValue* rets) {
   }
   if (self.is_meta() || !outs[0].numel()) return;
 
-  if (self.is_conj() || self.is_neg() || (info.indexed && !one_reduced_dimension(self, is_reduced.data()))) self = contiguous_of(self);
+  if (self.is_conj() || self.is_neg() || (info.indexed && !one_reduced_dimension(self, is_reduced.data())))
+    self = contiguous_of(self);
   Reduction r{info};
   r.stored = self.dtype();
   r.held = info.widens_ints && is_integral(folded) ? DType::int64 : compute_dtype(folded);

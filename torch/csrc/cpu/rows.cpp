@@ -13,22 +13,22 @@
 namespace kindling {
 namespace {
 
-constexpr int64_t kLightWork = 16384;     // elements that are worth a thread
+constexpr int64_t kLightWork = 16384;  // elements that are worth a thread
 constexpr int64_t kStagedElements = 4096, kTransposedRows = 16;
 constexpr int64_t kGroups = 64, kGroupRows = 16;
-constexpr int kMost = 12;                 // operands
+constexpr int kMost = 12;  // operands
 
 struct Rows {
   const RowsInfo& info;
   RowKernel kernel = nullptr;
   DType held = DType::float32;
-  int64_t n = 1, rows = 1, inner = 1;     // row r of a Row operand starts at (r / inner) * n * inner + r % inner
-  int count = 0;                          // operands that are present
+  int64_t n = 1, rows = 1, inner = 1;  // row r of a Row operand starts at (r / inner) * n * inner + r % inner
+  int count = 0;                       // operands that are present
   RowOperand kinds[kMost];
   Tensor tensors[kMost];
   char scalars[16 * 4];
   bool staged = false;
-  int64_t batch = 1;                      // rows a buffer holds
+  int64_t batch = 1;  // rows a buffer holds
 
   bool needs_buffer(int k) const { return kinds[k] == RowOperand::Row && (inner > 1 || tensors[k].dtype() != held); }
   void plan();
@@ -66,9 +66,18 @@ void Rows::some(int64_t begin, int64_t end, char* const* totals) const {
           strides[k] = n * own;
           if (needs_buffer(k) && k >= info.nout) move(k, operands[k], begin, many, true);
           break;
-        case RowOperand::Each: operands[k] = tensors[k].raw() + begin * own; strides[k] = own; break;
-        case RowOperand::Shared: operands[k] = tensors[k].raw(); strides[k] = 0; break;
-        case RowOperand::Total: operands[k] = totals[k]; strides[k] = 0; break;
+        case RowOperand::Each:
+          operands[k] = tensors[k].raw() + begin * own;
+          strides[k] = own;
+          break;
+        case RowOperand::Shared:
+          operands[k] = tensors[k].raw();
+          strides[k] = 0;
+          break;
+        case RowOperand::Total:
+          operands[k] = totals[k];
+          strides[k] = 0;
+          break;
       }
     }
     kernel(operands, strides, many, n, scalars, scratch);
@@ -120,14 +129,17 @@ void Rows::run() {
 // ---- the operator ----
 
 void check_normalized_shape(const Tensor& t, IntList shape) {
-  KD_CHECK(!shape.empty(), Runtime, "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, "
-           "but got normalized_shape = ", shape);
+  KD_CHECK(!shape.empty(), Runtime,
+           "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, "
+           "but got normalized_shape = ",
+           shape);
   const IntList sizes = t.sizes();
   const bool fits = sizes.size() >= shape.size() && same(sizes.last(shape.size()), shape);
   if (fits) return;
   std::string tail;
   for (int64_t s : shape) tail += concat(", ", s);
-  fail(ErrorKind::Runtime, "Given normalized_shape=", shape, ", expected input with shape [*", tail, "], but got input of size", sizes);
+  fail(ErrorKind::Runtime, "Given normalized_shape=", shape, ", expected input with shape [*", tail, "], but got input of size",
+       sizes);
 }
 
 // The dtype of results that follow the input: `half_to_float` and a dtype argument override it.
@@ -156,7 +168,10 @@ void rows_kernel(const Op& op, const Value* args, OwnedValue* rets) {
   if (info.by_shape) {
     const IntList shape = args[info.rows].ints();
     check_normalized_shape(first, shape);
-    for (int64_t s : shape) { r.n *= s; total.push_back(s); }
+    for (int64_t s : shape) {
+      r.n *= s;
+      total.push_back(s);
+    }
     for (int64_t d = first.dim() - int64_t(shape.size()); d < first.dim(); d++) each[d] = 1;
   } else if (first.dim()) {
     const int64_t dim = wrap_dim(args[info.rows].to_int(), first.dim());
@@ -167,7 +182,7 @@ void rows_kernel(const Op& op, const Value* args, OwnedValue* rets) {
   }
   r.rows = r.n ? first.numel() / r.n : 0;
 
-  DType parameters = first.dtype();   // of statistics and of totals: that of weights, where they differ from the rows
+  DType parameters = first.dtype();  // of statistics and of totals: that of weights, where they differ from the rows
   int variant = 0;
   const DType row = row_dtype(op, args, first.dtype());
   r.held = compute_dtype(promote(first.dtype(), row));
@@ -190,8 +205,13 @@ void rows_kernel(const Op& op, const Value* args, OwnedValue* rets) {
   for (int o = 0; o < info.nout; o++) {
     r.kinds[o] = info.operands[o];
     const bool is_row = r.kinds[o] == RowOperand::Row, is_each = r.kinds[o] == RowOperand::Each;
-    r.tensors[o] = empty(is_row ? IntList(first.sizes()) : is_each ? IntList(each) : IntList(total),
-                         {is_row ? row : is_each && !first.is_meta() ? r.held : parameters, first.device()});
+    r.tensors[o] = empty(is_row    ? IntList(first.sizes())
+                         : is_each ? IntList(each)
+                                   : IntList(total),
+                         {is_row                        ? row
+                          : is_each && !first.is_meta() ? r.held
+                                                        : parameters,
+                          first.device()});
   }
   if (!first.is_meta() && first.numel()) {
     r.kernel = info.kernels[variant][isa][int(compute_of(r.held))];

@@ -58,8 +58,8 @@ void Scan::staged_part(int64_t at, int64_t n, char* states, char* buffer) const 
     kernel(results, buffer, now, n, n * own, steps, states, kColumns, j, j == 0);
     for (int o = 0; o < info.nout; o++) {
       const int64_t size = outs[o].itemsize(), width = itemsize(out_held[o]);
-      convert_tile(outs[o].raw() + first * size, outs[o].dtype(), column_step * size, row_step * size, results[o], out_held[o], width,
-                   n * width, n, now);
+      convert_tile(outs[o].raw() + first * size, outs[o].dtype(), column_step * size, row_step * size, results[o], out_held[o],
+                   width, n * width, n, now);
     }
   }
 }
@@ -71,7 +71,8 @@ void Scan::run() const {
   parallel_for(0, blocks * parts, std::max<int64_t>(1, kLightWork / work), [&](int64_t begin, int64_t end) {
     const Scratch<char> states(kColumns * state_bytes + 64), buffer(as_is ? 0 : (kOutputs + 1) * kLength * kColumns * 16);
     for (int64_t i = begin; i < end; i++) {
-      const int64_t part = i % parts * kColumns, at = i / parts * block_step + part * column_step, n = std::min(kColumns, columns - part);
+      const int64_t part = i % parts * kColumns, at = i / parts * block_step + part * column_step,
+                    n = std::min(kColumns, columns - part);
       if (as_is) direct_part(at, n, states);
       else staged_part(at, n, states, buffer);
     }

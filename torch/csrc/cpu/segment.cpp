@@ -25,14 +25,15 @@ Rule rule_of(std::string_view name) {
 // data as [outer, rows, inner]; segment s of outer block o is rows [starts[o][s], starts[o][s + 1]).
 struct Segments {
   int64_t outer = 1, rows = 1, inner = 1, count = 0;
-  std::vector<int64_t> bounds;   // (count + 1) for each outer block
+  std::vector<int64_t> bounds;  // (count + 1) for each outer block
 
   Segments(const Tensor& data, const Tensor& lengths, const Tensor& offsets, int64_t axis, bool check) {
     KD_CHECK(lengths.defined() || offsets.defined(), Runtime, "segment_reduce(): Either lengths or offsets must be defined.");
     const Tensor given = contiguous_of(converted(lengths.defined() ? lengths : offsets, DType::int64));
     KD_CHECK(axis == given.dim() - 1, Runtime, "segment_reduce(): Expected axis to be the last dimension of ",
              lengths.defined() ? "lengths" : "offsets", " but got ", axis, ".");
-    KD_CHECK(data.dim() > axis, Runtime, "segment_reduce(): Expected the data to have more dimensions than axis, got ", data.dim(), " and ", axis);
+    KD_CHECK(data.dim() > axis, Runtime, "segment_reduce(): Expected the data to have more dimensions than axis, got ",
+             data.dim(), " and ", axis);
     for (int64_t d = 0; d < axis; d++) outer *= data.size(d);
     rows = data.size(axis);
     for (int64_t d = axis + 1; d < data.dim(); d++) inner *= data.size(d);
@@ -47,7 +48,8 @@ struct Segments {
         KD_CHECK(at >= bounds.back(), Runtime, "lengths contains negative value!");
         bounds.push_back(at);
       }
-      KD_CHECK(!check || at == rows, Runtime, "segment_reduce(): Expected all rows of lengths along axis to sum to data.size(lengths.dim()-1) when !unsafe.");
+      KD_CHECK(!check || at == rows, Runtime,
+               "segment_reduce(): Expected all rows of lengths along axis to sum to data.size(lengths.dim()-1) when !unsafe.");
       KD_CHECK(at <= rows, Runtime, "segment_reduce(): segments end at row ", at, " of ", rows);
     }
   }
@@ -96,8 +98,8 @@ compute_t<T> product_without(const T* p, int64_t step, int64_t begin, int64_t en
 
 }  // namespace
 
-Tensor segment_reduce(const Tensor& data, std::string_view reduce, const Tensor& lengths, const Tensor& indices, const Tensor& offsets,
-                      int64_t axis, bool unsafe, std::optional<Scalar> initial) {
+Tensor segment_reduce(const Tensor& data, std::string_view reduce, const Tensor& lengths, const Tensor& indices,
+                      const Tensor& offsets, int64_t axis, bool unsafe, std::optional<Scalar> initial) {
   KD_CHECK(!indices.defined(), Runtime, "segment_reduce(): indices based reduction is not supported yet.");
   axis = wrap_dim(axis, data.dim());
   const Rule rule = rule_of(reduce);
@@ -125,8 +127,8 @@ Tensor segment_reduce(const Tensor& data, std::string_view reduce, const Tensor&
   return out;
 }
 
-Tensor _segment_reduce_backward(const Tensor& grad, const Tensor& output, const Tensor& data, std::string_view reduce, const Tensor& lengths,
-                                const Tensor& offsets, int64_t axis, std::optional<Scalar> initial) {
+Tensor _segment_reduce_backward(const Tensor& grad, const Tensor& output, const Tensor& data, std::string_view reduce,
+                                const Tensor& lengths, const Tensor& offsets, int64_t axis, std::optional<Scalar> initial) {
   axis = wrap_dim(axis, data.dim());
   const Rule rule = rule_of(reduce);
   const Segments s(data, lengths, offsets, axis, false);
@@ -144,15 +146,19 @@ Tensor _segment_reduce_backward(const Tensor& grad, const Tensor& output, const 
         const C slope = load(g.data<T>()[at + i]), result = load(y.data<T>()[at + i]);
         const T* p = x.data<T>() + base + i;
         T* to = out.data<T>() + base + i;
-        const auto attains = [&](int64_t r) { return load(p[r * s.inner]) == result || (is_nan(p[r * s.inner]) && std::isnan(result)); };
+        const auto attains = [&](int64_t r) {
+          return load(p[r * s.inner]) == result || (is_nan(p[r * s.inner]) && std::isnan(result));
+        };
         int64_t ties = 0;
-        if (rule == Rule::Max || rule == Rule::Min) for (int64_t r = begin; r < end; r++) ties += attains(r);
+        if (rule == Rule::Max || rule == Rule::Min)
+          for (int64_t r = begin; r < end; r++) ties += attains(r);
         for (int64_t r = begin; r < end; r++) {
           const C value = load(p[r * s.inner]);
           C part = slope;
           if (rule == Rule::Mean) part = slope / C(end - begin);
           else if (rule == Rule::Prod)
-            part = slope * (value == 0 || std::isnan(value) ? product_without<T>(p, s.inner, begin, end, r, first) : result / value);
+            part =
+                slope * (value == 0 || std::isnan(value) ? product_without<T>(p, s.inner, begin, end, r, first) : result / value);
           else if (rule != Rule::Sum) part = attains(r) ? slope / C(ties) : C(0);
           to[r * s.inner] = store_as<T>(part);
         }
