@@ -117,17 +117,22 @@ def round_to_int(x, scale=1.0):
     return shifted - f.magic, f.as_bits(shifted) - f.encode(f.magic)
 
 
-def power_of_two(k, f):
-    """2**n for an integer k = n + bias, n within the normal range."""
-    return f.as_float(k << f.mantissa)
+def power_of_two(bits, f):
+    """2**n for an integer with n + bias in its low bits, n within the normal range; what is above falls out."""
+    return f.as_float(bits << f.mantissa)
 
 
-def round_to_power(x, scale):
-    """(n, k): n = rint(x * scale) as a float, and as the integer k = n + 2 * bias that `scale_by_power` takes."""
+def round_to_power(x, scale, bias):
+    """(n, bits): n = rint(x * scale) as a float, and an integer that has n + bias in its low bits, for `power_of_two`."""
     f = format_of(x)
-    magic = f.magic + 2 * f.bias
+    magic = f.magic + bias
     shifted = E.fma(x, scale, magic) if scale != 1.0 else x + magic
-    return shifted - magic, f.as_bits(shifted) - f.encode(f.magic)
+    return shifted - magic, f.as_bits(shifted)
+
+
+def clean_power(bits, f):
+    """The integer n + 2 * bias that `scale_by_power` takes, of `round_to_power` with twice the bias."""
+    return bits - f.encode(f.magic)
 
 
 def scale_by_power(x, k):

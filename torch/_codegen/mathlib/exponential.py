@@ -3,7 +3,22 @@
 from __future__ import annotations
 
 from ..._opdefs import expr as E
-from .base import LN2, at_least, at_most, flip_sign, format_of, polynomial, power_of_two, ratio, round_to_power, rounded, scale_by_power, sign_bits, split
+from .base import (
+    LN2,
+    at_least,
+    at_most,
+    clean_power,
+    flip_sign,
+    format_of,
+    polynomial,
+    power_of_two,
+    ratio,
+    round_to_power,
+    rounded,
+    scale_by_power,
+    sign_bits,
+    split,
+)
 
 __all__ = ["exp", "exp2", "expm1", "sigmoid", "sinh", "cosh", "tanh"]
 
@@ -15,20 +30,27 @@ EXPM1_LEAST = {"f32": -18.0, "f64": -38.0}
 TANH_MOST = {"f32": 9.1, "f64": 19.1}
 
 
-def reduced_expm1(x, correction=None):
-    """(expm1(r), k) with x = n log(2) + r, |r| <= log(2) / 2, k = n + 2 bias; `correction` is a small number to add to x."""
-    n, k = round_to_power(x, rounded(1 / LN2, x.type))
+def _reduced(x, bias, correction=None):
+    """(expm1(r), n, bits) with x = n log(2) + r, |r| <= log(2) / 2, and n + bias in the low bits; `correction` is small, added to x."""
+    n, bits = round_to_power(x, rounded(1 / LN2, x.type), bias)
     high, low = split(LN2, x.type, 2)
     r = E.fma(n, -low, E.fma(n, -high, x))
     if correction is not None:
         r = r + correction
-    return E.fma(r * r, polynomial("exp", r), r), k
+    return E.fma(r * r, polynomial("exp", r), r), n, bits
 
 
-def scaled_exp(x, shift=0, least=None, most=None):
+def reduced_expm1(x, correction=None):
+    """(e, k) with exp(x + correction) = (1 + e) 2**n, k = n + 2 bias as `scale_by_power` takes it."""
+    f = format_of(x)
+    e, _, bits = _reduced(x, 2 * f.bias, correction)
+    return e, clean_power(bits, f)
+
+
+def scaled_exp(x, shift=0, most=None):
     """exp(x) * 2**shift."""
     low, high = EXP_RANGE[x.type]
-    e, k = reduced_expm1(at_least(at_most(x, high if most is None else most), low if least is None else least))
+    e, k = reduced_expm1(at_least(at_most(x, high if most is None else most), low))
     return scale_by_power(e + 1.0, k + shift if shift else k)
 
 
@@ -38,34 +60,43 @@ def exp(x):
 
 def exp_moderate(x):
     """exp(x) where neither x nor the result is near the ends of its range."""
-    e, k = reduced_expm1(x)
     f = format_of(x)
-    s = power_of_two(k - f.bias, f)
+    e, _, bits = _reduced(x, f.bias)
+    s = power_of_two(bits, f)
     return E.fma(e, s, s)
+
+
+def exp_decaying(x):
+    """exp(x) for x <= 0, scaled up so that one rounding makes the denormals."""
+    f = format_of(x)
+    lift = 64 if x.type == "f32" else 128
+    e, _, bits = _reduced(at_least(x, EXP_RANGE[x.type][0]), f.bias + lift)
+    return (e + 1.0) * power_of_two(bits, f) * 2.0**-lift
 
 
 def exp2(x):
     low, high = EXP2_RANGE[x.type]
     x = at_least(at_most(x, high), low)
-    n, k = round_to_power(x, 1.0)
+    f = format_of(x)
+    n, bits = round_to_power(x, 1.0, 2 * f.bias)
     r = x - n
-    return scale_by_power(E.fma(r, polynomial("exp2", r), 1.0), k)
+    return scale_by_power(E.fma(r, polynomial("exp2", r), 1.0), clean_power(bits, f))
 
 
 def expm1(x):
     # 2 (2**(k-1) expm1(r) + 2**(k-1) - 1/2): k itself would overflow just before the result does
     f = format_of(x)
-    e, k = reduced_expm1(at_least(at_most(x, EXP_RANGE[x.type][1]), EXPM1_LEAST[x.type]))
-    s = power_of_two(k - (f.bias + 1), f)
+    e, n, bits = _reduced(at_least(at_most(x, EXP_RANGE[x.type][1]), EXPM1_LEAST[x.type]), f.bias - 1)
+    s = power_of_two(bits, f)
     far = E.fma(s, e, s - 0.5)
-    return E.copysign(E.where(E.eq(k, 2 * f.bias), e, far + far), x)
+    return E.copysign(E.where(E.eq(n, 0), e, far + far), x)
 
 
 def _expm1_positive(a):
     """expm1 of a moderate a >= 0."""
-    e, k = reduced_expm1(a)
     f = format_of(a)
-    s = power_of_two(k - f.bias, f)
+    e, _, bits = _reduced(a, f.bias)
+    s = power_of_two(bits, f)
     return E.fma(s, e, s - 1.0)
 
 
@@ -77,7 +108,7 @@ def tanh(x):
 
 
 def sigmoid(x):
-    z = scaled_exp(-E.abs(x), most=0.0)
+    z = exp_decaying(-E.abs(x))
     one = E.const(1, x.type)
     return ratio(E.where(x < 0, z, one), one, z)
 

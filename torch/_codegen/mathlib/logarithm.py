@@ -11,6 +11,7 @@ from .base import (
     LN10,
     at_least,
     at_most,
+    clean_power,
     fast_two_sum,
     flip_sign,
     format_of,
@@ -172,9 +173,9 @@ def _pow_f32(x, y):
     logarithm = E.fma(E.fma(s * z, polynomial("atanh", z, "wide"), s + s), rounded(1 / LN2, "f64"), e)
     logarithm = E.where(E.eq(a, 0), f.const(-math.inf), E.where(a < math.inf, logarithm, a))
     p = at_least(at_most(b * logarithm, 300.0), -300.0)
-    n, k = round_to_power(p, 1.0)
+    n, bits = round_to_power(p, 1.0, f.bias)
     r = p - n
-    return E.cast(E.fma(r, polynomial("exp2", r, "wide"), 1.0) * power_of_two(k - f.bias, f), "f32")
+    return E.cast(E.fma(r, polynomial("exp2", r, "wide"), 1.0) * power_of_two(bits, f), "f32")
 
 
 def _log2_double(a):
@@ -212,9 +213,9 @@ def _pow_f64(x, y):
     p, p_error = two_product(head, y)
     p_low = E.where(regular & (E.abs(p) < 1100.0), E.fma(tail, y, p_error), f.const(0))
     p = at_least(at_most(p, 1100.0), -1100.0)
-    n, k = round_to_power(p, 1.0)
+    n, bits = round_to_power(p, 1.0, 2 * f.bias)
     r = (p - n) + p_low
-    return scale_by_power(E.fma(r, polynomial("exp2", r), 1.0), k)
+    return scale_by_power(E.fma(r, polynomial("exp2", r), 1.0), clean_power(bits, f))
 
 
 def pow_(x, y):
