@@ -186,7 +186,7 @@ def _slogdet_grad(grads, A, sign, LU, pivots):
         weight = turned if weight is None else weight + turned
     if weight is None:
         return zeros_like(A)
-    weights = weight.unsqueeze(-1).expand(pivots.shape).diag_embed()
+    weights = weight.to(A.dtype).unsqueeze(-1).expand(pivots.shape).diag_embed()
     if grad_enabled():
         return linalg_solve(A.mH, weights)
     return linalg_lu_solve(LU, pivots, weights, adjoint=True)

@@ -243,7 +243,8 @@ def rms_norm(input, normalized_shape, weight, eps):
     "_native_batch_norm_legit(Tensor input, Tensor? weight, Tensor? bias, Tensor(a!) running_mean, Tensor(b!) running_var, "
     "bool training, float momentum, float eps) -> (Tensor, Tensor, Tensor)",
     python="function",
-    out=False,
+    out=["_native_batch_norm_legit.out(Tensor input, Tensor? weight, Tensor? bias, Tensor(a!) running_mean, Tensor(b!) running_var, bool training, "
+         "float momentum, float eps, *, Tensor(d!) out, Tensor(e!) save_mean, Tensor(f!) save_invstd) -> (Tensor(d!), Tensor(e!), Tensor(f!))"],
 )
 def _native_batch_norm_legit(input, weight, bias, running_mean, running_var, training, momentum, eps):
     """native_batch_norm that says it writes the running statistics."""
@@ -255,7 +256,8 @@ def _native_batch_norm_legit(input, weight, bias, running_mean, running_var, tra
     "_native_batch_norm_legit.no_stats(Tensor input, Tensor? weight, Tensor? bias, bool training, float momentum, float "
     "eps) -> (Tensor, Tensor, Tensor)",
     python="function",
-    out=False,
+    out=["_native_batch_norm_legit.no_stats_out(Tensor input, Tensor? weight, Tensor? bias, bool training, float momentum, float eps, *, "
+         "Tensor(a!) out, Tensor(b!) save_mean, Tensor(c!) save_invstd) -> (Tensor(a!), Tensor(b!), Tensor(c!))"],
 )
 def _native_batch_norm_legit_no_stats(input, weight, bias, training, momentum, eps):
     """native_batch_norm without running statistics."""
