@@ -345,3 +345,22 @@ def test_interpolation_of_a_constant_is_constant():
                         ("bicubic", (1, 1, 4, 4)), ("trilinear", (1, 1, 3, 3, 3))):
         result = F.interpolate(torch.ones(shape), scale_factor=2.0, mode=mode)
         assert_close(result, torch.ones_like(result))
+
+
+def test_pruning_zeroes_the_least_and_can_be_made_permanent():
+    from torch.nn.utils import prune
+
+    layer = nn.Linear(10, 4)
+    least = layer.weight.detach().abs().flatten().sort().values[19]
+    prune.l1_unstructured(layer, "weight", 0.5)
+    assert int((layer.weight == 0).sum()) == 20 and prune.is_pruned(layer)
+    assert float(layer.weight.detach().abs()[layer.weight != 0].min()) > float(least)
+    prune.random_unstructured(layer, "weight", 10)
+    assert int((layer.weight == 0).sum()) == 30
+    assert set(layer.state_dict()) == {"bias", "weight_orig", "weight_mask"}
+    layer(torch.ones(1, 10)).sum().backward()
+    assert layer.weight_orig.grad is not None
+    prune.remove(layer, "weight")
+    assert int((layer.weight == 0).sum()) == 30 and isinstance(layer.weight, nn.Parameter)
+    prune.ln_structured(layer, "weight", 2, n=2, dim=0)
+    assert int((layer.weight.detach().abs().sum(1) == 0).sum()) >= 2
