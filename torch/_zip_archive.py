@@ -13,6 +13,7 @@ _END = struct.Struct("<4s4H2LH")
 _END64 = struct.Struct("<4sQ2H2L4Q")
 _LOCATOR64 = struct.Struct("<4sLQL")
 _LIMIT = 0xFFFFFFFF
+_PIECE = 1 << 18  # checked while it is still in the cache
 
 
 class ArchiveError(RuntimeError):
@@ -72,9 +73,12 @@ class ArchiveWriter:
         path, start, size = f"{self.name}/{name}".encode(), self.position, len(view)
         ahead = start + _LOCAL.size + len(path) + len(_room64(size)) + 4
         self._write(_local_header(path, size, -ahead % self.alignment))
-        for first in range(0, size, 1 << 26):
-            self._write(view[first:first + (1 << 26)])
-        crc = zlib.crc32(view) if self.crc else 0
+        crc = 0
+        for first in range(0, size, _PIECE):
+            piece = view[first:first + _PIECE]
+            if self.crc:
+                crc = zlib.crc32(piece, crc)
+            self._write(piece)
         self._write(_descriptor(crc, size))
         self.directory.append(_central_entry(path, size, start, crc))
         self.count += 1
@@ -214,8 +218,8 @@ class ArchiveReader:
                 or self._at(position + size, len(after)) != after):
             raise ArchiveError(f"the header of record {name} is damaged")
 
-    def _check(self, name, data, crc):
-        if crc and zlib.crc32(data) != crc:
+    def _compare(self, name, found, crc):
+        if crc and found != crc:
             raise ArchiveError(f"PytorchStreamReader failed reading file {name}: the CRC-32 check failed, "
                                "the file is damaged")
 
@@ -231,7 +235,7 @@ class ArchiveReader:
                 raise ArchiveError(f"record {name} is damaged: {error}") from None
         if len(data) != size:
             raise ArchiveError(f"record {name} is damaged")
-        self._check(name, data, crc)
+        self._compare(name, zlib.crc32(data), crc)
         return data
 
     def read_into(self, name, target):
@@ -245,10 +249,12 @@ class ArchiveReader:
             view[:] = self.read(name)
             return
         self.file.seek(self.start + position)
-        done = 0
+        done = found = 0
         while done < size:
-            count = self.file.readinto(view[done:])
+            count = self.file.readinto(view[done:done + _PIECE])
             if not count:
                 raise ArchiveError(f"record {name} is cut short")
+            if crc:
+                found = zlib.crc32(view[done:done + count], found)
             done += count
-        self._check(name, view, crc)
+        self._compare(name, found, crc)
