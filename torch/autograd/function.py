@@ -58,6 +58,10 @@ class BackwardCFunction(_C._FunctionBase, FunctionCtx):
             raise RuntimeError("Implementing both 'backward' and 'vjp' for a custom Function is not allowed. You should only implement one of them.")
         return (vjp if vjp is not Function.vjp else backward)(self, *args)
 
+    def apply_boxed(self, *args):
+        """`apply`, under the name that compiled graphs call."""
+        return self.apply(*args)
+
     def apply_jvp(self, *args):
         """Runs `jvp` of the Function."""
         return self._forward_cls.jvp(self, *args)
@@ -106,6 +110,8 @@ class Function(_C._FunctionBase, FunctionCtx, metaclass=FunctionMeta):
     """
 
     generate_vmap_rule = False
+    boxed_grads_call = False
+    clear_saved_tensors_on_access = False
 
     def __init__(self, *args, **kwargs):
         warnings.warn(f"{self.__class__} should not be instantiated. Methods on autograd functions are all static, so you should invoke them on "
@@ -137,7 +143,7 @@ class Function(_C._FunctionBase, FunctionCtx, metaclass=FunctionMeta):
         raise NotImplementedError("You must implement the jvp function for custom autograd.Function to use it with forward mode AD.")
 
     @staticmethod
-    def vmap(info, in_dims, args):
+    def vmap(info, in_dims, *args):
         """The result for a batch of arguments, and the dimensions of the results that carry the batch."""
         raise NotImplementedError("To use autograd.Function with vmap, you must either override the vmap staticmethod or set "
                                   "generate_vmap_rule=True.")
