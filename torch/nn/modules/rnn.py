@@ -114,7 +114,7 @@ class RNNBase(Module):
         if input.dtype != self._flat_weights[0].dtype and not torch.is_autocast_enabled():
             raise ValueError(f"RNN input dtype ({input.dtype}) does not match weight dtype "
                              f"({self._flat_weights[0].dtype}). Convert input: input.to({self._flat_weights[0].dtype}), or "
-                             "convert model: model.to(input.dtype)")
+                             f"convert model: model.to({input.dtype})")
 
     def check_hidden_size(self, hx, expected_hidden_size, msg="Expected hidden size {}, got {}"):
         """Raise RuntimeError unless the state has the expected shape."""
@@ -291,6 +291,16 @@ class RNNCellBase(Module):
         if tensor is not None and tensor.dim() not in (1, 2):
             raise ValueError(f"{self._get_name()}: Expected {name} to be 1D or 2D, got {tensor.dim()}D instead")
 
+    def _check_sizes(self, input, hidden, number=0):
+        """Raise RuntimeError unless batched input and state fit the weights and each other."""
+        if input.size(1) != self.input_size:
+            raise RuntimeError(f"input has inconsistent input_size: got {input.size(1)} expected {self.input_size}")
+        if input.size(0) != hidden.size(0):
+            raise RuntimeError(f"Input batch size {input.size(0)} doesn't match hidden{number} batch size {hidden.size(0)}")
+        if hidden.size(1) != self.hidden_size:
+            raise RuntimeError(f"hidden{number} has inconsistent hidden_size: got {hidden.size(1)}, "
+                               f"expected {self.hidden_size}")
+
     def _zero_state(self, input):
         return torch.zeros(input.size(0), self.hidden_size, dtype=input.dtype, device=input.device)
 
@@ -304,6 +314,7 @@ class RNNCellBase(Module):
             hx = self._zero_state(input)
         elif not batched:
             hx = hx.unsqueeze(0)
+        self._check_sizes(input, hx)
         result = operator(input, hx, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
         return result if batched else result.squeeze(0)
 
@@ -358,5 +369,7 @@ class LSTMCell(RNNCellBase):
             hx = (zeros, zeros)
         elif not batched:
             hx = (hx[0].unsqueeze(0), hx[1].unsqueeze(0))
+        for number, part in enumerate(hx):
+            self._check_sizes(input, part, number)
         result = torch.lstm_cell(input, hx, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
         return tuple(result) if batched else (result[0].squeeze(0), result[1].squeeze(0))
