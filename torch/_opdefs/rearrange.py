@@ -77,9 +77,23 @@ def tile(self, dims):
     return self.repeat(dims)
 
 
-@kernel("fill_diagonal_(Tensor(a!) self, Scalar fill_value, bool wrap=False) -> Tensor(a!)", python="method", differentiable=False)
-def fill_diagonal_():
+@composite("fill_diagonal_(Tensor(a!) self, Scalar fill_value, bool wrap=False) -> Tensor(a!)", python="method")
+def fill_diagonal_(self, fill_value, wrap):
     """Set the main diagonal to a number; wrap starts it anew below a square in a tall matrix."""
+    if self.ndim < 2:
+        raise RuntimeError("dimensions must larger than 1")
+    rows = self.size(0)
+    columns = self.size(1)
+    step = 0
+    for i in range(self.ndim):
+        if self.ndim > 2 and self.size(i) != rows:
+            raise RuntimeError("all dimensions of input must be of equal length")
+        step += self.stride(i)
+    self.as_strided([min(rows, columns)], [step], self.storage_offset()).fill_(fill_value)
+    if wrap and self.ndim == 2:
+        for row in range(columns + 1, rows, columns + 1):
+            self.as_strided([min(rows - row, columns)], [step], self.storage_offset() + row * self.stride(0)).fill_(fill_value)
+    return self
 
 
 # ---- copies of views ----

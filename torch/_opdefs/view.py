@@ -209,9 +209,9 @@ def sum_to_size(self, size):
     >>> torch.ones(2, 3).sum_to_size(1, 3)
     tensor([[2., 2., 2.]])
     """
-    if common_shape([self, self.new_empty(size)]) != self.shape:
+    if broadcast_sizes(self.shape, size) != self.shape:
         raise RuntimeError("size {", size, "} is not expandable to size {", self.shape, "}.")
-    return sum_to_size(self, size)
+    return self.sum() if len(size) == 0 else sum_to_size(self, size)
 
 
 # ---- order of dimensions ----

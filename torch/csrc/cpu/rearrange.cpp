@@ -1,4 +1,4 @@
-// Copies in another order: flip, roll, rotate, repeat; and the filling of diagonals.
+// Copies in another order: flip, roll, rotate, repeat.
 #include "convert.h"
 #include "copy.h"
 #include "kernels.h"
@@ -107,25 +107,6 @@ Tensor repeat(const Tensor& self, IntList repeats) {
   Tensor out = kindling::empty(sizes, self.options());
   if (out.numel()) copy_into(view_of(out, split), kindling::alias(self, split, strides, self.offset()));
   return out;
-}
-
-Tensor fill_diagonal_(const Tensor& self, const Scalar& value, bool wrap) {
-  KD_CHECK(self.dim() >= 2, Runtime, "dimensions must larger than 1");
-  const int64_t rows = self.sizes()[0], columns = self.sizes()[1];
-  int64_t stride = 0;
-  for (int64_t i = 0; i < self.dim(); i++) {
-    KD_CHECK(self.dim() == 2 || self.sizes()[i] == rows, Runtime, "all dimensions of input must be of equal length");
-    stride += self.strides()[i];
-  }
-  const auto fill = [&](int64_t start, int64_t length) {
-    const Dims size{length}, step{stride};
-    fill_with(kindling::alias(self, size, step, self.offset() + start), value);
-  };
-  fill(0, std::min(rows, columns));
-  if (wrap && self.dim() == 2)
-    for (int64_t row = columns + 1; row < rows; row += columns + 1)
-      fill(row * self.strides()[0], std::min(rows - row, columns));
-  return self;
 }
 
 }  // namespace kernels

@@ -47,14 +47,18 @@ Tensor short_time_spectra(const Tensor& self, int64_t n_fft, int64_t hop, int64_
   KD_CHECK(0 < win_length && win_length <= n_fft, Runtime, "stft: expected 0 < win_length <= n_fft, but got win_length=", win_length);
   KD_CHECK(!window.defined() || (window.dim() == 1 && window.size(0) == win_length), Runtime,
            "stft: expected a 1D window tensor of size equal to win_length=", win_length);
+  if (!window.defined())
+    warn(WarningKind::User, "A window was not provided. A rectangular window will be applied,which is known to cause spectral leakage. "
+         "Other windows such as torch.hann_window or torch.hamming_window are recommended to reduce spectral leakage.To suppress this "
+         "warning and use a rectangular window, explicitly set `window=torch.ones(n_fft, device=<device>)`.");
   const int64_t frames = 1 + (length - n_fft) / hop;
   x = ops::as_strided(x, Dims{x.size(0), frames, n_fft}, Dims{x.stride(0), hop * x.stride(1), x.stride(1)}, std::nullopt);
   if (window.defined() || win_length < n_fft) x = ops::mul_Tensor(x, padded_window(window, self, n_fft, win_length));
   const Dims dims{2};
   Tensor out = x.is_complex() ? ops::_fft_c2c(x, dims, normalized, true) : ops::_fft_r2c(x, dims, normalized, onesided);
   KD_CHECK(!x.is_complex() || !onesided, Runtime, "Cannot have onesided output if window or input is complex");
-  out = ops::transpose_int(out, 1, 2);
-  return self.dim() == 1 ? ops::squeeze_dim(out, 0) : out;
+  out = ops::transpose_(out, 1, 2);
+  return self.dim() == 1 ? ops::squeeze__dim(out, 0) : out;
 }
 
 Tensor overlap_add(const Tensor& self, int64_t n_fft, int64_t hop, int64_t win_length, const Tensor& window, bool center, bool normalized,
