@@ -233,6 +233,26 @@ void check_uniform(const Tensor& self, double from, double to) {
            ">::max(), but found to=", to, " and from=", from, " which result in to-from to exceed the limit");
 }
 
+// x * span + from, rounded once
+template <class C>
+void scale_block(C* x, int64_t n, C span, C from) {
+  for (int64_t i = 0; i < n; i++) x[i] = std::fma(x[i], span, from);
+}
+#if defined(__x86_64__)
+[[gnu::target("avx2,fma")]] void scale_block_avx2(float* x, int64_t n, float span, float from) {
+  int64_t i = 0;
+  for (; i + 8 <= n; i += 8)
+    _mm256_storeu_ps(x + i, _mm256_fmadd_ps(_mm256_loadu_ps(x + i), _mm256_set1_ps(span), _mm256_set1_ps(from)));
+  for (; i < n; i++) x[i] = __builtin_fmaf(x[i], span, from);
+}
+[[gnu::target("avx2,fma")]] void scale_block_avx2(double* x, int64_t n, double span, double from) {
+  int64_t i = 0;
+  for (; i + 4 <= n; i += 4)
+    _mm256_storeu_pd(x + i, _mm256_fmadd_pd(_mm256_loadu_pd(x + i), _mm256_set1_pd(span), _mm256_set1_pd(from)));
+  for (; i < n; i++) x[i] = __builtin_fma(x[i], span, from);
+}
+#endif
+
 // C computes; a value that rounds to `to` in the dtype becomes `from`, since the range is half open.
 template <class C>
 void fill_uniform(Generator& g, const Tensor& self, C from, C to) {
@@ -248,8 +268,13 @@ void fill_uniform(Generator& g, const Tensor& self, C from, C to) {
       for (int64_t i = 0; i < run.n; i += kBlock) {
         const int64_t k = std::min(kBlock, run.n - i);
         uniforms(g, block, k);
+#if defined(__x86_64__)
+        if (isa >= kAvx2) scale_block_avx2(block, k, span, from);
+        else
+#endif
+          scale_block(block, k, span, from);
         for (int64_t j = 0; j < k; j++) {
-          const T x = store_as<T>(block[j] * span + from);
+          const T x = store_as<T>(block[j]);
           p[(i + j) * run.stride] = load(x) == high ? store_as<T>(low) : x;
         }
       }
@@ -308,7 +333,7 @@ Tensor cauchy_(const Tensor& self, double median, double sigma, Generator* gener
   KD_CHECK(sigma > 0, Runtime, "cauchy_ expects sigma > 0.0, but found sigma=", sigma);
   check_continuous(self, "Cauchy");
   return fill_transformed<kFloatsT | kHalvesT>(self, "cauchy_cpu", generator, [=](double u) {
-    return median + sigma * std::tan(std::numbers::pi * (u - 0.5));
+    return std::fma(sigma, std::tan(std::numbers::pi * (u - 0.5)), median);
   });
 }
 
@@ -326,7 +351,7 @@ Tensor log_normal_(const Tensor& self, double mean, double std, Generator* gener
   if (self.is_meta()) return self;
   Draws draws(generator);
   fill<double, kFloatsT | kHalvesT>(self, "log_normal_cpu", [&](double* x, int64_t n) {
-    for (int64_t i = 0; i < n; i++) x[i] = std::exp(draws.g.normal() * std + mean);
+    for (int64_t i = 0; i < n; i++) x[i] = std::exp(std::fma(draws.g.normal(), std, mean));
   });
   return self;
 }

@@ -102,15 +102,17 @@ double binomial_sample(double n, double p, Generator& g) {
   return n * p >= 10 ? binomial_rejection(n, p, g) : binomial_inversion(n, p, g);
 }
 
-// G. Marsaglia and W. Tsang, A simple method for generating gamma variables, 2000.
-double gamma_sample(double alpha, Generator& g) {
+// G. Marsaglia and W. Tsang, A simple method for generating gamma variables, 2000. The shape is of type A, the third a float,
+// as in the stream that is reproduced.
+template <class A>
+double gamma_sample(A alpha, Generator& g) {
   if (alpha == 0) return 0;
   double scale = 1;
   if (alpha < 1) {
-    scale = std::pow(1 - g.uniform53(), 1 / alpha);
+    scale = std::pow(1 - g.uniform53(), 1.0 / alpha);
     alpha += 1;
   }
-  const double d = alpha - 1.0 / 3, c = 1 / std::sqrt(9 * d);
+  const double d = alpha - 1.0f / 3.0f, c = 1 / std::sqrt(9 * d);
   for (;;) {
     double x, y;
     do {
@@ -327,7 +329,7 @@ Tensor _standard_gamma(const Tensor& self, Generator* generator) {
     using T = typename decltype(tag)::type;
     const double least = std::same_as<T, double> ? std::numeric_limits<double>::min()
                        : std::same_as<T, half> ? 0x1p-14 : double(std::numeric_limits<float>::min());
-    return std::max(least, gamma_sample(alpha, g));
+    return std::max(least, gamma_sample(compute_t<T>(alpha), g));
   });
 }
 
@@ -341,7 +343,7 @@ std::tuple<Tensor, Tensor> native_dropout(const Tensor& input, double p, std::op
   if (!train.value_or(true)) return {ops::clone(input), ops::fill__Scalar(empty_like(input, DType::bool_), true)};
   if (p == 1) return {ops::zeros_like(input), ops::fill__Scalar(empty_like(input, DType::bool_), false)};
   Tensor mask = bernoulli__float(empty_like(input, DType::bool_), 1 - p, nullptr);
-  return {ops::mul__Scalar(ops::mul_Tensor(input, mask), 1 / (1 - p)), mask};
+  return {ops::mul_Tensor(input, ops::mul_Scalar(ops::to_dtype(mask, input.dtype()), 1 / (1 - p))), mask};
 }
 
 // Negative inputs times a slope drawn from [lower, upper), which `noise` keeps; without training, the slope in the middle.
