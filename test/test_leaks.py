@@ -5,6 +5,7 @@ import io
 import os
 
 import pytest
+
 import torch
 from torch import nn
 

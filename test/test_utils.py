@@ -138,3 +138,13 @@ def test_gradient_scaler_skips_bad_steps():
     scaler.update()
     assert_close(weight.detach(), torch.zeros(1))
     assert scaler.get_scale() == 4.0
+
+
+def test_timings_are_shown_as_a_table():
+    from torch.utils.benchmark import Compare, Timer
+
+    found = [Timer("x + 1", setup="import torch; x = torch.ones(2)", label="add", sub_label=f"{size}", description="eager")
+             .blocked_autorange(min_run_time=0.01) for size in (1, 2)]
+    assert 1e-8 < found[0].median < 1e-3 and found[0].times
+    table = str(Compare(found))
+    assert "add" in table and "eager" in table and "1 threads" in table and "Times are in" in table
