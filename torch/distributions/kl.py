@@ -1,0 +1,284 @@
+"""Kullback-Leibler divergences, by pairs of distribution classes."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import inf
+
+from .bernoulli import Bernoulli
+from .beta import Beta
+from .binomial import Binomial
+from .categorical import Categorical
+from .cauchy import Cauchy
+from .dirichlet import Dirichlet
+from .distribution import Distribution
+from .exponential import Exponential
+from .gamma import Gamma
+from .geometric import Geometric
+from .gumbel import Gumbel
+from .half_normal import HalfNormal
+from .independent import Independent
+from .laplace import Laplace
+from .log_normal import LogNormal
+from .multivariate_normal import MultivariateNormal, _batch_mahalanobis
+from .normal import Normal
+from .one_hot_categorical import OneHotCategorical
+from .pareto import Pareto
+from .poisson import Poisson
+from .transformed_distribution import TransformedDistribution
+from .uniform import Uniform
+from .utils import _sum_rightmost
+from .utils import euler_constant as _euler_gamma
+
+__all__ = ["register_kl", "kl_divergence"]
+
+_registry: dict = {}
+_found: dict = {}
+
+
+def register_kl(type_p, type_q):
+    """Decorator: the function gives KL(p || q) for p of `type_p` and q of `type_q`, and their subclasses unless a closer pair is registered."""
+    for t in (type_p, type_q):
+        if not isinstance(t, type) or not issubclass(t, Distribution):
+            raise TypeError(f"Expected a Distribution subclass but got {t}")
+
+    def add(fun):
+        _registry[type_p, type_q] = fun
+        _found.clear()
+        return fun
+    return add
+
+
+def _closest(type_p, type_q):
+    """The function of the registered pair that is nearest by the method resolution orders, p's first."""
+    matches = [pair for pair in _registry if issubclass(type_p, pair[0]) and issubclass(type_q, pair[1])]
+    if not matches:
+        return None
+    return _registry[min(matches, key=lambda pair: (type_p.__mro__.index(pair[0]), type_q.__mro__.index(pair[1])))]
+
+
+def kl_divergence(p, q):
+    """KL(p || q), the expectation under p of log p - log q, for each distribution of the batch.
+
+    Raises NotImplementedError for a pair of classes without a formula.
+    """
+    pair = type(p), type(q)
+    if pair not in _found:
+        _found[pair] = _closest(*pair)
+    if _found[pair] is None:
+        raise NotImplementedError(f"No KL(p || q) is implemented for p type {type(p).__name__} and q type {type(q).__name__}")
+    return _found[pair](p, q)
+
+
+@register_kl(Bernoulli, Bernoulli)
+def _kl_bernoulli(p, q):
+    softplus = torch.nn.functional.softplus
+    t1 = p.probs * (softplus(-q.logits) - softplus(-p.logits))
+    t1 = torch.where(q.probs == 0, inf, t1)
+    t1 = torch.where(p.probs == 0, 0.0, t1)
+    t2 = (1 - p.probs) * (softplus(q.logits) - softplus(p.logits))
+    t2 = torch.where(q.probs == 1, inf, t2)
+    t2 = torch.where(p.probs == 1, 0.0, t2)
+    return t1 + t2
+
+
+@register_kl(Beta, Beta)
+def _kl_beta(p, q):
+    return _kl_dirichlet(p._dirichlet, q._dirichlet)
+
+
+@register_kl(Dirichlet, Dirichlet)
+def _kl_dirichlet(p, q):
+    a, b = p.concentration, q.concentration
+    total = a.sum(-1)
+    norm = total.lgamma() - b.sum(-1).lgamma() - (a.lgamma() - b.lgamma()).sum(-1)
+    return norm + ((a - b) * (a.digamma() - total.digamma().unsqueeze(-1))).sum(-1)
+
+
+@register_kl(Binomial, Binomial)
+def _kl_binomial(p, q):
+    if (p.total_count < q.total_count).any():
+        raise NotImplementedError("KL between Binomials where q.total_count > p.total_count is not implemented")
+    kl = p.total_count * (p.probs * (p.logits - q.logits) + (-p.probs).log1p() - (-q.probs).log1p())
+    return torch.where(p.total_count > q.total_count, inf, kl)
+
+
+@register_kl(Categorical, Categorical)
+def _kl_categorical(p, q):
+    t = p.probs * (p.logits - q.logits)
+    t = torch.where(q.probs == 0, inf, t)
+    return torch.where(p.probs.expand_as(t) == 0, 0.0, t).sum(-1)
+
+
+@register_kl(OneHotCategorical, OneHotCategorical)
+def _kl_one_hot(p, q):
+    return _kl_categorical(p._categorical, q._categorical)
+
+
+@register_kl(Cauchy, Cauchy)
+def _kl_cauchy(p, q):
+    t1 = ((p.scale + q.scale).pow(2) + (p.loc - q.loc).pow(2)).log()
+    return t1 - (4 * p.scale * q.scale).log()
+
+
+@register_kl(Exponential, Exponential)
+def _kl_exponential(p, q):
+    ratio = q.rate / p.rate
+    return -ratio.log() + ratio - 1
+
+
+@register_kl(Gamma, Gamma)
+def _kl_gamma(p, q):
+    t1 = q.concentration * (p.rate / q.rate).log() + torch.lgamma(q.concentration) - torch.lgamma(p.concentration)
+    t2 = (p.concentration - q.concentration) * torch.digamma(p.concentration)
+    return t1 + t2 + (q.rate - p.rate) * (p.concentration / p.rate)
+
+
+@register_kl(Geometric, Geometric)
+def _kl_geometric(p, q):
+    return -p.entropy() - torch.log1p(-q.probs) / p.probs - q.logits
+
+
+@register_kl(Gumbel, Gumbel)
+def _kl_gumbel(p, q):
+    ratio, shift = p.scale / q.scale, p.loc / q.scale
+    moved = q.loc / q.scale
+    t = torch.exp(moved - shift + torch.lgamma(1 + ratio))
+    return -ratio.log() - (moved - shift) + ratio * _euler_gamma + t - (1 + _euler_gamma)
+
+
+@register_kl(HalfNormal, HalfNormal)
+def _kl_half_normal(p, q):
+    return _kl_normal(p.base_dist, q.base_dist)
+
+
+@register_kl(Laplace, Laplace)
+def _kl_laplace(p, q):
+    ratio, distance = p.scale / q.scale, (p.loc - q.loc).abs()
+    return -ratio.log() + distance / q.scale + ratio * torch.exp(-distance / p.scale) - 1
+
+
+@register_kl(LogNormal, LogNormal)
+def _kl_log_normal(p, q):
+    return _kl_normal(p.base_dist, q.base_dist)
+
+
+@register_kl(Normal, Normal)
+def _kl_normal(p, q):
+    ratio = (p.scale / q.scale).pow(2)
+    return 0.5 * (ratio + ((p.loc - q.loc) / q.scale).pow(2) - 1 - ratio.log())
+
+
+@register_kl(MultivariateNormal, MultivariateNormal)
+def _kl_multivariate_normal(p, q):
+    if p.event_shape != q.event_shape:
+        raise ValueError("KL-divergence between two Multivariate Normals with different event shapes cannot be computed")
+    n = p.event_shape[0]
+    batch = torch.broadcast_shapes(p.batch_shape, q.batch_shape)
+    a, b = p._unbroadcasted_scale_tril.expand(batch + (n, n)), q._unbroadcasted_scale_tril.expand(batch + (n, n))
+    trace = torch.linalg.solve_triangular(b, a, upper=False).pow(2).sum((-2, -1))
+    distance = _batch_mahalanobis(b, (q.loc - p.loc).expand(batch + (n,)))
+    return q._half_log_det() - p._half_log_det() + 0.5 * (trace + distance - n)
+
+
+@register_kl(Pareto, Pareto)
+def _kl_pareto(p, q):
+    ratio = q.alpha / p.alpha
+    kl = q.alpha * (p.scale / q.scale).log() - ratio.log() + ratio - 1
+    return torch.where(p.scale < q.scale, inf, kl)
+
+
+@register_kl(Poisson, Poisson)
+def _kl_poisson(p, q):
+    return p.rate * (p.rate.log() - q.rate.log()) - (p.rate - q.rate)
+
+
+@register_kl(Uniform, Uniform)
+def _kl_uniform(p, q):
+    kl = ((q.high - q.low) / (p.high - p.low)).log()
+    return torch.where((q.low > p.low) | (q.high < p.high), inf, kl)
+
+
+@register_kl(TransformedDistribution, TransformedDistribution)
+def _kl_transformed(p, q):
+    if p.transforms != q.transforms or p.event_shape != q.event_shape:
+        raise NotImplementedError
+    return kl_divergence(p.base_dist, q.base_dist)
+
+
+@register_kl(Independent, Independent)
+def _kl_independent(p, q):
+    if p.reinterpreted_batch_ndims != q.reinterpreted_batch_ndims:
+        raise NotImplementedError
+    return _sum_rightmost(kl_divergence(p.base_dist, q.base_dist), p.reinterpreted_batch_ndims)
+
+
+# ---- pairs of different families ----
+
+@register_kl(Exponential, Gamma)
+def _kl_exponential_gamma(p, q):
+    ratio = q.rate / p.rate
+    t1 = -q.concentration * torch.log(ratio)
+    return t1 + ratio + q.concentration.lgamma() + q.concentration * _euler_gamma - (1 + _euler_gamma)
+
+
+@register_kl(Gamma, Exponential)
+def _kl_gamma_exponential(p, q):
+    return -p.entropy() - q.rate.log() + q.rate * p.concentration / p.rate
+
+
+@register_kl(Laplace, Normal)
+def _kl_laplace_normal(p, q):
+    variance = q.scale.pow(2)
+    ratio = p.scale.pow(2) / variance
+    t1 = 0.5 * torch.log(2 * ratio / math.pi)
+    return -t1 + ratio + (0.5 * p.loc.pow(2) - p.loc * q.loc + 0.5 * q.loc.pow(2)) / variance - 1
+
+
+@register_kl(Normal, Laplace)
+def _kl_normal_laplace(p, q):
+    d = p.loc - q.loc
+    ratio, z = p.scale / q.scale, d / p.scale
+    t1 = torch.log(ratio)
+    t2 = math.sqrt(2 / math.pi) * p.scale * torch.exp(-0.5 * z.pow(2))
+    t3 = d * torch.erf(math.sqrt(0.5) * z)
+    return -t1 + (t2 + t3) / q.scale - (0.5 * (1 + math.log(0.5 * math.pi)))
+
+
+@register_kl(Uniform, Normal)
+def _kl_uniform_normal(p, q):
+    width = p.high - p.low
+    t1 = (math.sqrt(math.pi * 2) * q.scale / width).log()
+    return t1 + 0.5 * (width.pow(2) / 12 + ((p.high + p.low) / 2 - q.loc).pow(2)) / q.scale.pow(2)
+
+
+@register_kl(Uniform, Beta)
+def _kl_uniform_beta(p, q):
+    width = p.high - p.low
+
+    def moment(f):
+        return (torch.special.xlogy(f(p.high), f(p.high)) - torch.special.xlogy(f(p.low), f(p.low))) / width
+    t1 = (q.concentration1 - 1) * (moment(lambda x: x) - 1)
+    t2 = (q.concentration0 - 1) * (-moment(lambda x: 1 - x) - 1)
+    t3 = q.concentration1.lgamma() + q.concentration0.lgamma() - (q.concentration1 + q.concentration0).lgamma()
+    return torch.where((p.high > 1) | (p.low < 0), inf, t3 - t1 - t2 - width.log())
+
+
+def _never(p, q):
+    """p gives weight to what q excludes."""
+    return torch.full(torch.broadcast_shapes(p.batch_shape, q.batch_shape), inf)
+
+
+for _outside in ((Beta, Pareto), (Exponential, Beta), (Exponential, Pareto), (Exponential, Uniform), (Gamma, Beta),
+                 (Gamma, Pareto), (Gamma, Uniform), (Gumbel, Beta), (Gumbel, Exponential), (Gumbel, Gamma), (Gumbel, Pareto), (Gumbel, Uniform),
+                 (Laplace, Beta), (Laplace, Exponential), (Laplace, Gamma), (Laplace, Pareto), (Laplace, Uniform), (Normal, Beta),
+                 (Normal, Exponential), (Normal, Gamma), (Normal, Pareto), (Normal, Uniform), (Pareto, Beta), (Pareto, Uniform),
+                 (Poisson, Bernoulli), (Poisson, Binomial)):
+    register_kl(*_outside)(_never)
+
+
+@register_kl(Bernoulli, Poisson)
+def _kl_bernoulli_poisson(p, q):
+    return -p.entropy() - (p.probs * q.rate.log() - q.rate)
