@@ -293,8 +293,9 @@ def _steps(x, dims, dim):
         shape = []
         for i in range(dims):
             shape.append(-1 if i == (dim if dim >= 0 else dim + dims) else 1)
+        points = x.view(shape)
         n = x.size(0)
-        return (aten.slice.Tensor(x, 0, 1, n) - aten.slice.Tensor(x, 0, 0, n - 1)).view(shape)
+        return aten.slice.Tensor(points, dim, 1, n) - aten.slice.Tensor(points, dim, 0, n - 1)
     n = x.size(dim)
     return aten.slice.Tensor(x, dim, 1, n) - aten.slice.Tensor(x, dim, 0, n - 1)
 
@@ -307,7 +308,8 @@ def trapezoid(y, x, dim):
     n = y.size(dim)
     if n == 0:
         return aten.sum.dim_IntList(y, [dim])
-    return aten.sum.dim_IntList((aten.slice.Tensor(y, dim, 0, n - 1) + aten.slice.Tensor(y, dim, 1, n)) * _steps(x, y.dim(), dim), [dim]) / 2.0
+    steps = _steps(x, y.dim(), dim)
+    return aten.sum.dim_IntList((aten.slice.Tensor(y, dim, 0, n - 1) + aten.slice.Tensor(y, dim, 1, n)) * steps, [dim]) / 2.0
 
 
 @composite("trapezoid.dx(Tensor y, *, Scalar dx=1, int dim=-1) -> Tensor", python="function")
@@ -338,7 +340,8 @@ def cumulative_trapezoid(y, x, dim):
     if x.dim() == 1 and x.size(0) != y.size(dim):
         raise RuntimeError("cumulative_trapezoid: There must be one `x` value for each sample point")
     n = y.size(dim)
-    return ((aten.slice.Tensor(y, dim, 0, n - 1) + aten.slice.Tensor(y, dim, 1, n)) * _steps(x, y.dim(), dim)).cumsum(dim) / 2.0
+    steps = _steps(x, y.dim(), dim)
+    return ((aten.slice.Tensor(y, dim, 0, n - 1) + aten.slice.Tensor(y, dim, 1, n)) * steps).cumsum(dim) / 2.0
 
 
 @composite("cumulative_trapezoid.dx(Tensor y, *, Scalar dx=1, int dim=-1) -> Tensor", python="function")

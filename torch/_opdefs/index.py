@@ -256,7 +256,8 @@ def take_along_dim(self, indices, dim):
             n = self.size(i) if indices.size(i) == 1 else indices.size(i)
             source.append(n)
             places.append(n)
-    return self.expand(source).gather(d, remainder(indices.expand(places), self.size(d)))
+    values = self.expand(source)
+    return values.gather(d, remainder(indices.expand(places), self.size(d)))
 
 
 # ---- masks ----

@@ -240,7 +240,8 @@ def logdet(self):
     sign, logabsdet = linalg_slogdet(self)
     if self.is_complex():
         return sign.log() + logabsdet
-    return where(sign == -1, aten.scalar_tensor.default(nan, dtype=logabsdet.dtype, device=logabsdet.device), logabsdet)
+    negative = sign == -1
+    return where(negative, aten.scalar_tensor.default(nan, dtype=logabsdet.dtype, device=logabsdet.device), logabsdet)
 
 
 def _solve_triangular_grad(grad, self, upper, left, unitriangular, result):

@@ -108,7 +108,7 @@ def mean():
            out=["nanmean.out(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)"])
 def nanmean(self, dim, keepdim, dtype):
     """Mean over dimensions of what is not NaN."""
-    factor = self.detach().isnan().logical_not_().sum(dim, keepdim)
+    factor = self.detach().ne(self).logical_not_().sum(dim, keepdim)
     return nansum(self, dim, keepdim, dtype=dtype) / factor
 
 

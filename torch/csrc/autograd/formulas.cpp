@@ -1,6 +1,8 @@
 // Gradients of views and joins.
 #include "formulas.h"
 
+#include "../cpu/copy.h"
+
 #include <algorithm>
 
 #include "../dispatch/state.h"
@@ -154,9 +156,10 @@ Dims moved_dims(int64_t ndim, IntList source, IntList destination) {
 }
 
 Dims int_values(const Tensor& t) {
+  // reads memory, as no operator should show in a graph for it
+  Tensor flat = contiguous_of(t);
   Dims values;
-  Tensor flat = ops::reshape(t, Dims{-1});
-  for (int64_t i = 0; i < flat.numel(); i++) values.push_back(item(ops::select_int(flat, 0, i)).to_int());
+  for (int64_t i = 0; i < t.numel(); i++) values.push_back(item(alias(flat, {}, {}, flat.offset() + i)).to_int());
   return values;
 }
 

@@ -53,7 +53,7 @@ int64_t reduced_count(IntList sizes, std::optional<IntList> dim) {
 
 Tensor var_backward(const Tensor& grad, const Tensor& self, std::optional<IntList> dim, std::optional<Scalar> correction, bool keepdim) {
   double n = double(reduced_count(self.sizes(), dim)), free = n - number(correction, 1);
-  Tensor g = restore_dims(grad, self.dim(), dim, keepdim);
+  Tensor g = self.dim() > 1 ? restore_dims(grad, self.dim(), dim, keepdim) : grad;
   Tensor deviation = ops::sub_Tensor(self, mean_over(self, dim), Scalar(1));
   return ops::mul_Tensor(ops::mul_Scalar(g, Scalar(2 / free)), deviation);
 }

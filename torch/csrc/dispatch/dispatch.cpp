@@ -1,7 +1,9 @@
 // The call path: which layers a call goes through.
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "../autograd/meta.h"
 #include "../autograd/node.h"
@@ -53,6 +55,17 @@ void mark_inference(const Op& op, const Value* args, OwnedValue* rets) {
   }
 }
 
+// Operators that modes see with conjugated arguments as they are; before any other, a mode sees the copy that resolves them.
+bool takes_conjugated(const Op& op) {
+  static const std::unordered_set<std::string_view> names = {
+      "clone", "copy_", "mm", "addmm", "addmm_", "bmm", "baddbmm", "baddbmm_", "dot", "vdot", "_conj", "_conj_physical", "conj_physical", "conj_physical_",
+      "resolve_conj", "resolve_neg", "angle", "empty_like", "zeros_like", "ones_like", "full_like", "new_empty", "new_empty_strided", "new_zeros", "new_ones", "new_full",
+      "_linalg_svd", "_local_scalar_dense", "detach", "alias", "is_same_size"};
+  return op.is_view || names.contains(op.name);
+}
+
+bool conjugated(const Value& v) { return v.tag == Tag::Tensor && v.tensor_->has(TensorImpl::Conj); }
+
 }  // namespace
 
 void call_kernel(const Op& op, const Value* args, OwnedValue* rets) {
@@ -67,7 +80,23 @@ void call_below_autograd(const Op& op, const Value* args, OwnedValue* rets) {
              (python_tensors_exist && any_tensor(op, args, [](const TensorImpl* t) { return t->has(TensorImpl::PythonDispatch); }));
   if (__builtin_expect(ask, 0) && !tls.torch_dispatch_disabled && python_dispatch) {
     BelowAutograd guard;
-    if (python_dispatch(op, args, rets)) return;
+    SmallVec<Value, 8> plain;
+    SmallVec<OwnedValue, 2> copies;
+    if (std::any_of(args, args + op.nargs, conjugated) && !takes_conjugated(op)) {
+      static const Op* const clone = find_op("clone", "");
+      for (int i = 0; i < op.nargs; i++) {
+        plain.push_back(args[i]);
+        if (!conjugated(args[i])) continue;
+        const Value given[] = {args[i], Value()};
+        OwnedValue copy;
+        call_below_autograd(*clone, given, &copy);
+        plain[i] = copy;
+        copies.push_back(std::move(copy));
+      }
+      args = plain.data();
+    }
+    if (!python_dispatch(op, args, rets)) call_kernel(op, args, rets);
+    return;
   }
   call_kernel(op, args, rets);
 }
