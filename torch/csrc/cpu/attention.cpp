@@ -20,15 +20,23 @@ extern const AttentionKernels<double> kAttentionGenericD;
 extern const AttentionKernels<float> kAttentionAvx2F, kAttentionAvx512F;
 extern const AttentionKernels<double> kAttentionAvx2D, kAttentionAvx512D;
 
-template <> const AttentionKernels<float>& attention_kernels() {
+template <>
+const AttentionKernels<float>& attention_kernels() {
   return isa == kAvx512 ? kAttentionAvx512F : isa == kAvx2 ? kAttentionAvx2F : kAttentionGenericF;
 }
-template <> const AttentionKernels<double>& attention_kernels() {
+template <>
+const AttentionKernels<double>& attention_kernels() {
   return isa == kAvx512 ? kAttentionAvx512D : isa == kAvx2 ? kAttentionAvx2D : kAttentionGenericD;
 }
 #else
-template <> const AttentionKernels<float>& attention_kernels() { return kAttentionGenericF; }
-template <> const AttentionKernels<double>& attention_kernels() { return kAttentionGenericD; }
+template <>
+const AttentionKernels<float>& attention_kernels() {
+  return kAttentionGenericF;
+}
+template <>
+const AttentionKernels<double>& attention_kernels() {
+  return kAttentionGenericD;
+}
 #endif
 
 namespace {
@@ -46,12 +54,17 @@ struct Shape {
 };
 
 Shape check(const Tensor& q, const Tensor& k, const Tensor& v, double dropout, bool causal, std::optional<double> scale) {
-  KD_CHECK(q.dim() == 4 && k.dim() == 4 && v.dim() == 4, Runtime, "scaled_dot_product_attention_flash_attention: Accept only 4 dims inputs shape of {B, H, T, K}");
+  KD_CHECK(q.dim() == 4 && k.dim() == 4 && v.dim() == 4, Runtime,
+           "scaled_dot_product_attention_flash_attention: Accept only 4 dims inputs shape of {B, H, T, K}");
   KD_CHECK(dropout == 0, Runtime, "scaled_dot_product_attention_flash_attention: Currently do not support dropout > 0");
-  KD_CHECK(q.size(3) == k.size(3) && q.size(3) == v.size(3), Runtime, "scaled_dot_product_attention_flash_attention: Q/K/V should have the same head size");
-  KD_CHECK(q.dtype() == k.dtype() && q.dtype() == v.dtype(), Runtime, "scaled_dot_product_attention_flash_attention: Q/K/V should have the same data type");
-  KD_CHECK(q.size(1) % k.size(1) == 0 && k.size(1) == v.size(1), Runtime, "Number of heads in key and value must divide the number of heads in query");
-  return {q.size(0), q.size(1), k.size(1), q.size(2), k.size(2), q.size(3), causal, scale ? *scale : 1 / std::sqrt(double(q.size(3)))};
+  KD_CHECK(q.size(3) == k.size(3) && q.size(3) == v.size(3), Runtime,
+           "scaled_dot_product_attention_flash_attention: Q/K/V should have the same head size");
+  KD_CHECK(q.dtype() == k.dtype() && q.dtype() == v.dtype(), Runtime,
+           "scaled_dot_product_attention_flash_attention: Q/K/V should have the same data type");
+  KD_CHECK(q.size(1) % k.size(1) == 0 && k.size(1) == v.size(1), Runtime,
+           "Number of heads in key and value must divide the number of heads in query");
+  return {q.size(0), q.size(1), k.size(1), q.size(2),
+          k.size(2), q.size(3), causal,    scale ? *scale : 1 / std::sqrt(double(q.size(3)))};
 }
 
 // The matrix (sequence x dim) of one head, in the computing type: the tensor's own memory, or a converted copy of rows [first, last).
@@ -102,8 +115,10 @@ class Mask {
     visit<kFloatsT | kHalvesT | kBoolT>(t_.dtype(), "scaled_dot_product_attention", [&](auto tag) {
       using T = typename decltype(tag)::type;
       const T* src = reinterpret_cast<const T*>(data_) + at;
-      if constexpr (std::same_as<T, bool>) for (int64_t j = 0; j < n; j++) scratch[j] = src[j * strides_[3]] ? C(0) : C(-INFINITY);
-      else for (int64_t j = 0; j < n; j++) scratch[j] = C(load(src[j * strides_[3]]));
+      if constexpr (std::same_as<T, bool>)
+        for (int64_t j = 0; j < n; j++) scratch[j] = src[j * strides_[3]] ? C(0) : C(-INFINITY);
+      else
+        for (int64_t j = 0; j < n; j++) scratch[j] = C(load(src[j * strides_[3]]));
     });
     return scratch;
   }
@@ -136,7 +151,8 @@ void forward_block(const Shape& s, const Tensor& q, const Tensor& k, const Tenso
       C shrink = std::exp(row_max[i] - biggest);
       row_sum[i] = row_sum[i] * shrink + kernels.exp_sum(seen, w, biggest);
       row_max[i] = biggest;
-      if (shrink != C(1)) for (int64_t d = 0; d < s.dim; d++) sum[i * s.dim + d] *= shrink;
+      if (shrink != C(1))
+        for (int64_t d = 0; d < s.dim; d++) sum[i * s.dim + d] *= shrink;
     }
     gemm<C>(rows, s.dim, n, C(1), Matrix<C>{weights.get(), n, 1}, value.from(at), C(1), sum.get(), s.dim);
   }
@@ -156,7 +172,9 @@ struct Backward {
   const Tensor &q, &k, &v, &out, &log_sum, &grad_out, &grad_q, &grad_k, &grad_v;
   const Mask<C>& mask;
 
-  static T* head_of(const Tensor& t, int64_t batch, int64_t head) { return t.data<T>() + batch * t.stride(0) + head * t.stride(1); }
+  static T* head_of(const Tensor& t, int64_t batch, int64_t head) {
+    return t.data<T>() + batch * t.stride(0) + head * t.stride(1);
+  }
 
   // Accumulators are the result's own memory when it is of the computing type.
   static C* accumulator(const Tensor& t, int64_t batch, int64_t head, Scratch<C>& own, int64_t& stride) {
@@ -240,8 +258,9 @@ Tensor sequence_major(IntList sizes, TensorOptions options) {
 
 namespace kernels {
 
-std::tuple<Tensor, Tensor> _scaled_dot_product_flash_attention_for_cpu(const Tensor& query, const Tensor& key, const Tensor& value, double dropout_p,
-                                                                       bool is_causal, const Tensor& attn_mask, std::optional<double> scale) {
+std::tuple<Tensor, Tensor> _scaled_dot_product_flash_attention_for_cpu(const Tensor& query, const Tensor& key,
+                                                                       const Tensor& value, double dropout_p, bool is_causal,
+                                                                       const Tensor& attn_mask, std::optional<double> scale) {
   Shape s = check(query, key, value, dropout_p, is_causal, scale);
   Tensor out = empty_like(query);
   const int64_t rows[] = {s.batch, s.heads, s.queries};
@@ -265,8 +284,8 @@ std::tuple<Tensor, Tensor> _scaled_dot_product_flash_attention_for_cpu(const Ten
 }
 
 std::tuple<Tensor, Tensor, Tensor> _scaled_dot_product_flash_attention_for_cpu_backward(
-    const Tensor& grad_out, const Tensor& query, const Tensor& key, const Tensor& value, const Tensor& out, const Tensor& logsumexp, double dropout_p,
-    bool is_causal, const Tensor& attn_mask, std::optional<double> scale) {
+    const Tensor& grad_out, const Tensor& query, const Tensor& key, const Tensor& value, const Tensor& out,
+    const Tensor& logsumexp, double dropout_p, bool is_causal, const Tensor& attn_mask, std::optional<double> scale) {
   Shape s = check(query, key, value, dropout_p, is_causal, scale);
   Tensor gq = sequence_major(query.sizes(), query.options()), gk = sequence_major(key.sizes(), key.options()),
          gv = sequence_major(value.sizes(), value.options());

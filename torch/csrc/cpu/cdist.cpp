@@ -48,15 +48,19 @@ Dims with_last(Dims batch, int64_t rows, int64_t columns) {
 Tensor dense(const Tensor& t, IntList sizes) { return ops::contiguous(ops::expand(t, sizes)); }
 
 template <class F>
-void visit_distance(DType d, const char* name, F&& fn) { visit<kFloatsT>(d, name, fn); }
+void visit_distance(DType d, const char* name, F&& fn) {
+  visit<kFloatsT>(d, name, fn);
+}
 
 }  // namespace
 
 namespace kernels {
 
 Tensor _cdist_forward(const Tensor& x1, const Tensor& x2, double p, std::optional<int64_t>) {
-  KD_CHECK(x1.dim() >= 2 && x2.dim() >= 2, Runtime, "cdist only supports at least 2D tensors, X1 got: ", x1.dim(), "D, X2 got: ", x2.dim(), 'D');
-  KD_CHECK(x1.dtype() == x2.dtype(), Runtime, "cdist: X1 and X2 must have the same dtype, but got ", legacy_name(x1.dtype()), " and ", legacy_name(x2.dtype()));
+  KD_CHECK(x1.dim() >= 2 && x2.dim() >= 2, Runtime, "cdist only supports at least 2D tensors, X1 got: ", x1.dim(),
+           "D, X2 got: ", x2.dim(), 'D');
+  KD_CHECK(x1.dtype() == x2.dtype(), Runtime, "cdist: X1 and X2 must have the same dtype, but got ", legacy_name(x1.dtype()),
+           " and ", legacy_name(x2.dtype()));
   Dims batch = batch_of(x1, x2);
   int64_t r1 = x1.size(-2), r2 = x2.size(-2), m = x1.size(-1);
   Tensor out = empty(with_last(batch, r1, r2), x1.options());
@@ -85,7 +89,8 @@ Tensor _cdist_backward(const Tensor& grad, const Tensor& x1, const Tensor& x2, d
   Dims sizes = with_last(batch, r1, m);
   Tensor out = empty(sizes, x1.options());
   if (out.is_meta() || out.numel() == 0) return out;
-  Tensor a = dense(x1, sizes), b = dense(x2, with_last(batch, r2, m)), g = dense(grad, with_last(batch, r1, r2)), d = dense(cdist, with_last(batch, r1, r2));
+  Tensor a = dense(x1, sizes), b = dense(x2, with_last(batch, r2, m)), g = dense(grad, with_last(batch, r1, r2)),
+         d = dense(cdist, with_last(batch, r1, r2));
   visit_distance(x1.dtype(), "cdist_backward", [&](auto tag) {
     using T = typename decltype(tag)::type;
     Norm<T> norm{p};

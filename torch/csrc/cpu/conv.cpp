@@ -57,7 +57,8 @@ void fill_planes(T* planes, const Layout& l, const Source<T>& s, int64_t first_i
           const T* at = src - shift * s.strides[2];
           int64_t step = aw.stride * s.strides[2];
           if (step == 1) std::copy(at + low, at + high, to_row + low);
-          else for (int64_t x = low; x < high; x++) to_row[x] = at[x * step];
+          else
+            for (int64_t x = low; x < high; x++) to_row[x] = at[x * step];
           std::fill(to_row + high, to_row + l.phase_width, T(0));
         }
       }
@@ -67,7 +68,7 @@ void fill_planes(T* planes, const Layout& l, const Source<T>& s, int64_t first_i
 
 namespace {
 
-constexpr int64_t kPlaneBytes = 32 << 20;   // padded planes held at a time
+constexpr int64_t kPlaneBytes = 32 << 20;  // padded planes held at a time
 
 template <class T>
 int64_t images_at_a_time(const Layout& l, int64_t channels, int64_t images) {
@@ -95,8 +96,14 @@ class Correlation {
 
  public:
   Correlation(const Layout& l, int64_t channels, const T* weights, const T* bias, const Target<T>& out)
-      : l_(l), out_(out), bias_(bias), m_(out.channels), k_(channels * l.taps()), a_panels_((m_ + kernels_.rows - 1) / kernels_.rows),
-        offsets_(l.offsets(channels)), packed_(weights ? (m_ + kernels_.rows) * k_ : 0) {
+      : l_(l),
+        out_(out),
+        bias_(bias),
+        m_(out.channels),
+        k_(channels * l.taps()),
+        a_panels_((m_ + kernels_.rows - 1) / kernels_.rows),
+        offsets_(l.offsets(channels)),
+        packed_(weights ? (m_ + kernels_.rows) * k_ : 0) {
     mr_ = (m_ + a_panels_ - 1) / a_panels_;
     a_panels_ = (m_ + mr_ - 1) / mr_;
     b_panels_ = (l.pixels() + kernels_.columns - 1) / kernels_.columns;
@@ -105,7 +112,8 @@ class Correlation {
       for (int64_t job = from; job < to; job++) {
         int64_t first = job / a_panels_ * kDepth, panel = job % a_panels_, depth = std::min(kDepth, k_ - first);
         int rows = rows_of(panel);
-        kernels_.pack(packed_ + (first * a_panels_ + panel * depth) * mr_, rows, weights + panel * mr_ * k_ + first, k_, rows, 1, depth);
+        kernels_.pack(packed_ + (first * a_panels_ + panel * depth) * mr_, rows, weights + panel * mr_ * k_ + first, k_, rows, 1,
+                      depth);
       }
     });
   }
@@ -127,7 +135,8 @@ class Correlation {
   int rows_of(int64_t panel) const { return int(std::min(mr_, m_ - panel * mr_)); }
 
   void task(const T* planes, T* out, int64_t chunk) const {
-    int64_t columns = kernels_.columns, first_panel = chunk * chunk_, last_panel = std::min(b_panels_, first_panel + chunk_), pixels = l_.pixels();
+    int64_t columns = kernels_.columns, first_panel = chunk * chunk_, last_panel = std::min(b_panels_, first_panel + chunk_),
+            pixels = l_.pixels();
     Scratch<T> gathered(columns * std::min(kDepth, k_) + kernels_.lanes);
     SmallVec<Piece, 16> pieces;
     for (int64_t first = 0; first < k_; first += kDepth) {
@@ -154,7 +163,8 @@ class Correlation {
 
 // One channel in, one channel out: a sum over taps needs no matrix product.
 template <class T>
-void depthwise(const Layout& l, int64_t images, int64_t channels, const Source<T>& source, const T* weights, const T* bias, const Target<T>& out) {
+void depthwise(const Layout& l, int64_t images, int64_t channels, const Source<T>& source, const T* weights, const T* bias,
+               const Target<T>& out) {
   auto offsets = l.offsets(1);
   const auto& kernels = gemm_kernels<T>();
   int taps = int(l.taps());
@@ -175,7 +185,8 @@ void depthwise(const Layout& l, int64_t images, int64_t channels, const Source<T
 
 // Correlates every group of `source` with `weights` (group, m, channels, taps) into `out` (image, group * m, pixels).
 template <class T>
-void correlate(const Layout& l, int64_t images, int64_t groups, const Source<T>& source, const T* weights, const T* bias, const Target<T>& out) {
+void correlate(const Layout& l, int64_t images, int64_t groups, const Source<T>& source, const T* weights, const T* bias,
+               const Target<T>& out) {
   int64_t k = source.channels * l.taps(), lanes = gemm_kernels<T>().lanes;
   if (images == 0 || l.pixels() == 0 || out.channels == 0) return;
   if (source.channels == 1 && out.channels == 1) return depthwise(l, images, groups, source, weights, bias, out);
@@ -241,7 +252,8 @@ Layout forward_layout(const Tensor& in, const Tensor& weight, const Tensor& out,
 
 template <class T>
 void forward(const Tensor& in, const Tensor& weight, const T* bias, const Tensor& out, const Parameters& p) {
-  correlate<T>(forward_layout(in, weight, out, p), out.size(0), p.groups, source_of<T>(in, p.groups), weight.data<T>(), bias, target_of<T>(out, p.groups));
+  correlate<T>(forward_layout(in, weight, out, p), out.size(0), p.groups, source_of<T>(in, p.groups), weight.data<T>(), bias,
+               target_of<T>(out, p.groups));
 }
 
 // The input's gradient. Inputs i = stride * q + f of one residue f meet the taps k with (f + pad - k * dilation) divisible by the stride,
@@ -288,7 +300,9 @@ void backward_data(const Tensor& grad, const Tensor& weight, const Tensor& out, 
             for (int64_t r = 0; r < rows; r++) {
               for (int64_t c = 0; c < channels; c++) {
                 const T* kernel = w + ((g * channels + c) * rows + r) * ks[0] * ks[1] * ks[2];
-                for (int64_t a : used[0]) for (int64_t b : used[1]) for (int64_t e : used[2]) *to++ = kernel[(a * ks[1] + b) * ks[2] + e];
+                for (int64_t a : used[0])
+                  for (int64_t b : used[1])
+                    for (int64_t e : used[2]) *to++ = kernel[(a * ks[1] + b) * ks[2] + e];
               }
             }
           }
@@ -297,18 +311,20 @@ void backward_data(const Tensor& grad, const Tensor& weight, const Tensor& out, 
         }
         if (whole) continue;
         int64_t widths[3] = {axes[0].out, axes[1].out, axes[2].out};
-        parallel_for(0, images * out.size(1), std::max<int64_t>(1, 16384 / std::max<int64_t>(1, pixels)), [&](int64_t from, int64_t to) {
-          for (int64_t plane = from; plane < to; plane++) {
-            const T* src = part + plane * pixels;
-            T* dst = out.data<T>() + plane / out.size(1) * out.stride(0) + plane % out.size(1) * out.stride(1);
-            for (int64_t a = 0; a < widths[0]; a++) {
-              for (int64_t b = 0; b < widths[1]; b++) {
-                T* line = dst + (a * p.stride[0] + f[0]) * strides[0] + (b * p.stride[1] + f[1]) * strides[1] + f[2] * strides[2];
-                for (int64_t e = 0; e < widths[2]; e++) line[e * p.stride[2] * strides[2]] = *src++;
+        parallel_for(
+            0, images * out.size(1), std::max<int64_t>(1, 16384 / std::max<int64_t>(1, pixels)), [&](int64_t from, int64_t to) {
+              for (int64_t plane = from; plane < to; plane++) {
+                const T* src = part + plane * pixels;
+                T* dst = out.data<T>() + plane / out.size(1) * out.stride(0) + plane % out.size(1) * out.stride(1);
+                for (int64_t a = 0; a < widths[0]; a++) {
+                  for (int64_t b = 0; b < widths[1]; b++) {
+                    T* line =
+                        dst + (a * p.stride[0] + f[0]) * strides[0] + (b * p.stride[1] + f[1]) * strides[1] + f[2] * strides[2];
+                    for (int64_t e = 0; e < widths[2]; e++) line[e * p.stride[2] * strides[2]] = *src++;
+                  }
+                }
               }
-            }
-          }
-        });
+            });
       }
     }
   }
@@ -348,7 +364,8 @@ void backward_weight(const Tensor& in, const Tensor& grad, const Tensor& out, co
                   std::copy_n(plane + offsets[first + j] + src, length, gathered + j * depth + pixel - p0);
                 });
               }
-              gemm<T>(m, width, depth, T(1), Matrix<T>{g_row + p0, grad.stride(1), 1}, Matrix<T>{gathered.get(), 1, depth}, T(1), target + first, k);
+              gemm<T>(m, width, depth, T(1), Matrix<T>{g_row + p0, grad.stride(1), 1}, Matrix<T>{gathered.get(), 1, depth}, T(1),
+                      target + first, k);
             }
           }
         }
@@ -359,8 +376,9 @@ void backward_weight(const Tensor& in, const Tensor& grad, const Tensor& out, co
 
 // ---- arguments ----
 void expand_list(IntList list, int64_t dims, int64_t (&to)[3], const char* what) {
-  KD_CHECK(int64_t(list.size()) == dims || list.size() == 1, Runtime, "expected ", what, " to be a single integer value or a list of ", dims,
-           " values to match the convolution dimensions, but got ", what, "=", list);
+  KD_CHECK(int64_t(list.size()) == dims || list.size() == 1, Runtime, "expected ", what,
+           " to be a single integer value or a list of ", dims, " values to match the convolution dimensions, but got ", what,
+           "=", list);
   for (int64_t d = 0; d < dims; d++) to[3 - dims + d] = list[list.size() == 1 ? 0 : d];
 }
 
@@ -384,20 +402,23 @@ Parameters read(const Tensor& weight, IntList stride, IntList padding, IntList d
 }
 
 void check_dtypes(const Tensor& input, const Tensor& weight, const Tensor& bias) {
-  KD_CHECK(input.dtype() == weight.dtype(), Runtime, "Input type (torch.", legacy_name(input.dtype()), "Tensor) and weight type (torch.",
-           legacy_name(weight.dtype()), "Tensor) should be the same");
-  KD_CHECK(!bias.defined() || input.dtype() == bias.dtype(), Runtime, "Input type (", info(input.dtype()).name, ") and bias type (",
-           bias.defined() ? info(bias.dtype()).name : "", ") should be the same");
+  KD_CHECK(input.dtype() == weight.dtype(), Runtime, "Input type (torch.", legacy_name(input.dtype()),
+           "Tensor) and weight type (torch.", legacy_name(weight.dtype()), "Tensor) should be the same");
+  KD_CHECK(!bias.defined() || input.dtype() == bias.dtype(), Runtime, "Input type (", info(input.dtype()).name,
+           ") and bias type (", bias.defined() ? info(bias.dtype()).name : "", ") should be the same");
 }
 
 Dims output_sizes(const Tensor& input, const Tensor& weight, const Tensor& bias, const Parameters& p) {
   int64_t dims = weight.dim() - 2, groups = p.groups;
-  KD_CHECK(weight.size(0) >= groups && weight.size(0) % groups == 0, Runtime, "Given groups=", groups, ", expected weight to be divisible by ", groups,
-           " at dimension 0, but got weight of size [", weight.sizes(), "] instead");
-  KD_CHECK(input.size(1) == weight.size(1) * groups, Runtime, "Given groups=", groups, ", weight of size ", weight.sizes(), ", expected input",
-           input.sizes(), " to have ", weight.size(1) * groups, " channels, but got ", input.size(1), " channels instead");
-  KD_CHECK(!bias.defined() || (bias.dim() == 1 && bias.size(0) == weight.size(0)), Runtime, "Given weight of size ", weight.sizes(),
-           ", expected bias to be 1-dimensional with ", weight.size(0), " elements, but got bias of size ", bias.defined() ? bias.sizes() : IntList(), " instead");
+  KD_CHECK(weight.size(0) >= groups && weight.size(0) % groups == 0, Runtime, "Given groups=", groups,
+           ", expected weight to be divisible by ", groups, " at dimension 0, but got weight of size [", weight.sizes(),
+           "] instead");
+  KD_CHECK(input.size(1) == weight.size(1) * groups, Runtime, "Given groups=", groups, ", weight of size ", weight.sizes(),
+           ", expected input", input.sizes(), " to have ", weight.size(1) * groups, " channels, but got ", input.size(1),
+           " channels instead");
+  KD_CHECK(!bias.defined() || (bias.dim() == 1 && bias.size(0) == weight.size(0)), Runtime, "Given weight of size ",
+           weight.sizes(), ", expected bias to be 1-dimensional with ", weight.size(0), " elements, but got bias of size ",
+           bias.defined() ? bias.sizes() : IntList(), " instead");
   Dims out{input.size(0), weight.size(0)};
   std::string have, need;
   bool fits = true;
@@ -413,23 +434,26 @@ Dims output_sizes(const Tensor& input, const Tensor& weight, const Tensor& bias,
   return out;
 }
 
-Dims transposed_sizes(const Tensor& input, const Tensor& weight, const Tensor& bias, IntList output_padding, const Parameters& p) {
+Dims transposed_sizes(const Tensor& input, const Tensor& weight, const Tensor& bias, IntList output_padding,
+                      const Parameters& p) {
   int64_t dims = weight.dim() - 2, extra[3] = {0, 0, 0};
   expand_list(output_padding, dims, extra, "output_padding");
-  KD_CHECK(input.size(1) == weight.size(0), Runtime, "Given transposed=1, weight of size ", weight.sizes(), ", expected input", input.sizes(),
-           " to have ", weight.size(0), " channels, but got ", input.size(1), " channels instead");
+  KD_CHECK(input.size(1) == weight.size(0), Runtime, "Given transposed=1, weight of size ", weight.sizes(), ", expected input",
+           input.sizes(), " to have ", weight.size(0), " channels, but got ", input.size(1), " channels instead");
   int64_t channels = weight.size(1) * p.groups;
-  KD_CHECK(!bias.defined() || (bias.dim() == 1 && bias.size(0) == channels), Runtime, "Given transposed=1, weight of size ", weight.sizes(),
-           ", expected bias to be 1-dimensional with ", channels, " elements, but got bias of size ", bias.defined() ? bias.sizes() : IntList(), " instead");
+  KD_CHECK(!bias.defined() || (bias.dim() == 1 && bias.size(0) == channels), Runtime, "Given transposed=1, weight of size ",
+           weight.sizes(), ", expected bias to be 1-dimensional with ", channels, " elements, but got bias of size ",
+           bias.defined() ? bias.sizes() : IntList(), " instead");
   Dims out{input.size(0), channels};
   for (int64_t d = 0; d < dims; d++) {
     int64_t at = 3 - dims + d;
     KD_CHECK(extra[at] >= 0 && (extra[at] < p.stride[at] || extra[at] < p.dilation[at]), Runtime,
-             "output padding must be smaller than either stride or dilation, but got output_padding: ", output_padding, " stride: ", p.stride[at],
-             " dilation: ", p.dilation[at]);
-    out.push_back((input.size(2 + d) - 1) * p.stride[at] - 2 * p.pad[at] + p.dilation[at] * (weight.size(2 + d) - 1) + extra[at] + 1);
-    KD_CHECK(out.back() > 0, Runtime, "Given input size per channel: ", input.sizes(), ". Calculated output size per channel: ", out,
-             ". Output size is too small");
+             "output padding must be smaller than either stride or dilation, but got output_padding: ", output_padding,
+             " stride: ", p.stride[at], " dilation: ", p.dilation[at]);
+    out.push_back((input.size(2 + d) - 1) * p.stride[at] - 2 * p.pad[at] + p.dilation[at] * (weight.size(2 + d) - 1) + extra[at] +
+                  1);
+    KD_CHECK(out.back() > 0, Runtime, "Given input size per channel: ", input.sizes(),
+             ". Calculated output size per channel: ", out, ". Output size is too small");
   }
   return out;
 }
@@ -443,7 +467,7 @@ Tensor in_float(const Tensor& t) {
 }
 Tensor back_from_float(const Tensor& t, DType d) {
   if (t.dtype() == d) return t;
-  return ops::_to_copy(is_integral(d) ? ops::_to_copy(t, DType::int64) : t, d);   // int64 first: narrower integers wrap around
+  return ops::_to_copy(is_integral(d) ? ops::_to_copy(t, DType::int64) : t, d);  // int64 first: narrower integers wrap around
 }
 Tensor dense(const Tensor& t) { return t.defined() && !t.is_contiguous() ? ops::contiguous(t) : t; }
 
@@ -459,13 +483,15 @@ void add_bias(const Tensor& out, const Tensor& bias) {
 
 namespace kernels {
 
-Tensor convolution(const Tensor& input, const Tensor& weight, const Tensor& bias, IntList stride, IntList padding, IntList dilation, bool transposed,
-                   IntList output_padding, int64_t groups) {
+Tensor convolution(const Tensor& input, const Tensor& weight, const Tensor& bias, IntList stride, IntList padding,
+                   IntList dilation, bool transposed, IntList output_padding, int64_t groups) {
   conv::Parameters p = conv::read(weight, stride, padding, dilation, groups);
-  KD_CHECK(input.dim() == weight.dim(), Runtime, "Expected ", weight.dim(), "-dimensional input for ", weight.dim(), "-dimensional weight ", weight.sizes(),
-           ", but got ", input.dim(), "-dimensional input of size ", input.sizes(), " instead");
+  KD_CHECK(input.dim() == weight.dim(), Runtime, "Expected ", weight.dim(), "-dimensional input for ", weight.dim(),
+           "-dimensional weight ", weight.sizes(), ", but got ", input.dim(), "-dimensional input of size ", input.sizes(),
+           " instead");
   conv::check_dtypes(input, weight, bias);
-  Dims sizes = transposed ? conv::transposed_sizes(input, weight, bias, output_padding, p) : conv::output_sizes(input, weight, bias, p);
+  Dims sizes =
+      transposed ? conv::transposed_sizes(input, weight, bias, output_padding, p) : conv::output_sizes(input, weight, bias, p);
   TensorOptions options = input.options();
   if (input.is_meta()) return empty(sizes, options);
   Tensor x = conv::in_float(input), w = conv::dense(conv::in_float(weight)), b = conv::dense(conv::in_float(bias));
@@ -481,11 +507,13 @@ Tensor convolution(const Tensor& input, const Tensor& weight, const Tensor& bias
 }
 
 std::tuple<Tensor, Tensor, Tensor> convolution_backward(const Tensor& grad_output, const Tensor& input, const Tensor& weight,
-                                                        std::optional<IntList> bias_sizes, IntList stride, IntList padding, IntList dilation, bool transposed,
-                                                        IntList output_padding, int64_t groups, std::span<const Value> output_mask) {
+                                                        std::optional<IntList> bias_sizes, IntList stride, IntList padding,
+                                                        IntList dilation, bool transposed, IntList output_padding, int64_t groups,
+                                                        std::span<const Value> output_mask) {
   conv::Parameters p = conv::read(weight, stride, padding, dilation, groups);
   bool meta = grad_output.is_meta() || input.is_meta();
-  Tensor g = meta ? grad_output : conv::in_float(grad_output), x = meta ? input : conv::in_float(input), w = meta ? weight : conv::dense(conv::in_float(weight));
+  Tensor g = meta ? grad_output : conv::in_float(grad_output), x = meta ? input : conv::in_float(input),
+         w = meta ? weight : conv::dense(conv::in_float(weight));
   Tensor gi, gw, gb;
   if (output_mask[0].to_bool()) gi = empty(input.sizes(), x.options());
   if (output_mask[1].to_bool()) gw = empty(weight.sizes(), w.options());

@@ -14,22 +14,30 @@ extern const GemmKernels<double> kGemmGenericD;
 extern const GemmKernels<float> kGemmAvx2F, kGemmAvx512F;
 extern const GemmKernels<double> kGemmAvx2D, kGemmAvx512D;
 
-template <> const GemmKernels<float>& gemm_kernels() {
+template <>
+const GemmKernels<float>& gemm_kernels() {
   return isa == kAvx512 ? kGemmAvx512F : isa == kAvx2 ? kGemmAvx2F : kGemmGenericF;
 }
-template <> const GemmKernels<double>& gemm_kernels() {
+template <>
+const GemmKernels<double>& gemm_kernels() {
   return isa == kAvx512 ? kGemmAvx512D : isa == kAvx2 ? kGemmAvx2D : kGemmGenericD;
 }
 #else
-template <> const GemmKernels<float>& gemm_kernels() { return kGemmGenericF; }
-template <> const GemmKernels<double>& gemm_kernels() { return kGemmGenericD; }
+template <>
+const GemmKernels<float>& gemm_kernels() {
+  return kGemmGenericF;
+}
+template <>
+const GemmKernels<double>& gemm_kernels() {
+  return kGemmGenericD;
+}
 #endif
 
 namespace {
 
-constexpr int64_t kBlockRows = 512;           // of packed a: kBlockRows x kDepth floats stay in the second-level cache
-constexpr int64_t kSharedBytes = 64 << 20;    // most that a packed operand may take
-constexpr int64_t kTaskFlops = 1'000'000;     // below this a task is not worth handing over
+constexpr int64_t kBlockRows = 512;         // of packed a: kBlockRows x kDepth floats stay in the second-level cache
+constexpr int64_t kSharedBytes = 64 << 20;  // most that a packed operand may take
+constexpr int64_t kTaskFlops = 1'000'000;   // below this a task is not worth handing over
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -69,7 +77,8 @@ void gemv(int64_t m, int64_t k, T alpha, Matrix<T> a, const T* x, int64_t x_stri
       for (int64_t p = 0; p < k; p++) {
         const T* column = a.at(first, p);
         if (a.row == 1) kernels.axpy(rows, x[p], column, sum);
-        else for (int64_t i = 0; i < rows; i++) sum[i] += x[p] * column[i * a.row];
+        else
+          for (int64_t i = 0; i < rows; i++) sum[i] += x[p] * column[i * a.row];
       }
       for (int64_t i = 0; i < rows; i++) put(first + i, sum[i]);
     }
@@ -87,7 +96,7 @@ struct Product {
   int64_t c_stride;
 
   int64_t mr, a_panels, b_panels, row_blocks, block_panels, column_chunks, chunk_panels, slab;
-  T* shared_a = nullptr;   // whole slab packed, or null: packed by each task
+  T* shared_a = nullptr;  // whole slab packed, or null: packed by each task
   T* shared_b = nullptr;
 
   void plan() {
@@ -122,7 +131,7 @@ struct Product {
   void task(int64_t block, int64_t chunk, int64_t slab_first, int64_t slab_last) const {
     int64_t a_first = block * block_panels, a_last = std::min(a_panels, a_first + block_panels);
     int64_t b_first = chunk * chunk_panels, b_last = std::min(b_panels, b_first + chunk_panels);
-    bool direct = b.column == 1 && a_panels == 1;   // each panel of b is read once: packing would not pay
+    bool direct = b.column == 1 && a_panels == 1;  // each panel of b is read once: packing would not pay
     int64_t deepest = std::min(kDepth, slab_last - slab_first);
     Scratch<T> own_a(shared_a ? 0 : (a_last - a_first) * mr * deepest);
     Scratch<T> own_b(shared_b ? 0 : kernels.columns * deepest);
@@ -130,7 +139,8 @@ struct Product {
       int64_t depth = std::min(kDepth, slab_last - first);
       T* pa = own_a.get();
       if (shared_a) pa = shared_a + ((first - slab_first) * a_panels + a_first * depth) * mr;
-      else for (int64_t i = a_first; i < a_last; i++) pack_a(pa + (i - a_first) * mr * depth, i, first, depth);
+      else
+        for (int64_t i = a_first; i < a_last; i++) pack_a(pa + (i - a_first) * mr * depth, i, first, depth);
       T scale_c = first == 0 ? beta : T(1);
       for (int64_t j = b_first; j < b_last; j++) {
         const T* pb = own_b.get();

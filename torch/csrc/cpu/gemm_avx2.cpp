@@ -15,20 +15,21 @@
 namespace kindling {
 namespace {
 
-template <class T> struct Vec;
-template <> struct Vec<float> {
+template <class T>
+struct Vec;
+template <>
+struct Vec<float> {
   typedef float type __attribute__((vector_size(32)));
   typedef int index __attribute__((vector_size(32)));
 };
-template <> struct Vec<double> {
+template <>
+struct Vec<double> {
   typedef double type __attribute__((vector_size(32)));
   typedef long index __attribute__((vector_size(32)));
 };
 inline Vec<float>::type fma(Vec<float>::type a, Vec<float>::type b, Vec<float>::type c) { return _mm256_fmadd_ps(a, b, c); }
 inline Vec<double>::type fma(Vec<double>::type a, Vec<double>::type b, Vec<double>::type c) { return _mm256_fmadd_pd(a, b, c); }
-inline __m256i first(int n) {
-  return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
-}
+inline __m256i first(int n) { return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)); }
 inline Vec<float>::type load_part(const float* p, int n) { return _mm256_maskload_ps(p, first(n)); }
 inline Vec<double>::type load_part(const double* p, int n) {
   return _mm256_castps_pd(_mm256_maskload_ps(reinterpret_cast<const float*>(p), first(2 * n)));

@@ -15,12 +15,15 @@
 namespace kindling {
 namespace {
 
-template <class T> struct Vec;
-template <> struct Vec<float> {
+template <class T>
+struct Vec;
+template <>
+struct Vec<float> {
   typedef float type __attribute__((vector_size(64)));
   typedef int index __attribute__((vector_size(64)));
 };
-template <> struct Vec<double> {
+template <>
+struct Vec<double> {
   typedef double type __attribute__((vector_size(64)));
   typedef long index __attribute__((vector_size(64)));
 };

@@ -2,13 +2,27 @@
 // anonymous namespace, after `#pragma GCC target`, having defined:
 //   Vec<T>::type (a GCC vector) and Vec<T>::index (integers as wide), fma(V, V, V), kRows, kVectors,
 //   load_part(p, n) and store_part(p, v, n), which touch the first n < lanes elements only.
-template <class T> using V = typename Vec<T>::type;
-template <class T> inline constexpr int kLanes = int(sizeof(V<T>) / sizeof(T));
-template <class T> struct Unaligned { typedef V<T> type __attribute__((aligned(1), may_alias)); };
+template <class T>
+using V = typename Vec<T>::type;
+template <class T>
+inline constexpr int kLanes = int(sizeof(V<T>) / sizeof(T));
+template <class T>
+struct Unaligned {
+  typedef V<T> type __attribute__((aligned(1), may_alias));
+};
 
-template <class T> inline V<T> load(const T* p) { return *reinterpret_cast<const typename Unaligned<T>::type*>(p); }
-template <class T> inline void store(T* p, V<T> v) { *reinterpret_cast<typename Unaligned<T>::type*>(p) = v; }
-template <class T> inline V<T> splat(T x) { return x - V<T>{}; }
+template <class T>
+inline V<T> load(const T* p) {
+  return *reinterpret_cast<const typename Unaligned<T>::type*>(p);
+}
+template <class T>
+inline void store(T* p, V<T> v) {
+  *reinterpret_cast<typename Unaligned<T>::type*>(p) = v;
+}
+template <class T>
+inline V<T> splat(T x) {
+  return x - V<T>{};
+}
 
 template <class T, int MR, int NV>
 void tile_loop(int64_t depth, const T* a, const T* b, int64_t b_stride, T* c, int64_t c_stride, T alpha, T beta, int nr) {
@@ -50,7 +64,8 @@ void tile_loop(int64_t depth, const T* a, const T* b, int64_t b_stride, T* c, in
   }
 }
 
-template <class T> using TileLoop = void (*)(int64_t, const T*, const T*, int64_t, T*, int64_t, T, T, int);
+template <class T>
+using TileLoop = void (*)(int64_t, const T*, const T*, int64_t, T*, int64_t, T, T, int);
 
 template <class T, int NV, int... I>
 constexpr auto tile_table(std::integer_sequence<int, I...>) {
@@ -70,7 +85,9 @@ inline void transpose_round(V<T>* v) {
   constexpr int L = kLanes<T>;
   using Index = typename Vec<T>::index;
   static constexpr auto masks = [] {
-    struct { std::array<std::make_signed_t<decltype(Index{}[0] + 0)>, L> low, high; } m{};
+    struct {
+      std::array<std::make_signed_t<decltype(Index{}[0] + 0)>, L> low, high;
+    } m{};
     for (int i = 0; i < L; i++) {
       m.low[i] = i & S ? L + i - S : i;
       m.high[i] = i & S ? L + i : i + S;
@@ -104,12 +121,13 @@ void pack_transposed(T* dst, int width, const T* src, int64_t stride, int count,
 #pragma GCC unroll 16
         for (int i = 0; i < L; i++) v[block][i] = block * L + i < count ? load(src + (block * L + i) * stride + p) : V<T>{};
       } else {
-        for (int i = 0; i < L; i++) v[block][i] = block * L + i < count ? load_part(src + (block * L + i) * stride + p, lines) : V<T>{};
+        for (int i = 0; i < L; i++)
+          v[block][i] = block * L + i < count ? load_part(src + (block * L + i) * stride + p, lines) : V<T>{};
       }
       transpose_round<T, 1>(v[block]);
     }
     T* to = dst + p * line;
-    const int64_t room = (depth - p - 1) * line + width;   // elements from `to` to the end of the panel
+    const int64_t room = (depth - p - 1) * line + width;  // elements from `to` to the end of the panel
     for (int i = 0; i < lines; i++, to += line) {
 #pragma GCC unroll 2
       for (int block = 0; block < B; block++) {
@@ -205,7 +223,10 @@ void stencil(int64_t n, T* dst, const T* src, const int64_t* offsets, const T* w
   for (int64_t j = 0; j < n; j += 4 * L) {
     int64_t left = std::min<int64_t>(n - j, 4 * L);
     int blocks = int((left + L - 1) / L), part = int(left - (blocks - 1) * L);
-    auto run = blocks == 4 ? stencil_block<T, 4> : blocks == 3 ? stencil_block<T, 3> : blocks == 2 ? stencil_block<T, 2> : stencil_block<T, 1>;
+    auto run = blocks == 4   ? stencil_block<T, 4>
+               : blocks == 3 ? stencil_block<T, 3>
+               : blocks == 2 ? stencil_block<T, 2>
+                             : stencil_block<T, 1>;
     run(dst + j, src + j, offsets, weights, taps, bias, part);
   }
 }

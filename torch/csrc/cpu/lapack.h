@@ -10,30 +10,45 @@ namespace kindling {
 // Path of the library; set by python/, which knows where packages are installed.
 extern std::string (*find_lapack)();
 
-void* lapack_symbol(const char* letter, const char* name);   // e.g. ("d", "getrf"); RuntimeError when there is no such library
+void* lapack_symbol(const char* letter, const char* name);  // e.g. ("d", "getrf"); RuntimeError when there is no such library
 
-template <class T> inline constexpr const char* kLapackLetter = nullptr;
-template <> inline constexpr const char* kLapackLetter<float> = "s";
-template <> inline constexpr const char* kLapackLetter<double> = "d";
-template <> inline constexpr const char* kLapackLetter<std::complex<float>> = "c";
-template <> inline constexpr const char* kLapackLetter<std::complex<double>> = "z";
+template <class T>
+inline constexpr const char* kLapackLetter = nullptr;
+template <>
+inline constexpr const char* kLapackLetter<float> = "s";
+template <>
+inline constexpr const char* kLapackLetter<double> = "d";
+template <>
+inline constexpr const char* kLapackLetter<std::complex<float>> = "c";
+template <>
+inline constexpr const char* kLapackLetter<std::complex<double>> = "z";
 
-template <class T> struct RealOf { using type = T; };
-template <class R> struct RealOf<std::complex<R>> { using type = R; };
-template <class T> using real_t = typename RealOf<T>::type;
+template <class T>
+struct RealOf {
+  using type = T;
+};
+template <class R>
+struct RealOf<std::complex<R>> {
+  using type = R;
+};
+template <class T>
+using real_t = typename RealOf<T>::type;
 
 // A Fortran routine: every argument goes by address.
 struct Routine {
   void* address;
 
-  template <class... A> void operator()(A... args) const { reinterpret_cast<void (*)(A...)>(address)(args...); }
+  template <class... A>
+  void operator()(A... args) const {
+    reinterpret_cast<void (*)(A...)>(address)(args...);
+  }
 };
 
 }  // namespace kindling
 
 // The routine `name` for element type T, found once.
-#define KD_LAPACK(T, name)                                                                          \
-  ([]() -> ::kindling::Routine {                                                                    \
-    static void* const address = ::kindling::lapack_symbol(::kindling::kLapackLetter<T>, name);     \
-    return {address};                                                                               \
+#define KD_LAPACK(T, name)                                                                      \
+  ([]() -> ::kindling::Routine {                                                                \
+    static void* const address = ::kindling::lapack_symbol(::kindling::kLapackLetter<T>, name); \
+    return {address};                                                                           \
   }())

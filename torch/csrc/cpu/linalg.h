@@ -24,17 +24,19 @@ inline void check_matrix(const Tensor& t, const char* name, const char* what = "
 }
 inline void check_square(const Tensor& t, const char* name, const char* what = "A") {
   check_matrix(t, name, what);
-  KD_CHECK(rows(t) == columns(t), Runtime, name, ": ", what, " must be batches of square matrices, but they are ", rows(t), " by ", columns(t), " matrices");
+  KD_CHECK(rows(t) == columns(t), Runtime, name, ": ", what, " must be batches of square matrices, but they are ", rows(t),
+           " by ", columns(t), " matrices");
 }
 inline void check_float(const Tensor& t, const char* name) {
-  KD_CHECK(is_floating(t.dtype()) || t.is_complex(), Runtime, name, ": Expected a floating point or complex tensor as input. Got ", legacy_name(t.dtype()));
+  KD_CHECK(is_floating(t.dtype()) || t.is_complex(), Runtime, name,
+           ": Expected a floating point or complex tensor as input. Got ", legacy_name(t.dtype()));
 }
 
 // Matrices in the last two dimensions, column-major, dense.
 Tensor column_major(IntList sizes, TensorOptions options);
 Tensor column_major_copy(const Tensor& t);
-Tensor column_major_copy(const Tensor& t, IntList sizes);   // expanded to `sizes`
-Tensor info_like(const Tensor& t);                          // int32, one for each matrix, zero
+Tensor column_major_copy(const Tensor& t, IntList sizes);  // expanded to `sizes`
+Tensor info_like(const Tensor& t);                         // int32, one for each matrix, zero
 
 inline TensorOptions real_options(const Tensor& t) { return {to_real(t.dtype()), t.device()}; }
 
@@ -52,7 +54,8 @@ void visit_type(DType d, const char* name, F&& fn) {
   visit<kFloatsT | kComplexT>(d, name, [&](auto tag) { fn(tag); });
 }
 
-template <class T> inline int work_size(T query) {
+template <class T>
+inline int work_size(T query) {
   if constexpr (is_complex_type<T>) return std::max(1, int(query.real()));
   else return std::max(1, int(query));
 }

@@ -101,7 +101,8 @@ Tensor cholesky_inverse(const Tensor& self, bool upper) {
     for (int64_t b = 0; b < batch_count(X); b++) {
       T* a = X.data<T>() + b * n * n;
       KD_LAPACK(T, "potri")(&uplo, &n, a, &n, &info);
-      KD_CHECK(info == 0, LinAlg, "cholesky_inverse: The diagonal element ", info, " is zero, the inversion could not be completed because the input matrix is singular.");
+      KD_CHECK(info == 0, LinAlg, "cholesky_inverse: The diagonal element ", info,
+               " is zero, the inversion could not be completed because the input matrix is singular.");
       for (int64_t j = 0; j < n; j++) {
         for (int64_t i = 0; i < j; i++) {
           T &high = a[j * n + i], &low = a[i * n + j];
@@ -115,7 +116,8 @@ Tensor cholesky_inverse(const Tensor& self, bool upper) {
 }
 
 std::tuple<Tensor, Tensor, Tensor> linalg_lu_factor_ex(const Tensor& A, bool pivot, bool check_errors) {
-  KD_CHECK(A.dim() >= 2, Runtime, "torch.lu_factor: Expected tensor with 2 or more dimensions. Got size: ", A.sizes(), " instead");
+  KD_CHECK(A.dim() >= 2, Runtime, "torch.lu_factor: Expected tensor with 2 or more dimensions. Got size: ", A.sizes(),
+           " instead");
   check_float(A, "linalg.lu_factor");
   KD_CHECK(pivot, Runtime, "linalg.lu_factor: LU without pivoting is not implemented on the CPU");
   int m = int(rows(A)), n = int(columns(A)), k = std::min(m, n);
@@ -136,7 +138,8 @@ std::tuple<Tensor, Tensor, Tensor> linalg_ldl_factor_ex(const Tensor& self, bool
   check_square(self, "torch.linalg.ldl_factor_ex");
   check_float(self, "torch.linalg.ldl_factor_ex");
   int n = int(rows(self));
-  Tensor LD = column_major_copy(self), info = info_like(self), pivots = empty(with(batch_sizes(self), {n}), {DType::int32, self.device()});
+  Tensor LD = column_major_copy(self), info = info_like(self),
+         pivots = empty(with(batch_sizes(self), {n}), {DType::int32, self.device()});
   if (LD.is_meta() || LD.numel() == 0) return {LD, pivots, info};
   visit_type(self.dtype(), "ldl_factor_kernel_cpu", [&](auto tag) {
     using T = typename decltype(tag)::type;
@@ -144,7 +147,8 @@ std::tuple<Tensor, Tensor, Tensor> linalg_ldl_factor_ex(const Tensor& self, bool
     for_matrices(info.numel(), [&](int64_t i) {
       T* a = LD.data<T>() + i * n * n;
       with_work<T>([&](T* work, int size) {
-        Routine factor = hermitian && is_complex_type<T> ? KD_LAPACK(T, is_complex_type<T> ? "hetrf" : "sytrf") : KD_LAPACK(T, "sytrf");
+        Routine factor =
+            hermitian && is_complex_type<T> ? KD_LAPACK(T, is_complex_type<T> ? "hetrf" : "sytrf") : KD_LAPACK(T, "sytrf");
         factor(&uplo, &n, a, &n, pivots.data<int32_t>() + i * n, work, &size, info.data<int32_t>() + i);
       });
       keep_triangle(a, n, n, false);
@@ -175,12 +179,14 @@ Tensor linalg_householder_product(const Tensor& input, const Tensor& tau) {
   const char* name = "torch.linalg.householder_product";
   KD_CHECK(input.dim() >= 2, Runtime, name, ": input must have at least 2 dimensions.");
   KD_CHECK(rows(input) >= columns(input), Runtime, name, ": input.shape[-2] must be greater than or equal to input.shape[-1]");
-  KD_CHECK(tau.dim() == input.dim() - 1, Runtime, name, ": Expected tau to have one dimension less than input, but got tau.ndim equal to ", tau.dim(),
+  KD_CHECK(tau.dim() == input.dim() - 1, Runtime, name,
+           ": Expected tau to have one dimension less than input, but got tau.ndim equal to ", tau.dim(),
            " and input.ndim is equal to ", input.dim());
   KD_CHECK(columns(input) >= tau.size(-1), Runtime, name, ": input.shape[-1] must be greater than or equal to tau.shape[-1]");
-  KD_CHECK(same(batch_sizes(input), tau.sizes().first(size_t(tau.dim() - 1))), Runtime, name, ": Expected batch dimensions of tau to be equal to input.shape[:-2], but got ",
-           tau.sizes());
-  KD_CHECK(input.dtype() == tau.dtype(), Runtime, name, ": tau dtype ", legacy_name(tau.dtype()), " does not match input dtype ", legacy_name(input.dtype()));
+  KD_CHECK(same(batch_sizes(input), tau.sizes().first(size_t(tau.dim() - 1))), Runtime, name,
+           ": Expected batch dimensions of tau to be equal to input.shape[:-2], but got ", tau.sizes());
+  KD_CHECK(input.dtype() == tau.dtype(), Runtime, name, ": tau dtype ", legacy_name(tau.dtype()), " does not match input dtype ",
+           legacy_name(input.dtype()));
   Tensor Q = column_major_copy(input);
   if (Q.is_meta() || Q.numel() == 0) return Q;
   Tensor t = ops::contiguous(ops::resolve_conj(tau));
@@ -190,7 +196,8 @@ Tensor linalg_householder_product(const Tensor& input, const Tensor& tau) {
     for_matrices(batch_count(Q), [&](int64_t i) {
       int info = 0;
       with_work<T>([&](T* work, int size) {
-        KD_LAPACK(T, is_complex_type<T> ? "ungqr" : "orgqr")(&m, &n, &k, Q.data<T>() + i * m * n, &m, t.data<T>() + i * k, work, &size, &info);
+        KD_LAPACK(T, is_complex_type<T> ? "ungqr" : "orgqr")(&m, &n, &k, Q.data<T>() + i * m * n, &m, t.data<T>() + i * k, work,
+                                                             &size, &info);
       });
     });
   });
@@ -202,10 +209,11 @@ Tensor ormqr(const Tensor& self, const Tensor& tau, const Tensor& other, bool le
   KD_CHECK(self.dim() >= 2, Runtime, name, ": input must have at least 2 dimensions.");
   KD_CHECK(other.dim() >= 2, Runtime, name, ": other must have at least 2 dimensions.");
   int64_t side = left ? other.size(-2) : other.size(-1);
-  KD_CHECK(side >= tau.size(-1), Runtime, name, ": other.shape[", left ? "-2" : "-1", "] must be greater than or equal to tau.shape[-1]");
+  KD_CHECK(side >= tau.size(-1), Runtime, name, ": other.shape[", left ? "-2" : "-1",
+           "] must be greater than or equal to tau.shape[-1]");
   KD_CHECK(side == self.size(-2), Runtime, name, ": other.shape[", left ? "-2" : "-1", "] must be equal to input.shape[-2]");
-  KD_CHECK(tau.size(-1) == std::min(side, self.size(-1)), Runtime, name, ": tau.shape[-1] must be equal to min(other.shape[", left ? "-2" : "-1",
-           "], input.shape[-1])");
+  KD_CHECK(tau.size(-1) == std::min(side, self.size(-1)), Runtime, name, ": tau.shape[-1] must be equal to min(other.shape[",
+           left ? "-2" : "-1", "], input.shape[-1])");
   Tensor C = column_major_copy(other);
   if (C.is_meta() || C.numel() == 0) return C;
   Tensor a = column_major_copy(self), t = ops::contiguous(ops::resolve_conj(tau));
@@ -216,8 +224,9 @@ Tensor ormqr(const Tensor& self, const Tensor& tau, const Tensor& other, bool le
     for_matrices(batch_count(C), [&](int64_t i) {
       int info = 0;
       with_work<T>([&](T* work, int size) {
-        KD_LAPACK(T, is_complex_type<T> ? "unmqr" : "ormqr")(&where, &trans, &m, &n, &k, a.data<T>() + i * a.size(-2) * a.size(-1), &lda, t.data<T>() + i * k,
-                                                            C.data<T>() + i * m * n, &m, work, &size, &info);
+        KD_LAPACK(T, is_complex_type<T> ? "unmqr" : "ormqr")(&where, &trans, &m, &n, &k,
+                                                             a.data<T>() + i * a.size(-2) * a.size(-1), &lda, t.data<T>() + i * k,
+                                                             C.data<T>() + i * m * n, &m, work, &size, &info);
       });
     });
   });
@@ -231,7 +240,8 @@ std::tuple<Tensor, Tensor> linalg_qr(const Tensor& A, std::string_view mode) {
            "' but expected one of 'reduced' (default), 'r', or 'complete'");
   int64_t m = rows(A), n = columns(A), k = std::min(m, n), q_columns = mode == "complete" ? m : k;
   bool want_q = mode != "r";
-  Tensor Q = want_q ? column_major(with(batch_sizes(A), {m, q_columns}), A.options()) : empty(IntList(std::initializer_list<int64_t>{0}), A.options());
+  Tensor Q = want_q ? column_major(with(batch_sizes(A), {m, q_columns}), A.options())
+                    : empty(IntList(std::initializer_list<int64_t>{0}), A.options());
   Tensor R = column_major(with(batch_sizes(A), {mode == "complete" ? m : k, n}), A.options());
   if (R.is_meta()) return {Q, R};
   auto [QR, tau] = geqrf(A);
@@ -255,10 +265,12 @@ std::tuple<Tensor, Tensor> linalg_qr(const Tensor& A, std::string_view mode) {
   return {Q, R};
 }
 
-std::tuple<Tensor, Tensor, Tensor> _linalg_svd(const Tensor& A, bool full_matrices, bool compute_uv, std::optional<std::string_view> driver) {
+std::tuple<Tensor, Tensor, Tensor> _linalg_svd(const Tensor& A, bool full_matrices, bool compute_uv,
+                                               std::optional<std::string_view> driver) {
   check_matrix(A, "linalg.svd");
   check_float(A, "linalg.svd");
-  KD_CHECK(!driver, Runtime, "torch.linalg.svd: keyword argument `driver=` is only supported on CUDA inputs with cuSOLVER backend.");
+  KD_CHECK(!driver, Runtime,
+           "torch.linalg.svd: keyword argument `driver=` is only supported on CUDA inputs with cuSOLVER backend.");
   int64_t m = rows(A), n = columns(A), k = std::min(m, n), u_columns = full_matrices ? m : k, v_rows = full_matrices ? n : k;
   IntList batch = batch_sizes(A);
   const int64_t none[] = {0};
@@ -280,7 +292,8 @@ std::tuple<Tensor, Tensor, Tensor> _linalg_svd(const Tensor& A, bool full_matric
     char job = !compute_uv ? 'N' : full_matrices ? 'A' : 'S';
     int im = int(m), in = int(n), ldv = int(std::max<int64_t>(1, v_rows));
     for_matrices(info.numel(), [&](int64_t b) {
-      T *at = a.data<T>() + b * m * n, *u = compute_uv ? U.data<T>() + b * m * u_columns : nullptr, *v = compute_uv ? Vh.data<T>() + b * v_rows * n : nullptr;
+      T *at = a.data<T>() + b * m * n, *u = compute_uv ? U.data<T>() + b * m * u_columns : nullptr,
+        *v = compute_uv ? Vh.data<T>() + b * v_rows * n : nullptr;
       int* status = info.data<int32_t>() + b;
       for (int64_t i = 0; i < m * n; i++) {
         if (!std::isfinite(std::abs(at[i]))) {
@@ -293,7 +306,8 @@ std::tuple<Tensor, Tensor, Tensor> _linalg_svd(const Tensor& A, bool full_matric
       Scratch<R> rwork(is_complex_type<T> ? std::max(5 * k * k + 5 * k, 2 * large * k + 2 * k * k + k) + 1 : 0);
       with_work<T>([&](T* work, int size) {
         if constexpr (is_complex_type<T>) {
-          KD_LAPACK(T, "gesdd")(&job, &im, &in, at, &im, S.data<R>() + b * k, u, &im, v, &ldv, work, &size, rwork.get(), iwork.get(), status);
+          KD_LAPACK(T, "gesdd")(&job, &im, &in, at, &im, S.data<R>() + b * k, u, &im, v, &ldv, work, &size, rwork.get(),
+                                iwork.get(), status);
         } else {
           KD_LAPACK(T, "gesdd")(&job, &im, &in, at, &im, S.data<R>() + b * k, u, &im, v, &ldv, work, &size, iwork.get(), status);
         }
@@ -362,7 +376,8 @@ void general_eigen(const Tensor& A, const Tensor& values, const Tensor& vectors)
     char no = 'N', job = vectors.defined() ? 'V' : 'N';
     int in = int(n), one = 1;
     for (int64_t i = 0; i < a.numel(); i++) {
-      KD_CHECK(std::isfinite(std::abs(a.data<T>()[i])), Runtime, "torch.linalg.eig: input tensor should not contain infs or NaNs.");
+      KD_CHECK(std::isfinite(std::abs(a.data<T>()[i])), Runtime,
+               "torch.linalg.eig: input tensor should not contain infs or NaNs.");
     }
     for_matrices(info.numel(), [&](int64_t b) {
       T* at = a.data<T>() + b * n * n;
@@ -371,12 +386,14 @@ void general_eigen(const Tensor& A, const Tensor& values, const Tensor& vectors)
       if constexpr (is_complex_type<T>) {
         Scratch<R> rwork(2 * n);
         with_work<T>([&](T* work, int size) {
-          KD_LAPACK(T, "geev")(&no, &job, &in, at, &in, w, (T*)nullptr, &one, v, v ? &in : &one, work, &size, rwork.get(), status);
+          KD_LAPACK(T, "geev")(&no, &job, &in, at, &in, w, (T*)nullptr, &one, v, v ? &in : &one, work, &size, rwork.get(),
+                               status);
         });
       } else {
         Scratch<T> parts(2 * n), packed(v ? n * n : 0);
         with_work<T>([&](T* work, int size) {
-          KD_LAPACK(T, "geev")(&no, &job, &in, at, &in, parts.get(), parts + n, (T*)nullptr, &one, packed.get(), v ? &in : &one, work, &size, status);
+          KD_LAPACK(T, "geev")(&no, &job, &in, at, &in, parts.get(), parts + n, (T*)nullptr, &one, packed.get(), v ? &in : &one,
+                               work, &size, status);
         });
         for (int64_t i = 0; i < n; i++) w[i] = C(parts[i], parts[n + i]);
         // a pair of conjugate vectors is stored as real and imaginary part
@@ -403,7 +420,8 @@ namespace kernels {
 
 std::tuple<Tensor, Tensor> linalg_eig(const Tensor& self) {
   check_square(self, "linalg.eig");
-  Tensor values = empty(self.sizes().first(size_t(self.dim() - 1)), complex_options(self)), vectors = column_major(self.sizes(), complex_options(self));
+  Tensor values = empty(self.sizes().first(size_t(self.dim() - 1)), complex_options(self)),
+         vectors = column_major(self.sizes(), complex_options(self));
   if (!self.is_meta()) general_eigen(self, values, vectors);
   return {values, vectors};
 }

@@ -18,13 +18,13 @@ void check_equation(const Tensor& A, const Tensor& B, bool left, const char* nam
   check_square(A, name);
   check_matrix(B, name, "B");
   int64_t side = left ? rows(B) : columns(B);
-  KD_CHECK(columns(A) == side, Runtime, name, ": Incompatible shapes of A and B for the equation ", left ? "AX = B" : "XA = B", " (", rows(A), 'x', columns(A),
-           " and ", rows(B), 'x', columns(B), ')');
+  KD_CHECK(columns(A) == side, Runtime, name, ": Incompatible shapes of A and B for the equation ", left ? "AX = B" : "XA = B",
+           " (", rows(A), 'x', columns(A), " and ", rows(B), 'x', columns(B), ')');
 }
 
 void check_like_dtypes(const Tensor& A, const Tensor& B, const char* name) {
-  KD_CHECK(A.dtype() == B.dtype(), Runtime, name, ": Expected A and B to have the same dtype, but found A of type ", legacy_name(A.dtype()), " and B of type ",
-           legacy_name(B.dtype()), " instead");
+  KD_CHECK(A.dtype() == B.dtype(), Runtime, name, ": Expected A and B to have the same dtype, but found A of type ",
+           legacy_name(A.dtype()), " and B of type ", legacy_name(B.dtype()), " instead");
 }
 
 // Solves with a factorisation in place: X (n x k, column-major) holds the right-hand sides.
@@ -64,15 +64,17 @@ namespace kernels {
 Tensor linalg_lu_solve(const Tensor& LU, const Tensor& pivots, const Tensor& B, bool left, bool adjoint) {
   const char* name = "linalg.lu_solve";
   check_float(LU, name);
-  KD_CHECK(LU.dtype() == B.dtype(), Runtime, name, ": Expected LU and B to have the same dtype, but found LU of type ", legacy_name(LU.dtype()), " and B of type ",
-           legacy_name(B.dtype()), " instead");
+  KD_CHECK(LU.dtype() == B.dtype(), Runtime, name, ": Expected LU and B to have the same dtype, but found LU of type ",
+           legacy_name(LU.dtype()), " and B of type ", legacy_name(B.dtype()), " instead");
   KD_CHECK(pivots.dtype() == DType::int32, Runtime, name, ": pivots should be a Tensor of scalar type torch.int32");
   check_equation(LU, B, left, name);
-  KD_CHECK(pivots.dim() >= 1 && LU.size(-1) == pivots.size(-1), Runtime, name, ": Number of pivots per batch should be same as the dimension of the matrix");
+  KD_CHECK(pivots.dim() >= 1 && LU.size(-1) == pivots.size(-1), Runtime, name,
+           ": Number of pivots per batch should be same as the dimension of the matrix");
   Dims batch = broadcast_shapes(batch_sizes(LU), batch_sizes(B));
   Dims x_sizes = with(batch, {rows(B), columns(B)});
   if (B.is_meta()) return column_major(x_sizes, B.options());
-  Tensor lu = column_major_copy(LU, with(batch, {rows(LU), columns(LU)})), p = expanded_contiguous(pivots, with(batch, {pivots.size(-1)}));
+  Tensor lu = column_major_copy(LU, with(batch, {rows(LU), columns(LU)})),
+         p = expanded_contiguous(pivots, with(batch, {pivots.size(-1)}));
   return solve_factored(lu, p, ops::expand(B, x_sizes), left, adjoint);
 }
 
@@ -82,13 +84,16 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> _linalg_solve_ex(const Tensor& A, con
   check_like_dtypes(A, B, name);
   check_square(A, name);
   bool vector = is_vector_rhs(A, B);
-  KD_CHECK(left || !vector, Runtime, name, ": Vector broadcasting of the left hand side is not supported for left=False. In this case linalg.solve is equivalent to B / A.squeeze(-1)");
+  KD_CHECK(
+      left || !vector, Runtime, name,
+      ": Vector broadcasting of the left hand side is not supported for left=False. In this case linalg.solve is equivalent to B / A.squeeze(-1)");
   Tensor rhs = vector ? ops::unsqueeze(B, -1) : B;
   check_equation(A, rhs, left, name);
   Dims batch = broadcast_shapes(batch_sizes(A), batch_sizes(rhs));
   Dims a_sizes = with(batch, {rows(A), columns(A)}), x_sizes = with(batch, {rows(rhs), columns(rhs)});
   auto [LU, pivots, info] = linalg_lu_factor_ex(ops::expand(A, a_sizes), true, false);
-  Tensor X = A.is_meta() ? column_major(x_sizes, B.options()) : solve_factored(LU, pivots, ops::expand(rhs, x_sizes), left, false);
+  Tensor X =
+      A.is_meta() ? column_major(x_sizes, B.options()) : solve_factored(LU, pivots, ops::expand(rhs, x_sizes), left, false);
   if (check_errors) ops::_linalg_check_errors(info, "torch.linalg.solve_ex", A.dim() == 2);
   return {vector ? ops::squeeze_dim(X, -1) : X, LU, pivots, info};
 }
@@ -139,7 +144,8 @@ Tensor linalg_solve_triangular(const Tensor& self, const Tensor& B, bool upper, 
   return X;
 }
 
-std::tuple<Tensor, Tensor, Tensor> lu_unpack(const Tensor& LU_data, const Tensor& LU_pivots, bool unpack_data, bool unpack_pivots) {
+std::tuple<Tensor, Tensor, Tensor> lu_unpack(const Tensor& LU_data, const Tensor& LU_pivots, bool unpack_data,
+                                             bool unpack_pivots) {
   check_matrix(LU_data, "torch.lu_unpack", "LU_data");
   KD_CHECK(!unpack_pivots || LU_pivots.dtype() == DType::int32, Runtime,
            "torch.lu_unpack: LU_pivots is expected to be a contiguous tensor of torch.int32 dtype.\n"
@@ -241,10 +247,10 @@ Tensor linalg_ldl_solve(const Tensor& LD, const Tensor& pivots, const Tensor& B,
   check_square(LD, "torch.linalg.ldl_solve", "LD");
   check_float(LD, "torch.linalg.ldl_solve");
   check_matrix(B, "torch.linalg.ldl_solve", "B");
-  KD_CHECK(rows(LD) == rows(B), Runtime, "Incompatible matrix sizes for torch.linalg.ldl_solve: each A matrix is ", rows(LD), " by ", rows(LD),
-           " but each b matrix is ", rows(B), " by ", columns(B));
-  KD_CHECK(LD.dtype() == B.dtype(), Runtime, "torch.linalg.ldl_solve: LD and B must have the same dtype, but got ", legacy_name(LD.dtype()), " and ",
-           legacy_name(B.dtype()));
+  KD_CHECK(rows(LD) == rows(B), Runtime, "Incompatible matrix sizes for torch.linalg.ldl_solve: each A matrix is ", rows(LD),
+           " by ", rows(LD), " but each b matrix is ", rows(B), " by ", columns(B));
+  KD_CHECK(LD.dtype() == B.dtype(), Runtime, "torch.linalg.ldl_solve: LD and B must have the same dtype, but got ",
+           legacy_name(LD.dtype()), " and ", legacy_name(B.dtype()));
   Dims batch = broadcast_shapes(batch_sizes(LD), batch_sizes(B));
   int n = int(rows(B)), k = int(columns(B));
   Tensor X = column_major_copy(B, with(batch, {n, k}));
@@ -253,7 +259,8 @@ Tensor linalg_ldl_solve(const Tensor& LD, const Tensor& pivots, const Tensor& B,
   visit_type(X.dtype(), "ldl_solve_cpu", [&](auto tag) {
     using T = typename decltype(tag)::type;
     char uplo = 'L';
-    Routine solve = hermitian && is_complex_type<T> ? KD_LAPACK(T, is_complex_type<T> ? "hetrs" : "sytrs") : KD_LAPACK(T, "sytrs");
+    Routine solve =
+        hermitian && is_complex_type<T> ? KD_LAPACK(T, is_complex_type<T> ? "hetrs" : "sytrs") : KD_LAPACK(T, "sytrs");
     for_matrices(batch_count(X), [&](int64_t i) {
       int info = 0;
       solve(&uplo, &n, &k, a.data<T>() + i * n * n, &n, p.data<int32_t>() + i * n, X.data<T>() + i * n * k, &n, &info);
@@ -271,7 +278,9 @@ template <class T>
 int least_squares(std::string_view driver, int m, int n, int k, T* a, T* x, real_t<T> rcond, real_t<T>* singular, int* rank) {
   using R = real_t<T>;
   int ldx = std::max({1, m, n}), lda = std::max(1, m), info = 0, small = std::min(m, n), large = std::max(m, n);
-  Scratch<R> rwork(is_complex_type<T> ? std::max<int64_t>(1, 10 * large + 40 * small + 8 * small * 32 + 3 * 32 * k + 33 * 33 + int64_t(small) * 16 * k) : 1);
+  Scratch<R> rwork(is_complex_type<T> ? std::max<int64_t>(1, 10 * large + 40 * small + 8 * small * 32 + 3 * 32 * k + 33 * 33 +
+                                                                 int64_t(small) * 16 * k)
+                                      : 1);
   Scratch<int> iwork(std::max(1, 3 * small * 32 + 11 * small));
   Scratch<int> permutation(std::max(1, n));
   std::fill_n(permutation.get(), n, 0);
@@ -281,13 +290,16 @@ int least_squares(std::string_view driver, int m, int n, int k, T* a, T* x, real
     if (driver == "gels") {
       KD_LAPACK(T, "gels")(&trans, &m, &n, &k, a, &lda, x, &ldx, work, &size, &info);
     } else if (driver == "gelsy") {
-      if constexpr (is_complex_type<T>) KD_LAPACK(T, "gelsy")(&m, &n, &k, a, &lda, x, &ldx, permutation.get(), &rcond, rank, work, &size, rwork.get(), &info);
+      if constexpr (is_complex_type<T>)
+        KD_LAPACK(T, "gelsy")(&m, &n, &k, a, &lda, x, &ldx, permutation.get(), &rcond, rank, work, &size, rwork.get(), &info);
       else KD_LAPACK(T, "gelsy")(&m, &n, &k, a, &lda, x, &ldx, permutation.get(), &rcond, rank, work, &size, &info);
     } else if (driver == "gelsd") {
-      if constexpr (is_complex_type<T>) KD_LAPACK(T, "gelsd")(&m, &n, &k, a, &lda, x, &ldx, singular, &rcond, rank, work, &size, rwork.get(), iwork.get(), &info);
+      if constexpr (is_complex_type<T>)
+        KD_LAPACK(T, "gelsd")(&m, &n, &k, a, &lda, x, &ldx, singular, &rcond, rank, work, &size, rwork.get(), iwork.get(), &info);
       else KD_LAPACK(T, "gelsd")(&m, &n, &k, a, &lda, x, &ldx, singular, &rcond, rank, work, &size, iwork.get(), &info);
     } else {
-      if constexpr (is_complex_type<T>) KD_LAPACK(T, "gelss")(&m, &n, &k, a, &lda, x, &ldx, singular, &rcond, rank, work, &size, rwork.get(), &info);
+      if constexpr (is_complex_type<T>)
+        KD_LAPACK(T, "gelss")(&m, &n, &k, a, &lda, x, &ldx, singular, &rcond, rank, work, &size, rwork.get(), &info);
       else KD_LAPACK(T, "gelss")(&m, &n, &k, a, &lda, x, &ldx, singular, &rcond, rank, work, &size, &info);
     }
   };
@@ -301,14 +313,16 @@ int least_squares(std::string_view driver, int m, int n, int k, T* a, T* x, real
 
 namespace kernels {
 
-std::tuple<Tensor, Tensor, Tensor, Tensor> linalg_lstsq(const Tensor& self, const Tensor& b, std::optional<double> rcond, std::optional<std::string_view> driver) {
+std::tuple<Tensor, Tensor, Tensor, Tensor> linalg_lstsq(const Tensor& self, const Tensor& b, std::optional<double> rcond,
+                                                        std::optional<std::string_view> driver) {
   const char* name = "torch.linalg.lstsq";
   std::string_view way = driver.value_or("gelsy");
   KD_CHECK(self.dim() >= 2, Runtime, name, ": input must have at least 2 dimensions.");
   KD_CHECK(b.dim() >= 1, Runtime, name, ": other must have at least 1 dimension.");
-  KD_CHECK(self.dtype() == b.dtype(), Runtime, name, ": Expected input and other to have the same dtype, but got input's dtype ", legacy_name(self.dtype()),
-           " and other's dtype ", legacy_name(b.dtype()));
-  KD_CHECK(way == "gels" || way == "gelsy" || way == "gelsd" || way == "gelss", Runtime, name, ": parameter `driver` should be one of (gels, gelsy, gelsd, gelss)");
+  KD_CHECK(self.dtype() == b.dtype(), Runtime, name, ": Expected input and other to have the same dtype, but got input's dtype ",
+           legacy_name(self.dtype()), " and other's dtype ", legacy_name(b.dtype()));
+  KD_CHECK(way == "gels" || way == "gelsy" || way == "gelsd" || way == "gelss", Runtime, name,
+           ": parameter `driver` should be one of (gels, gelsy, gelsd, gelss)");
   bool vector = is_vector_rhs(self, b);
   Tensor rhs = vector ? ops::unsqueeze(b, -1) : b;
   int m = int(rows(self)), n = int(columns(self)), k = int(columns(rhs)), tall = std::max(m, n);
@@ -317,7 +331,8 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> linalg_lstsq(const Tensor& self, cons
   const int64_t none[] = {0};
   bool ranked = way != "gels", spectral = way == "gelsd" || way == "gelss";
   Tensor rank = empty(ranked ? IntList(batch) : IntList(none), {DType::int64, self.device()});
-  Tensor singular = empty(spectral ? IntList(with(batch, {std::min(m, n)})) : IntList(none), real_options(self)), residuals = empty(none, real_options(self));
+  Tensor singular = empty(spectral ? IntList(with(batch, {std::min(m, n)})) : IntList(none), real_options(self)),
+         residuals = empty(none, real_options(self));
   Dims x_sizes = with(batch, {n, k});
   if (self.is_meta()) return {empty(x_sizes, b.options()), residuals, rank, singular};
   Tensor a = column_major_copy(self, with(batch, {m, n})), x = column_major(with(batch, {tall, k}), b.options());
@@ -338,8 +353,10 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> linalg_lstsq(const Tensor& self, cons
       }
       if (ranked) rank.data<int64_t>()[i] = r;
       full_rank = full_rank && (!ranked || r == n);
-      KD_CHECK(info == 0, LinAlg, name, ": (Batch element ", i, "): The least squares solution could not be computed because the input matrix does not have full rank (error code: ",
-               info, ").");
+      KD_CHECK(
+          info == 0, LinAlg, name, ": (Batch element ", i,
+          "): The least squares solution could not be computed because the input matrix does not have full rank (error code: ",
+          info, ").");
     }
   });
   Tensor solution = ops::narrow(x, -2, 0, n);
@@ -359,24 +376,34 @@ void _linalg_check_errors(const Tensor& info, std::string_view api_name, bool is
     if (code == 0) continue;
     std::string at = concat(api_name, ": ", is_matrix ? std::string() : concat("(Batch element ", i, "): "));
     auto is = [&](std::string_view prefix) { return api_name.find(prefix) != std::string_view::npos; };
-    KD_CHECK(code > 0 || is("svd"), Runtime, at, "Argument ", -code, " has illegal value. Most certainly there is a bug in the implementation calling the backend library.");
-    if (is("inv")) fail(ErrorKind::LinAlg, at, "The diagonal element ", code, " is zero, the inversion could not be completed because the input matrix is singular.");
+    KD_CHECK(code > 0 || is("svd"), Runtime, at, "Argument ", -code,
+             " has illegal value. Most certainly there is a bug in the implementation calling the backend library.");
+    if (is("inv"))
+      fail(ErrorKind::LinAlg, at, "The diagonal element ", code,
+           " is zero, the inversion could not be completed because the input matrix is singular.");
     if (is("solve")) fail(ErrorKind::LinAlg, at, "The solver failed because the input matrix is singular.");
     if (is("cholesky")) {
-      fail(ErrorKind::LinAlg, at, "The factorization could not be completed because the input is not positive-definite (the leading minor of order ", code,
-           " is not positive-definite).");
+      fail(ErrorKind::LinAlg, at,
+           "The factorization could not be completed because the input is not positive-definite (the leading minor of order ",
+           code, " is not positive-definite).");
     }
-    if (is("svd") && code == -4) fail(ErrorKind::LinAlg, at, "The algorithm failed to converge because the input matrix contained non-finite values.");
+    if (is("svd") && code == -4)
+      fail(ErrorKind::LinAlg, at, "The algorithm failed to converge because the input matrix contained non-finite values.");
     if (is("svd") || is("eig") || is("syevd")) {
-      fail(ErrorKind::LinAlg, at, "The algorithm failed to converge because the input matrix is ill-conditioned or has too many repeated ",
+      fail(ErrorKind::LinAlg, at,
+           "The algorithm failed to converge because the input matrix is ill-conditioned or has too many repeated ",
            is("svd") ? "singular values" : "eigenvalues", " (error code: ", code, ").");
     }
     if (is("lstsq")) {
-      fail(ErrorKind::LinAlg, at, "The least squares solution could not be computed because the input matrix does not have full rank (error code: ", code, ").");
+      fail(ErrorKind::LinAlg, at,
+           "The least squares solution could not be computed because the input matrix does not have full rank (error code: ",
+           code, ").");
     }
     if (is("lu_factor")) {
-      fail(ErrorKind::Runtime, at, "U[", code, ',', code, "] is zero and using it on lu_solve would result in a division by zero. "
-           "If you still want to perform the factorization, consider calling linalg.lu(A, pivot) or linalg.lu_factor_ex(A, pivot)");
+      fail(
+          ErrorKind::Runtime, at, "U[", code, ',', code,
+          "] is zero and using it on lu_solve would result in a division by zero. "
+          "If you still want to perform the factorization, consider calling linalg.lu(A, pivot) or linalg.lu_factor_ex(A, pivot)");
     }
     fail(ErrorKind::LinAlg, at, "the factorization failed with error code ", code, '.');
   }
@@ -384,8 +411,8 @@ void _linalg_check_errors(const Tensor& info, std::string_view api_name, bool is
 
 Tensor linalg_matrix_exp(const Tensor& self) {
   check_square(self, "linalg.matrix_exp");
-  KD_CHECK(is_floating(self.dtype()) || self.is_complex(), Runtime, "linalg.matrix_exp: Expected a floating point or complex tensor as input. Got ",
-           legacy_name(self.dtype()));
+  KD_CHECK(is_floating(self.dtype()) || self.is_complex(), Runtime,
+           "linalg.matrix_exp: Expected a floating point or complex tensor as input. Got ", legacy_name(self.dtype()));
   if (self.is_meta()) return empty(self.sizes(), self.options());
   if (self.numel() == 0) return ops::clone(self);
   // exp(A) = exp(A / 2^s)^(2^s); at a norm of at most 1 the Taylor series to degree 18 is exact to double precision

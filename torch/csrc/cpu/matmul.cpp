@@ -24,7 +24,8 @@ struct Operand {
     if (columns == 1) column = 1;
     else if (rows == 1 && column != 1) row = 1;
   }
-  template <class T> Matrix<T> matrix(int64_t i) const {
+  template <class T>
+  Matrix<T> matrix(int64_t i) const {
     return {reinterpret_cast<const T*>(data) + i * batch_stride, row, column};
   }
 };
@@ -33,13 +34,16 @@ struct Operand {
 template <class C>
 struct Dense {
   int64_t size, row, column;
-  bool shared;           // an expanded batch has one matrix only
+  bool shared;  // an expanded batch has one matrix only
   Scratch<C> values;
 
   template <class T, class F>
   Dense(const Operand& o, Of<T>, F&& convert)
-      : size(o.rows * o.columns), row(o.row == 1 && o.column != 1 ? 1 : o.columns), column(row == 1 && o.columns != 1 ? o.rows : 1),
-        shared(o.batch_stride == 0), values(size * (shared ? 1 : o.batch)) {
+      : size(o.rows * o.columns),
+        row(o.row == 1 && o.column != 1 ? 1 : o.columns),
+        column(row == 1 && o.columns != 1 ? o.rows : 1),
+        shared(o.batch_stride == 0),
+        values(size * (shared ? 1 : o.batch)) {
     if (row == 1 && o.columns == 1) column = 1;
     int64_t count = shared ? 1 : o.batch, outer = row == 1 ? o.columns : o.rows, inner = row == 1 ? o.rows : o.columns;
     int64_t outer_stride = row == 1 ? o.column : o.row, inner_stride = row == 1 ? o.row : o.column;
@@ -84,7 +88,8 @@ void half_product(T* out, const Operand& a, const Operand& b, float alpha, float
   for_batch(a.batch, 2.0 * size * a.columns, [&](int64_t i) {
     Scratch<float> sum(size);
     T* c = out + i * size;
-    if (beta != 0) for (int64_t j = 0; j < size; j++) sum[j] = load(c[j]);
+    if (beta != 0)
+      for (int64_t j = 0; j < size; j++) sum[j] = load(c[j]);
     gemm(a.rows, b.columns, a.columns, alpha, fa.matrix(i), fb.matrix(i), beta, sum.get(), b.columns);
     for (int64_t j = 0; j < size; j++) c[j] = store_as<T>(sum[j]);
   });
@@ -128,8 +133,10 @@ void integer_product(T* out, const Operand& a, const Operand& b, T alpha, T beta
       for (int64_t p = 0; p < k; p++) {
         U x = U(*ma.at(i, p));
         const T* y = mb.at(p, 0);
-        if (mb.column == 1) for (int64_t j = 0; j < n; j++) line[j] += U(x * U(y[j]));
-        else for (int64_t j = 0; j < n; j++) line[j] += U(x * U(y[j * mb.column]));
+        if (mb.column == 1)
+          for (int64_t j = 0; j < n; j++) line[j] += U(x * U(y[j]));
+        else
+          for (int64_t j = 0; j < n; j++) line[j] += U(x * U(y[j * mb.column]));
       }
       T* c = out + (batch * m + i) * n;
       for (int64_t j = 0; j < n; j++) c[j] = T(U(alpha) * line[j] + (beta == 0 ? U(0) : U(U(beta) * U(c[j]))));
@@ -139,7 +146,8 @@ void integer_product(T* out, const Operand& a, const Operand& b, T alpha, T beta
 
 }  // namespace
 
-void matrix_product(const Tensor& out, const Tensor& a, const Tensor& b, const Scalar& alpha, const Scalar& beta, const char* name) {
+void matrix_product(const Tensor& out, const Tensor& a, const Tensor& b, const Scalar& alpha, const Scalar& beta,
+                    const char* name) {
   Operand oa(a), ob(b);
   visit<kRealT | kComplexT>(out.dtype(), name, [&](auto tag) {
     using T = typename decltype(tag)::type;
@@ -179,29 +187,31 @@ void check_mm(const Tensor& a, const Tensor& b) {
   KD_CHECK(b.dim() == 2, Runtime, "mat2 must be a matrix, but it has ", b.dim(), " dimensions: use matmul or mv");
   KD_CHECK(a.size(1) == b.size(0), Runtime, "mat1 and mat2 shapes cannot be multiplied (", a.size(0), 'x', a.size(1), " and ",
            b.size(0), 'x', b.size(1), ')');
-  KD_CHECK(a.dtype() == b.dtype(), Runtime, "expected m1 and m2 to have the same dtype, but got: ", c_name(a.dtype()), " != ",
-           c_name(b.dtype()));
+  KD_CHECK(a.dtype() == b.dtype(), Runtime, "expected m1 and m2 to have the same dtype, but got: ", c_name(a.dtype()),
+           " != ", c_name(b.dtype()));
 }
 
 void check_bmm(const Tensor& a, const Tensor& b) {
   KD_CHECK(a.dim() == 3, Runtime, "batch1 must be a 3D tensor, but it has ", a.dim(), " dimensions");
   KD_CHECK(b.dim() == 3, Runtime, "batch2 must be a 3D tensor, but it has ", b.dim(), " dimensions");
   KD_CHECK(b.size(0) == a.size(0) && b.size(1) == a.size(2), Runtime,
-           "Expected size for first two dimensions of batch2 tensor to be: [", a.size(0), ", ", a.size(2), "] but got: [", b.size(0), ", ",
-           b.size(1), "].");
-  KD_CHECK(a.dtype() == b.dtype(), Runtime, "expected scalar type ", legacy_name(a.dtype()), " but found ", legacy_name(b.dtype()));
+           "Expected size for first two dimensions of batch2 tensor to be: [", a.size(0), ", ", a.size(2), "] but got: [",
+           b.size(0), ", ", b.size(1), "].");
+  KD_CHECK(a.dtype() == b.dtype(), Runtime, "expected scalar type ", legacy_name(a.dtype()), " but found ",
+           legacy_name(b.dtype()));
 }
 
 // Strides with which `t` reads as `sizes`; the error is that of Tensor.expand.
 Dims expanded_strides(const Tensor& t, IntList sizes) {
   int64_t missing = int64_t(sizes.size()) - t.dim();
   KD_CHECK(missing >= 0, Runtime, "expand(", legacy_name(t.dtype()), "Tensor{", t.sizes(), "}, size=", sizes,
-           "): the number of sizes provided (", sizes.size(), ") must be greater or equal to the number of dimensions in the tensor (", t.dim(), ')');
+           "): the number of sizes provided (", sizes.size(),
+           ") must be greater or equal to the number of dimensions in the tensor (", t.dim(), ')');
   Dims strides(missing, 0);
   for (int64_t d = 0; d < t.dim(); d++) {
     int64_t have = t.sizes()[d], want = sizes[missing + d];
-    KD_CHECK(have == want || have == 1, Runtime, "The expanded size of the tensor (", want, ") must match the existing size (", have,
-             ") at non-singleton dimension ", missing + d, ".  Target sizes: ", sizes, ".  Tensor sizes: ", t.sizes());
+    KD_CHECK(have == want || have == 1, Runtime, "The expanded size of the tensor (", want, ") must match the existing size (",
+             have, ") at non-singleton dimension ", missing + d, ".  Target sizes: ", sizes, ".  Tensor sizes: ", t.sizes());
     strides.push_back(have == want ? t.strides()[d] : 0);
   }
   return strides;
@@ -221,14 +231,16 @@ Tensor expanded_copy(const Tensor& t, IntList sizes) {
       for (int64_t d = last - 1, rest = r; d >= 0; rest /= sizes[d], d--) src += rest % sizes[d] * strides[d];
       T* dst = out.data<T>() + r * inner;
       if (step == 1) std::copy_n(src, inner, dst);
-      else for (int64_t i = 0; i < inner; i++) dst[i] = src[i * step];
+      else
+        for (int64_t i = 0; i < inner; i++) dst[i] = src[i * step];
     }
   });
   return out;
 }
 
 // beta * self + alpha * a @ b. With beta == 0 the values of self are not read: NaN there does not spread.
-Tensor add_product(const Tensor& self, const Tensor& a, const Tensor& b, IntList sizes, const Scalar& beta, const Scalar& alpha, const char* name) {
+Tensor add_product(const Tensor& self, const Tensor& a, const Tensor& b, IntList sizes, const Scalar& beta, const Scalar& alpha,
+                   const char* name) {
   bool ignore = beta == kZero;
   if (ignore) expanded_strides(self, sizes);
   Tensor resolved = self.is_conj() || self.is_neg() ? ops::resolve_neg(ops::resolve_conj(self)) : self;
@@ -273,16 +285,17 @@ Tensor bmm(const Tensor& self, const Tensor& mat2) {
 Tensor addmm(const Tensor& self, const Tensor& mat1, const Tensor& mat2, const Scalar& beta, const Scalar& alpha) {
   KD_CHECK(mat1.dim() == 2, Runtime, "mat1 must be a matrix, got ", mat1.dim(), "-D tensor");
   KD_CHECK(mat2.dim() == 2, Runtime, "mat2 must be a matrix, got ", mat2.dim(), "-D tensor");
-  KD_CHECK(self.dtype() == mat2.dtype(), Runtime, "self and mat2 must have the same dtype, but got ", legacy_name(self.dtype()), " and ",
-           legacy_name(mat2.dtype()));
+  KD_CHECK(self.dtype() == mat2.dtype(), Runtime, "self and mat2 must have the same dtype, but got ", legacy_name(self.dtype()),
+           " and ", legacy_name(mat2.dtype()));
   check_mm(mat1, mat2);
   const int64_t sizes[] = {mat1.size(0), mat2.size(1)};
   return add_product(self, mat1, mat2, sizes, beta, alpha, kProduct);
 }
 
 Tensor baddbmm(const Tensor& self, const Tensor& batch1, const Tensor& batch2, const Scalar& beta, const Scalar& alpha) {
-  KD_CHECK(self.dtype() == batch1.dtype() && self.dtype() == batch2.dtype(), Runtime, "Input dtypes must be the same, got: input ",
-           c_name(self.dtype()), ", batch1: ", c_name(batch1.dtype()), ", batch2: ", c_name(batch2.dtype()));
+  KD_CHECK(self.dtype() == batch1.dtype() && self.dtype() == batch2.dtype(), Runtime,
+           "Input dtypes must be the same, got: input ", c_name(self.dtype()), ", batch1: ", c_name(batch1.dtype()),
+           ", batch2: ", c_name(batch2.dtype()));
   check_bmm(batch1, batch2);
   const int64_t sizes[] = {batch1.size(0), batch1.size(1), batch2.size(2)};
   return add_product(self, batch1, batch2, sizes, beta, alpha, "baddbmm");
@@ -290,7 +303,8 @@ Tensor baddbmm(const Tensor& self, const Tensor& batch1, const Tensor& batch2, c
 
 Tensor addbmm(const Tensor& self, const Tensor& batch1, const Tensor& batch2, const Scalar& beta, const Scalar& alpha) {
   KD_CHECK(self.dtype() == batch1.dtype() && self.dtype() == batch2.dtype(), Runtime, "Expected object of scalar type ",
-           legacy_name(self.dtype()), " but got scalar types ", legacy_name(batch1.dtype()), " and ", legacy_name(batch2.dtype()));
+           legacy_name(self.dtype()), " but got scalar types ", legacy_name(batch1.dtype()), " and ",
+           legacy_name(batch2.dtype()));
   check_bmm(batch1, batch2);
   const int64_t sizes[] = {batch1.size(1), batch2.size(2)};
   int64_t batch = batch1.size(0);
@@ -309,10 +323,10 @@ Tensor addbmm(const Tensor& self, const Tensor& batch1, const Tensor& batch2, co
 
 Tensor mv(const Tensor& self, const Tensor& vec) {
   KD_CHECK(self.dim() == 2 && vec.dim() == 1, Runtime, "vector + matrix @ vector expected, got 1, ", self.dim(), ", ", vec.dim());
-  KD_CHECK(self.size(1) == vec.size(0), Runtime, "size mismatch, got input (", self.size(0), "), mat (", self.size(0), 'x', self.size(1),
-           "), vec (", vec.size(0), ')');
-  KD_CHECK(self.dtype() == vec.dtype(), Runtime, "addmv input tensors must have the same dtype, but got ", legacy_name(vec.dtype()), ", ",
-           legacy_name(self.dtype()), ", and ", legacy_name(vec.dtype()));
+  KD_CHECK(self.size(1) == vec.size(0), Runtime, "size mismatch, got input (", self.size(0), "), mat (", self.size(0), 'x',
+           self.size(1), "), vec (", vec.size(0), ')');
+  KD_CHECK(self.dtype() == vec.dtype(), Runtime, "addmv input tensors must have the same dtype, but got ",
+           legacy_name(vec.dtype()), ", ", legacy_name(self.dtype()), ", and ", legacy_name(vec.dtype()));
   const int64_t sizes[] = {self.size(0)};
   Tensor out = empty(sizes, self.options());
   if (!out.is_meta()) matrix_product(as_column(out), self, as_column(vec), kOne, kZero, "addmv_impl_cpu");
@@ -320,12 +334,14 @@ Tensor mv(const Tensor& self, const Tensor& vec) {
 }
 
 Tensor addmv(const Tensor& self, const Tensor& mat, const Tensor& vec, const Scalar& beta, const Scalar& alpha) {
-  KD_CHECK(self.dim() <= 1 && mat.dim() == 2 && vec.dim() == 1, Runtime, "vector + matrix @ vector expected, got ", self.dim(), ", ",
-           mat.dim(), ", ", vec.dim());
+  KD_CHECK(self.dim() <= 1 && mat.dim() == 2 && vec.dim() == 1, Runtime, "vector + matrix @ vector expected, got ", self.dim(),
+           ", ", mat.dim(), ", ", vec.dim());
   bool fits = mat.size(1) == vec.size(0) && (self.numel() == 1 || self.size(0) == mat.size(0));
-  KD_CHECK(fits, Runtime, "size mismatch, got input (", self.numel(), "), mat (", mat.size(0), 'x', mat.size(1), "), vec (", vec.size(0), ')');
-  KD_CHECK(self.dtype() == mat.dtype() && mat.dtype() == vec.dtype(), Runtime, "addmv input tensors must have the same dtype, but got ",
-           legacy_name(self.dtype()), ", ", legacy_name(mat.dtype()), ", and ", legacy_name(vec.dtype()));
+  KD_CHECK(fits, Runtime, "size mismatch, got input (", self.numel(), "), mat (", mat.size(0), 'x', mat.size(1), "), vec (",
+           vec.size(0), ')');
+  KD_CHECK(self.dtype() == mat.dtype() && mat.dtype() == vec.dtype(), Runtime,
+           "addmv input tensors must have the same dtype, but got ", legacy_name(self.dtype()), ", ", legacy_name(mat.dtype()),
+           ", and ", legacy_name(vec.dtype()));
   const int64_t sizes[] = {mat.size(0), 1};
   Tensor column = self.dim() && self.size(0) != 1 ? as_column(self) : self;
   return drop_column(add_product(column, mat, as_column(vec), sizes, beta, alpha, "addmv_impl_cpu"));
@@ -384,8 +400,8 @@ T inner_product(const Tensor& x, const Tensor& y, bool conj_x) {
 Tensor dot_kernel(const Tensor& x, const Tensor& y, bool conj_x) {
   const char* name = conj_x ? "vdot" : "dot";
   KD_CHECK(x.dim() == 1 && y.dim() == 1, Runtime, "1D tensors expected, but got ", x.dim(), "D and ", y.dim(), "D tensors");
-  KD_CHECK(x.dtype() == y.dtype(), Runtime, name, " : expected both vectors to have same dtype, but found ", legacy_name(x.dtype()), " and ",
-           legacy_name(y.dtype()));
+  KD_CHECK(x.dtype() == y.dtype(), Runtime, name, " : expected both vectors to have same dtype, but found ",
+           legacy_name(x.dtype()), " and ", legacy_name(y.dtype()));
   KD_CHECK(x.numel() == y.numel(), Runtime, "inconsistent tensor size, expected tensor [", x.numel(), "] and src [", y.numel(),
            "] to have the same number of elements, but got ", x.numel(), " and ", y.numel(), " elements respectively");
   Tensor out = empty(IntList(), x.options());

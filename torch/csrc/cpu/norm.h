@@ -7,10 +7,10 @@ namespace kindling {
 template <class T>
 struct NormKernels {
   T (*sum)(int64_t n, const T* x);
-  T (*square_sum)(int64_t n, const T* x, T mean);               // sum of (x - mean)^2
-  T (*product_sum)(int64_t n, const T* g, const T* x, T mean);  // sum of g (x - mean)
-  void (*scale)(int64_t n, const T* x, T mean, T a, T b, T* y);                     // y = a (x - mean) + b
-  void (*blend)(int64_t n, const T* g, const T* x, T mean, T a, T b, T c, T* y);    // y = a g + b (x - mean) + c
+  T (*square_sum)(int64_t n, const T* x, T mean);                                 // sum of (x - mean)^2
+  T (*product_sum)(int64_t n, const T* g, const T* x, T mean);                    // sum of g (x - mean)
+  void (*scale)(int64_t n, const T* x, T mean, T a, T b, T* y);                   // y = a (x - mean) + b
+  void (*blend)(int64_t n, const T* g, const T* x, T mean, T a, T b, T c, T* y);  // y = a g + b (x - mean) + c
 };
 
 template <class T>

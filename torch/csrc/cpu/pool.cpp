@@ -19,7 +19,9 @@ struct Window {
 };
 
 // Input positions of one output along one dimension: first, first + step, ..., below last.
-struct Range { int64_t first, last, step; };
+struct Range {
+  int64_t first, last, step;
+};
 
 Range fixed_range(const Window& w, int d, int64_t o) {
   int64_t first = o * w.stride[d] - w.pad[d], last = std::min(first + (w.kernel[d] - 1) * w.dilation[d] + 1, w.in[d]);
@@ -93,9 +95,14 @@ void scatter_planes(int64_t planes, int64_t in_size, int64_t out_size, const T* 
 }
 
 template <class C>
-C mean_of(C sum, int64_t count) { return C(sum / C(count)); }
+C mean_of(C sum, int64_t count) {
+  return C(sum / C(count));
+}
 
-struct AverageRule { bool include_pad; int64_t divisor; };   // divisor 0: the number of elements
+struct AverageRule {
+  bool include_pad;
+  int64_t divisor;
+};  // divisor 0: the number of elements
 
 int64_t divisor_of(const Window& w, const AverageRule& rule, int64_t o, Range rd, Range rh, Range rw) {
   if (rule.divisor) return rule.divisor;
@@ -158,15 +165,16 @@ struct PoolArgs {
 };
 
 int64_t entry(IntList list, int d, int dims, const char* name, const char* what) {
-  KD_CHECK(list.size() == 1 || int(list.size()) == dims, Runtime, name, ": ", what, " must either be a single int, or a tuple of ", dims, " ints");
+  KD_CHECK(list.size() == 1 || int(list.size()) == dims, Runtime, name, ": ", what,
+           " must either be a single int, or a tuple of ", dims, " ints");
   return list[list.size() == 1 ? 0 : d];
 }
 
 void check_rank(const Tensor& t, int dims, const char* name) {
   bool batched = t.dim() == dims + 2, ok = batched || t.dim() == dims + 1;
   for (int64_t d = batched ? 1 : 0; ok && d < t.dim(); d++) ok = t.size(d) != 0;
-  KD_CHECK(ok, Runtime, name, "(): Expected ", dims + 1, "D or ", dims + 2, "D (batch mode) tensor with optional 0 dim batch size for input, but got: ",
-           t.sizes());
+  KD_CHECK(ok, Runtime, name, "(): Expected ", dims + 1, "D or ", dims + 2,
+           "D (batch mode) tensor with optional 0 dim batch size for input, but got: ", t.sizes());
 }
 
 Window window_of(const Tensor& in, const PoolArgs& a) {
@@ -183,11 +191,12 @@ Window window_of(const Tensor& in, const PoolArgs& a) {
     w.pad[at] = entry(a.padding, d, a.dims, a.name, "padding");
     w.dilation[at] = entry(a.dilation.empty() ? IntList(one) : a.dilation, d, a.dims, a.name, "dilation");
     KD_CHECK(w.stride[at] != 0, Runtime, "stride should not be zero");
-    KD_CHECK(w.kernel[at] > 0 && w.stride[at] > 0 && w.dilation[at] > 0, Runtime, a.name, ": kernel size, stride and dilation should be greater than zero");
+    KD_CHECK(w.kernel[at] > 0 && w.stride[at] > 0 && w.dilation[at] > 0, Runtime, a.name,
+             ": kernel size, stride and dilation should be greater than zero");
     KD_CHECK(w.pad[at] >= 0, Runtime, "pad must be non-negative, but got pad: ", w.pad[at]);
     int64_t reach = w.dilation[at] * (w.kernel[at] - 1) + 1;
-    KD_CHECK(w.pad[at] <= reach / 2, Runtime, "pad should be at most half of effective kernel size, but got pad=", w.pad[at], ", kernel_size=",
-             w.kernel[at], " and dilation=", w.dilation[at]);
+    KD_CHECK(w.pad[at] <= reach / 2, Runtime, "pad should be at most half of effective kernel size, but got pad=", w.pad[at],
+             ", kernel_size=", w.kernel[at], " and dilation=", w.dilation[at]);
     int64_t space = w.in[at] + 2 * w.pad[at] - reach + (a.ceil_mode ? w.stride[at] - 1 : 0);
     w.out[at] = (space >= 0 ? space / w.stride[at] : -((-space + w.stride[at] - 1) / w.stride[at])) + 1;
     // the last window must begin inside the input or its left padding
@@ -195,8 +204,8 @@ Window window_of(const Tensor& in, const PoolArgs& a) {
   }
   bool fits = true;
   for (int64_t o : w.out) fits = fits && o >= 1;
-  KD_CHECK(fits, Runtime, "Given input size: ", in.sizes(), ". Calculated output size: ", IntList(w.out + 3 - a.dims, size_t(a.dims)),
-           ". Output size is too small");
+  KD_CHECK(fits, Runtime, "Given input size: ", in.sizes(),
+           ". Calculated output size: ", IntList(w.out + 3 - a.dims, size_t(a.dims)), ". Output size is too small");
   return w;
 }
 
@@ -210,7 +219,8 @@ Window adaptive_window(const Tensor& in, IntList output, int dims, const char* n
   bool ok = in.dim() == dims + 1 || in.dim() == dims + 2;
   KD_CHECK(ok, Runtime, name, "(): Expected ", dims + 1, "D or ", dims + 2, "D tensor, but got ", in.sizes());
   for (int64_t d = in.dim() - dims; d < in.dim(); d++) {
-    KD_CHECK(in.size(d) > 0, Runtime, name, "(): Expected input to have non-zero size for non-batch dimensions, but input has sizes ", in.sizes(),
+    KD_CHECK(in.size(d) > 0, Runtime, name,
+             "(): Expected input to have non-zero size for non-batch dimensions, but input has sizes ", in.sizes(),
              " with dimension ", d, " being empty");
   }
   Window w;
@@ -219,7 +229,8 @@ Window adaptive_window(const Tensor& in, IntList output, int dims, const char* n
   for (int d = 0; d < dims; d++) {
     w.in[3 - dims + d] = in.size(in.dim() - dims + d);
     w.out[3 - dims + d] = entry(output, d, dims, name, "output_size");
-    KD_CHECK(w.out[3 - dims + d] >= 0, Runtime, name, "(): elements of output_size must be greater than or equal to 0 but received ", output);
+    KD_CHECK(w.out[3 - dims + d] >= 0, Runtime, name,
+             "(): elements of output_size must be greater than or equal to 0 but received ", output);
   }
   return w;
 }
@@ -245,8 +256,8 @@ std::tuple<Tensor, Tensor> max_pool(const Tensor& self, const Window& w, int dim
 
 Tensor max_backward(const Tensor& grad, const Tensor& self, const Tensor& indices, int dims, const char* name) {
   Tensor out = empty(self.sizes(), self.options());
-  KD_CHECK(grad.is_meta() || same(grad.sizes(), indices.sizes()), Runtime, name, ": grad_output ", grad.sizes(), " and indices ", indices.sizes(),
-           " must have the same shape");
+  KD_CHECK(grad.is_meta() || same(grad.sizes(), indices.sizes()), Runtime, name, ": grad_output ", grad.sizes(), " and indices ",
+           indices.sizes(), " must have the same shape");
   if (out.is_meta() || out.numel() == 0) return out;
   Tensor g = solid(grad), at = solid(indices);
   int64_t planes = 1, in_size = 1;
@@ -271,10 +282,12 @@ Tensor average_pool(const Tensor& self, const Window& w, int dims, bool adaptive
   return out;
 }
 
-Tensor average_gradient(const Tensor& grad, const Tensor& self, const Window& w, int dims, bool adaptive, AverageRule rule, const char* name) {
+Tensor average_gradient(const Tensor& grad, const Tensor& self, const Window& w, int dims, bool adaptive, AverageRule rule,
+                        const char* name) {
   Tensor out = empty(self.sizes(), self.options());
   Dims expected = output_shape(self, w, dims);
-  KD_CHECK(same(grad.sizes(), expected), Runtime, name, ": expected grad_output of shape ", IntList(expected), ", but got ", grad.sizes());
+  KD_CHECK(same(grad.sizes(), expected), Runtime, name, ": expected grad_output of shape ", IntList(expected), ", but got ",
+           grad.sizes());
   if (out.is_meta() || out.numel() == 0) return out;
   Tensor g = solid(grad);
   visit<kRealT>(g.dtype(), name, [&](auto tag) {
@@ -296,54 +309,66 @@ constexpr AverageRule kPlainMean{false, 0};
 
 namespace kernels {
 
-std::tuple<Tensor, Tensor> max_pool2d_with_indices(const Tensor& self, IntList kernel_size, IntList stride, IntList padding, IntList dilation, bool ceil_mode) {
-  return max_pool(self, window_of(self, {"max_pool2d", 2, kernel_size, stride, padding, dilation, ceil_mode}), 2, false, "max_pool2d");
+std::tuple<Tensor, Tensor> max_pool2d_with_indices(const Tensor& self, IntList kernel_size, IntList stride, IntList padding,
+                                                   IntList dilation, bool ceil_mode) {
+  return max_pool(self, window_of(self, {"max_pool2d", 2, kernel_size, stride, padding, dilation, ceil_mode}), 2, false,
+                  "max_pool2d");
 }
-Tensor max_pool2d_with_indices_backward(const Tensor& grad_output, const Tensor& self, IntList, IntList, IntList, IntList, bool, const Tensor& indices) {
+Tensor max_pool2d_with_indices_backward(const Tensor& grad_output, const Tensor& self, IntList, IntList, IntList, IntList, bool,
+                                        const Tensor& indices) {
   return max_backward(grad_output, self, indices, 2, "max_pool2d_with_indices_backward");
 }
-std::tuple<Tensor, Tensor> max_pool3d_with_indices(const Tensor& self, IntList kernel_size, IntList stride, IntList padding, IntList dilation, bool ceil_mode) {
-  return max_pool(self, window_of(self, {"max_pool3d", 3, kernel_size, stride, padding, dilation, ceil_mode}), 3, false, "max_pool3d");
+std::tuple<Tensor, Tensor> max_pool3d_with_indices(const Tensor& self, IntList kernel_size, IntList stride, IntList padding,
+                                                   IntList dilation, bool ceil_mode) {
+  return max_pool(self, window_of(self, {"max_pool3d", 3, kernel_size, stride, padding, dilation, ceil_mode}), 3, false,
+                  "max_pool3d");
 }
-Tensor max_pool3d_with_indices_backward(const Tensor& grad_output, const Tensor& self, IntList, IntList, IntList, IntList, bool, const Tensor& indices) {
+Tensor max_pool3d_with_indices_backward(const Tensor& grad_output, const Tensor& self, IntList, IntList, IntList, IntList, bool,
+                                        const Tensor& indices) {
   return max_backward(grad_output, self, indices, 3, "max_pool3d_with_indices_backward");
 }
-Tensor avg_pool2d(const Tensor& self, IntList kernel_size, IntList stride, IntList padding, bool ceil_mode, bool count_include_pad,
-                  std::optional<int64_t> divisor_override) {
+Tensor avg_pool2d(const Tensor& self, IntList kernel_size, IntList stride, IntList padding, bool ceil_mode,
+                  bool count_include_pad, std::optional<int64_t> divisor_override) {
   AverageRule rule = rule_of(count_include_pad, divisor_override);
-  return average_pool(self, window_of(self, {"avg_pool2d", 2, kernel_size, stride, padding, {}, ceil_mode}), 2, false, rule, "avg_pool2d");
+  return average_pool(self, window_of(self, {"avg_pool2d", 2, kernel_size, stride, padding, {}, ceil_mode}), 2, false, rule,
+                      "avg_pool2d");
 }
-Tensor avg_pool2d_backward(const Tensor& grad_output, const Tensor& self, IntList kernel_size, IntList stride, IntList padding, bool ceil_mode,
-                           bool count_include_pad, std::optional<int64_t> divisor_override) {
+Tensor avg_pool2d_backward(const Tensor& grad_output, const Tensor& self, IntList kernel_size, IntList stride, IntList padding,
+                           bool ceil_mode, bool count_include_pad, std::optional<int64_t> divisor_override) {
   AverageRule rule = rule_of(count_include_pad, divisor_override);
   Window w = window_of(self, {"avg_pool2d", 2, kernel_size, stride, padding, {}, ceil_mode});
   return average_gradient(grad_output, self, w, 2, false, rule, "avg_pool2d_backward");
 }
-Tensor avg_pool3d(const Tensor& self, IntList kernel_size, IntList stride, IntList padding, bool ceil_mode, bool count_include_pad,
-                  std::optional<int64_t> divisor_override) {
+Tensor avg_pool3d(const Tensor& self, IntList kernel_size, IntList stride, IntList padding, bool ceil_mode,
+                  bool count_include_pad, std::optional<int64_t> divisor_override) {
   AverageRule rule = rule_of(count_include_pad, divisor_override);
-  return average_pool(self, window_of(self, {"avg_pool3d", 3, kernel_size, stride, padding, {}, ceil_mode}), 3, false, rule, "avg_pool3d");
+  return average_pool(self, window_of(self, {"avg_pool3d", 3, kernel_size, stride, padding, {}, ceil_mode}), 3, false, rule,
+                      "avg_pool3d");
 }
-Tensor avg_pool3d_backward(const Tensor& grad_output, const Tensor& self, IntList kernel_size, IntList stride, IntList padding, bool ceil_mode,
-                           bool count_include_pad, std::optional<int64_t> divisor_override) {
+Tensor avg_pool3d_backward(const Tensor& grad_output, const Tensor& self, IntList kernel_size, IntList stride, IntList padding,
+                           bool ceil_mode, bool count_include_pad, std::optional<int64_t> divisor_override) {
   AverageRule rule = rule_of(count_include_pad, divisor_override);
   Window w = window_of(self, {"avg_pool3d", 3, kernel_size, stride, padding, {}, ceil_mode});
   return average_gradient(grad_output, self, w, 3, false, rule, "avg_pool3d_backward");
 }
 
 Tensor _adaptive_avg_pool2d(const Tensor& self, IntList output_size) {
-  return average_pool(self, adaptive_window(self, output_size, 2, "adaptive_avg_pool2d"), 2, true, kPlainMean, "adaptive_avg_pool2d");
+  return average_pool(self, adaptive_window(self, output_size, 2, "adaptive_avg_pool2d"), 2, true, kPlainMean,
+                      "adaptive_avg_pool2d");
 }
 Tensor _adaptive_avg_pool2d_backward(const Tensor& grad_output, const Tensor& self) {
   IntList out = grad_output.sizes().last(2);
-  return average_gradient(grad_output, self, adaptive_window(self, out, 2, "adaptive_avg_pool2d"), 2, true, kPlainMean, "adaptive_avg_pool2d_backward");
+  return average_gradient(grad_output, self, adaptive_window(self, out, 2, "adaptive_avg_pool2d"), 2, true, kPlainMean,
+                          "adaptive_avg_pool2d_backward");
 }
 Tensor _adaptive_avg_pool3d(const Tensor& self, IntList output_size) {
-  return average_pool(self, adaptive_window(self, output_size, 3, "adaptive_avg_pool3d"), 3, true, kPlainMean, "adaptive_avg_pool3d");
+  return average_pool(self, adaptive_window(self, output_size, 3, "adaptive_avg_pool3d"), 3, true, kPlainMean,
+                      "adaptive_avg_pool3d");
 }
 Tensor _adaptive_avg_pool3d_backward(const Tensor& grad_output, const Tensor& self) {
   IntList out = grad_output.sizes().last(3);
-  return average_gradient(grad_output, self, adaptive_window(self, out, 3, "adaptive_avg_pool3d"), 3, true, kPlainMean, "adaptive_avg_pool3d_backward");
+  return average_gradient(grad_output, self, adaptive_window(self, out, 3, "adaptive_avg_pool3d"), 3, true, kPlainMean,
+                          "adaptive_avg_pool3d_backward");
 }
 std::tuple<Tensor, Tensor> adaptive_max_pool2d(const Tensor& self, IntList output_size) {
   return max_pool(self, adaptive_window(self, output_size, 2, "adaptive_max_pool2d"), 2, true, "adaptive_max_pool2d");
@@ -374,12 +399,14 @@ SmallVec<int64_t, 32> intervals(double sample, int64_t in, int64_t out, int64_t 
   return first;
 }
 
-std::tuple<Tensor, Tensor> fractional_max_pool(const Tensor& self, IntList kernel_size, IntList output_size, const Tensor& samples, int dims, const char* name) {
+std::tuple<Tensor, Tensor> fractional_max_pool(const Tensor& self, IntList kernel_size, IntList output_size,
+                                               const Tensor& samples, int dims, const char* name) {
   Window w = adaptive_window(self, output_size, dims, name);
   int64_t channels = self.size(self.dim() - dims - 1);
   for (int d = 3 - dims; d < 3; d++) {
     w.kernel[d] = entry(kernel_size, d - 3 + dims, dims, name, "kernel_size");
-    KD_CHECK(w.out[d] + w.kernel[d] - 1 <= w.in[d], Runtime, name, "(): pool size ", w.kernel[d], " too large relative to input size ", w.in[d]);
+    KD_CHECK(w.out[d] + w.kernel[d] - 1 <= w.in[d], Runtime, name, "(): pool size ", w.kernel[d],
+             " too large relative to input size ", w.in[d]);
   }
   KD_CHECK(samples.dim() == 3 && samples.size(2) == dims && samples.dtype() == self.dtype(), Runtime, name,
            "(): random_samples must be (batch, channels, ", dims, ") and of the input's dtype");
@@ -403,19 +430,22 @@ std::tuple<Tensor, Tensor> fractional_max_pool(const Tensor& self, IntList kerne
       Window one = w;
       one.planes = 1;
       auto range = [&](const Window&, int d, int64_t o) { return Range{starts[d][o], starts[d][o] + w.kernel[d], 1}; };
-      max_forward<T>(one, range, in.data<T>() + plane * w.in_size(), out.data<T>() + plane * w.out_size(), indices.data<int64_t>() + plane * w.out_size());
+      max_forward<T>(one, range, in.data<T>() + plane * w.in_size(), out.data<T>() + plane * w.out_size(),
+                     indices.data<int64_t>() + plane * w.out_size());
     });
   });
   return {out, indices};
 }
 
 Tensor unpool(const Tensor& self, const Tensor& indices, IntList output_size, int dims, const char* name) {
-  KD_CHECK(indices.dtype() == DType::int64, Runtime, "elements in indices should be type int64 but got: ", legacy_name(indices.dtype()));
-  KD_CHECK(self.dim() == dims + 1 || self.dim() == dims + 2, Runtime, "Input to ", name, " should be a ", dims + 1, "d or ", dims + 2,
-           "d Tensor, but got tensor with dimension: ", self.dim());
-  KD_CHECK(same(self.sizes(), indices.sizes()), Runtime, "Expected shape of indices to be same as that of the input tensor (", self.sizes(),
-           ") but got indices tensor with shape: ", indices.sizes());
-  KD_CHECK(int(output_size.size()) == dims, Runtime, "There should be exactly ", dims, " elements in output_size, but got ", output_size.size(), " elements.");
+  KD_CHECK(indices.dtype() == DType::int64, Runtime,
+           "elements in indices should be type int64 but got: ", legacy_name(indices.dtype()));
+  KD_CHECK(self.dim() == dims + 1 || self.dim() == dims + 2, Runtime, "Input to ", name, " should be a ", dims + 1, "d or ",
+           dims + 2, "d Tensor, but got tensor with dimension: ", self.dim());
+  KD_CHECK(same(self.sizes(), indices.sizes()), Runtime, "Expected shape of indices to be same as that of the input tensor (",
+           self.sizes(), ") but got indices tensor with shape: ", indices.sizes());
+  KD_CHECK(int(output_size.size()) == dims, Runtime, "There should be exactly ", dims, " elements in output_size, but got ",
+           output_size.size(), " elements.");
   Dims sizes(self.sizes().first(size_t(self.dim() - dims)));
   int64_t planes = numel_of(sizes), volume = 1;
   for (int64_t s : output_size) sizes.push_back(s), volume *= s;
@@ -429,7 +459,8 @@ Tensor unpool(const Tensor& self, const Tensor& indices, IntList output_size, in
     for (int64_t p = 0; p < planes; p++) {
       for (int64_t i = p * count; i < (p + 1) * count; i++) {
         int64_t to = at.data<int64_t>()[i];
-        KD_CHECK(to >= 0 && to < volume, Runtime, "Found an invalid max index: ", to, " (output volumes are of size ", output_size, ")");
+        KD_CHECK(to >= 0 && to < volume, Runtime, "Found an invalid max index: ", to, " (output volumes are of size ",
+                 output_size, ")");
         out.data<T>()[p * volume + to] = in.data<T>()[i];
       }
     }
@@ -441,19 +472,23 @@ Tensor unpool(const Tensor& self, const Tensor& indices, IntList output_size, in
 
 namespace kernels {
 
-std::tuple<Tensor, Tensor> fractional_max_pool2d(const Tensor& self, IntList kernel_size, IntList output_size, const Tensor& random_samples) {
+std::tuple<Tensor, Tensor> fractional_max_pool2d(const Tensor& self, IntList kernel_size, IntList output_size,
+                                                 const Tensor& random_samples) {
   return fractional_max_pool(self, kernel_size, output_size, random_samples, 2, "fractional_max_pool2d");
 }
 Tensor fractional_max_pool2d_backward(const Tensor& grad_output, const Tensor& self, IntList, IntList, const Tensor& indices) {
   return max_backward(grad_output, self, indices, 2, "fractional_max_pool2d_backward");
 }
-std::tuple<Tensor, Tensor> fractional_max_pool3d(const Tensor& self, IntList kernel_size, IntList output_size, const Tensor& random_samples) {
+std::tuple<Tensor, Tensor> fractional_max_pool3d(const Tensor& self, IntList kernel_size, IntList output_size,
+                                                 const Tensor& random_samples) {
   return fractional_max_pool(self, kernel_size, output_size, random_samples, 3, "fractional_max_pool3d");
 }
 Tensor fractional_max_pool3d_backward(const Tensor& grad_output, const Tensor& self, IntList, IntList, const Tensor& indices) {
   return max_backward(grad_output, self, indices, 3, "fractional_max_pool3d_backward");
 }
-Tensor max_unpool2d(const Tensor& self, const Tensor& indices, IntList output_size) { return unpool(self, indices, output_size, 2, "max_unpooling2d"); }
+Tensor max_unpool2d(const Tensor& self, const Tensor& indices, IntList output_size) {
+  return unpool(self, indices, output_size, 2, "max_unpooling2d");
+}
 Tensor max_unpool3d(const Tensor& self, const Tensor& indices, IntList output_size, IntList, IntList) {
   return unpool(self, indices, output_size, 3, "max_unpooling3d");
 }

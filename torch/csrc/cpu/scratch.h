@@ -10,11 +10,12 @@ class Scratch {
   size_t bytes_;
 
  public:
-  explicit Scratch(int64_t n)
-      : p_(n ? static_cast<T*>(allocator::allocate(n * sizeof(T))) : nullptr), bytes_(n * sizeof(T)) {}
+  explicit Scratch(int64_t n) : p_(n ? static_cast<T*>(allocator::allocate(n * sizeof(T))) : nullptr), bytes_(n * sizeof(T)) {}
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
-  ~Scratch() { if (p_) allocator::free(p_, bytes_); }
+  ~Scratch() {
+    if (p_) allocator::free(p_, bytes_);
+  }
   T* get() const { return p_; }
   operator T*() const { return p_; }
 };

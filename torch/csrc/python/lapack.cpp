@@ -11,7 +11,8 @@ std::string installed_library() {
   PyObject* package = PyImport_ImportModule("scipy_openblas32");
   if (!package) {
     PyErr_Clear();
-    fail(ErrorKind::Runtime, "this function needs LAPACK, which the package scipy-openblas32 provides: pip install scipy-openblas32");
+    fail(ErrorKind::Runtime,
+         "this function needs LAPACK, which the package scipy-openblas32 provides: pip install scipy-openblas32");
   }
   PyObject* folder = PyObject_CallMethod(package, "get_lib_dir", nullptr);
   Py_DECREF(package);
