@@ -346,7 +346,7 @@ def softplus(x, beta, threshold):
 
 @pointwise("log_sigmoid_forward(Tensor self) -> (Tensor output, Tensor buffer)", kinds=FLOATING, inplace=False, python="",
            out=["log_sigmoid_forward.output(Tensor self, *, Tensor(a!) output, Tensor(b!) buffer) -> (Tensor(a!), Tensor(b!))"],
-           grad={"self": "log_sigmoid_backward(grads[0], self, buffer)"}, jvp=None)
+           grad={"self": "log_sigmoid_backward(grads[0], self, buffer)"}, jvp=None, node="LogSigmoidBackward0")
 def log_sigmoid_forward(x):
     """log(sigmoid(x)), and exp(-|x|) for the backward pass."""
     buffer = exp(-abs(x))

@@ -562,7 +562,7 @@ def _cdist_gradients(grad, x1, x2, p, result):
 @kernel(
     "_cdist_forward(Tensor x1, Tensor x2, float p, int? compute_mode) -> Tensor", python="function",
     grad={"x1, x2": _cdist_gradients},
-    jvp="transposed",
+    jvp="transposed", node="CdistBackward0",
 )
 def _cdist_forward():
     """p-norm distances of every row of x1 to every row of x2."""

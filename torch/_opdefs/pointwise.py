@@ -329,7 +329,7 @@ def _clamp(x, low, high):
     return x
 
 
-@pointwise("clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor", kinds="usf", operands=("min", "max"), grad={"self": _grad_clamp})
+@pointwise("clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor", kinds="usf", operands=("min", "max"), grad={"self": _grad_clamp}, node="ClampBackward1")
 def clamp(x, low, high):
     """x within [min, max]; NaN stays NaN.
 
@@ -341,7 +341,7 @@ def clamp(x, low, high):
 
 @pointwise("clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor", kinds=REALS,
            out=["clamp.Tensor_out(Tensor self, Tensor? min=None, Tensor? max=None, *, Tensor(a!) out) -> Tensor(a!)"],
-           grad={"self": _grad_clamp, "min, max": _grad_clamp_bounds}, jvp=None)
+           grad={"self": _grad_clamp, "min, max": _grad_clamp_bounds}, jvp=None, node="ClampBackward0")
 def clamp_tensor(x, low, high):
     """x within [min, max], element by element."""
     return _clamp(x, low, high)

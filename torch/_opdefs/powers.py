@@ -47,7 +47,7 @@ def _grad_pow_scalar_exponent(grad, self, exponent, result):
     "pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor", kinds=NUMERIC,
     inplace=["pow_.Tensor(Tensor(a!) self, Tensor exponent) -> Tensor(a!)"],
     out=["pow.Tensor_Tensor_out(Tensor self, Tensor exponent, *, Tensor(a!) out) -> Tensor(a!)"],
-    grad={"self": _grad_pow_self, "exponent": _grad_pow_exponent},
+    grad={"self": _grad_pow_self, "exponent": _grad_pow_exponent}, node="PowBackward1",
 )
 def pow_tensor(x, y):
     """x to the power y.
@@ -62,7 +62,7 @@ def pow_tensor(x, y):
     "pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor", kinds=NUMERIC, operands=("exponent",),
     inplace=["pow_.Scalar(Tensor(a!) self, Scalar exponent) -> Tensor(a!)"],
     out=["pow.Tensor_Scalar_out(Tensor self, Scalar exponent, *, Tensor(a!) out) -> Tensor(a!)"],
-    grad={"self": _grad_pow_scalar},
+    grad={"self": _grad_pow_scalar}, node="PowBackward0",
 )
 def pow_scalar(x, y):
     """x to the power y, y a number.
@@ -81,7 +81,7 @@ def pow_scalar(x, y):
 @pointwise(
     "pow.Scalar(Scalar self, Tensor exponent) -> Tensor", kinds=NUMERIC, operands=("self",), inplace=False, python="function",
     out=["pow.Scalar_out(Scalar self, Tensor exponent, *, Tensor(a!) out) -> Tensor(a!)"],
-    grad={"exponent": _grad_pow_scalar_exponent}, jvp=None,
+    grad={"exponent": _grad_pow_scalar_exponent}, jvp=None, node="PowBackward2",
 )
 def pow_base(x, y):
     """x to the power y, x a number.

@@ -37,7 +37,7 @@ def sum_fold():
 
 @reduction("sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor", widens=True,
            out=["sum.IntList_out(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)"],
-           grad={"self": "restore_dims(grad, self.ndim, dim, keepdim).expand(self.shape)"}, jvp="linear")
+           grad={"self": "restore_dims(grad, self.ndim, dim, keepdim).expand(self.shape)"}, jvp="linear", node="SumBackward1")
 def sum_dim():
     """Sum over dimensions. Integers add up in int64.
 
@@ -48,7 +48,7 @@ def sum_dim():
 
 
 @reduction("sum(Tensor self, *, ScalarType? dtype=None) -> Tensor", widens=True, kernels="sum_dim_IntList",
-           grad={"self": "grad.expand(self.shape)"}, jvp="linear", out=["sum.out(Tensor self, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)"])
+           grad={"self": "grad.expand(self.shape)"}, jvp="linear", out=["sum.out(Tensor self, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)"], node="SumBackward0")
 def sum():
     """Sum of all elements."""
     return sum_fold()
@@ -67,7 +67,7 @@ def prod_fold():
 
 @reduction("prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor", widens=True,
            out=["prod.int_out(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)"],
-           grad={"self": "prod_backward(restore_dims(grad, self.ndim, [dim], keepdim), self, dim)"})
+           grad={"self": "prod_backward(restore_dims(grad, self.ndim, [dim], keepdim), self, dim)"}, node="ProdBackward1")
 def prod_dim():
     """Product over one dimension."""
     return prod_fold()
@@ -75,7 +75,7 @@ def prod_dim():
 
 @reduction("prod(Tensor self, *, ScalarType? dtype=None) -> Tensor", widens=True, kernels="prod_dim_int",
            grad={"self": "prod_backward(grad, self.reshape([-1]), 0).view(self.shape)"},
-           out=["prod.out(Tensor self, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)"])
+           out=["prod.out(Tensor self, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)"], node="ProdBackward0")
 def prod():
     """Product of all elements."""
     return prod_fold()
@@ -90,7 +90,7 @@ def mean_fold():
 
 @reduction("mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor", kinds="fc", error=MEAN_ERROR,
            out=["mean.out(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)"],
-           grad={"self": "restore_dims(grad, self.ndim, dim, keepdim).expand(self.shape) / reduced_count(self.shape, dim)"}, jvp="linear")
+           grad={"self": "restore_dims(grad, self.ndim, dim, keepdim).expand(self.shape) / reduced_count(self.shape, dim)"}, jvp="linear", node="MeanBackward1")
 def mean_dim():
     """Mean over dimensions."""
     return mean_fold()
@@ -98,7 +98,7 @@ def mean_dim():
 
 @reduction("mean(Tensor self, *, ScalarType? dtype=None) -> Tensor", kinds="fc", error=MEAN_ERROR, kernels="mean_dim",
            grad={"self": "grad.expand(self.shape) / self.numel()"}, jvp="linear",
-           out=["mean.dtype_out(Tensor self, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)"])
+           out=["mean.dtype_out(Tensor self, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)"], node="MeanBackward0")
 def mean():
     """Mean of all elements."""
     return mean_fold()
@@ -230,14 +230,14 @@ def amin():
 
 
 @reduction("max(Tensor self) -> Tensor", kinds=ORDERED, identity=False, kernels="amax", grad={"self": _spread_full},
-           out=["max.unary_out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)"])
+           out=["max.unary_out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)"], node="MaxBackward1")
 def max():
     """Largest element; a NaN wins."""
     return greatest_fold()
 
 
 @reduction("min(Tensor self) -> Tensor", kinds=ORDERED, identity=False, kernels="amin", grad={"self": _spread_full},
-           out=["min.unary_out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)"])
+           out=["min.unary_out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)"], node="MinBackward1")
 def min():
     """Smallest element; a NaN wins."""
     return least_fold()
@@ -286,7 +286,7 @@ def _less(a, b):
 @reduction("max.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)", kinds=ORDERED, identity=False,
            result=(SAME, INT64), grad={"self": _selected}, jvp=None,
            out=["max.dim_max(Tensor self, int dim, bool keepdim=False, *, Tensor(a!) max, Tensor(b!) max_values) "
-                "-> (Tensor(a!) values, Tensor(b!) indices)"])
+                "-> (Tensor(a!) values, Tensor(b!) indices)"], node="MaxBackward0")
 def max_dim():
     """Largest value over one dimension and the index of its first occurrence."""
     return _indexed(_greater, -math.inf)
@@ -295,7 +295,7 @@ def max_dim():
 @reduction("min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)", kinds=ORDERED, identity=False,
            result=(SAME, INT64), grad={"self": _selected}, jvp=None,
            out=["min.dim_min(Tensor self, int dim, bool keepdim=False, *, Tensor(a!) min, Tensor(b!) min_indices) "
-                "-> (Tensor(a!) values, Tensor(b!) indices)"])
+                "-> (Tensor(a!) values, Tensor(b!) indices)"], node="MinBackward0")
 def min_dim():
     """Smallest value over one dimension and the index of its first occurrence."""
     return _indexed(_less, math.inf)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import contextlib
 import functools
 import threading
@@ -16,7 +17,39 @@ from torch.utils.hooks import RemovableHandle
 __all__ = ["saved_tensors_hooks", "save_on_cpu", "disable_saved_tensors_hooks", "register_multi_grad_hook", "allow_mutation_on_saved_tensors",
            "Node", "GradientEdge", "get_gradient_edge", "increment_version", "set_warn_on_accumulate_grad_stream_mismatch"]
 
-Node = _C.Node
+class Node(abc.ABC):
+    """A node of the graph: what ``tensor.grad_fn`` is. Any such object is an instance of this class."""
+
+    @abc.abstractmethod
+    def name(self) -> str:
+        """What the node is called, such as "MulBackward0"."""
+
+    @property
+    @abc.abstractmethod
+    def next_functions(self) -> tuple[tuple[Any, int], ...]:
+        """The nodes that get this one's gradients, each with the number of its output."""
+
+    @abc.abstractmethod
+    def metadata(self) -> dict:
+        """A dict for the user, and for anomaly mode."""
+
+    @property
+    @abc.abstractmethod
+    def _input_metadata(self) -> list[Any]: ...
+
+    @abc.abstractmethod
+    def register_hook(self, fn: Callable[..., Any]) -> RemovableHandle:
+        """Calls ``fn(grad_inputs, grad_outputs)`` after the node has run."""
+
+    @abc.abstractmethod
+    def register_prehook(self, fn: Callable[..., Any]) -> RemovableHandle:
+        """Calls ``fn(grad_outputs)`` before the node runs."""
+
+    @classmethod
+    def __subclasshook__(cls, subclass):
+        if cls is Node and issubclass(subclass, (_C.Node, _C._FunctionBase)):
+            return True
+        return NotImplemented
 
 
 class GradientEdge(NamedTuple):

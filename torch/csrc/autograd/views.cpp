@@ -75,7 +75,8 @@ struct CopySlices final : Node {
       if (i != self_edge) next.push_back(fn->next[i]);
   }
   const char* name() const override { return "torch::autograd::CopySlices"; }
-  void release_saved() override { fn->release_saved(); }
+  // A second derivative may lead to `fn` itself, which then frees what it saved when it has run.
+  void release_saved() override { if (fn->refs.load() == 1) fn->release_saved(); }
 
   TensorVec apply(TensorVec grads) override {
     TensorVec out(next.size());

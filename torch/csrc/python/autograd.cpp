@@ -255,17 +255,17 @@ PyObject* make_wrapper_subclass(PyObject*, PyObject* args, PyObject* kwargs);
 #define KD_KEYWORDS(f) reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(f))
 PyMethodDef tensor_autograd_methods[] = {
     {"backward", KD_KEYWORDS(py_backward), METH_VARARGS | METH_KEYWORDS,
-     "backward(gradient=None, retain_graph=None, create_graph=False, inputs=None): adds the gradient of this tensor to the leaves it was "
+     "backward($self, /, gradient=None, retain_graph=None, create_graph=False, inputs=None)\n--\n\nAdds the gradient of this tensor to the leaves it was "
      "computed from.\n\nA tensor with more than one element needs `gradient`, of its own shape. `inputs` limits the leaves. Raises "
      "RuntimeError where there is no graph, or where it was freed by an earlier backward()."},
     {"requires_grad_", KD_KEYWORDS(py_requires_grad_), METH_VARARGS | METH_KEYWORDS,
-     "requires_grad_(requires_grad=True): records (or stops recording) operations on this leaf. Returns self."},
-    {"detach_", py_detach_, METH_NOARGS, "detach_(): takes this tensor out of the graph, as a leaf. Returns self."},
-    {"retain_grad", py_retain_grad, METH_NOARGS, "retain_grad(): backward() fills .grad of this computed tensor too."},
+     "requires_grad_($self, /, requires_grad=True)\n--\n\nRecords (or stops recording) operations on this leaf. Returns self."},
+    {"detach_", py_detach_, METH_NOARGS, "detach_($self, /)\n--\n\nTakes this tensor out of the graph, as a leaf. Returns self."},
+    {"retain_grad", py_retain_grad, METH_NOARGS, "retain_grad($self, /)\n--\n\nbackward() fills .grad of this computed tensor too."},
     {"register_hook", register_hook, METH_O,
-     "register_hook(hook): calls hook(grad) when the gradient of this tensor is computed; it may return another one. Returns a handle."},
+     "register_hook($self, hook, /)\n--\n\nCalls hook(grad) when the gradient of this tensor is computed; it may return another one. Returns a handle."},
     {"register_post_accumulate_grad_hook", register_post_accumulate, METH_O,
-     "register_post_accumulate_grad_hook(hook): calls hook(tensor) after backward() has changed .grad of this leaf. Returns a handle."},
+     "register_post_accumulate_grad_hook($self, hook, /)\n--\n\nCalls hook(tensor) after backward() has changed .grad of this leaf. Returns a handle."},
     {"_is_view", py_is_view, METH_NOARGS, nullptr},
     {"_make_subclass", KD_KEYWORDS(make_subclass), METH_VARARGS | METH_KEYWORDS | METH_STATIC,
      "_make_subclass(cls, data, require_grad=False): the elements of `data` as a leaf of class `cls`."},
