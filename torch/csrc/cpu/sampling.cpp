@@ -109,7 +109,7 @@ double gamma_sample(A alpha, Generator& g) {
   if (alpha == 0) return 0;
   double scale = 1;
   if (alpha < 1) {
-    scale = std::pow(1 - g.uniform53(), 1.0 / alpha);
+    scale = std::pow(1 - g.uniform53(), double(A(1) / alpha));
     alpha += 1;
   }
   const double d = alpha - 1.0f / 3.0f, c = 1 / std::sqrt(9 * d);
