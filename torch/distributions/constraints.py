@@ -64,7 +64,7 @@ class _DependentProperty(property, _Dependent):
         return _DependentProperty(fn, is_discrete=self._is_discrete, event_dim=self._event_dim)
 
 
-class _Independent(Constraint):
+class _IndependentConstraint(Constraint):
     def __init__(self, base_constraint, reinterpreted_batch_ndims):
         self.base_constraint, self.reinterpreted_batch_ndims = base_constraint, reinterpreted_batch_ndims
 
@@ -86,7 +86,7 @@ class _Independent(Constraint):
         return result.reshape(result.shape[: result.dim() - n] + (-1,)).all(-1)
 
     def __repr__(self):
-        return f"Independent({self.base_constraint!r}, {self.reinterpreted_batch_ndims})"
+        return f"IndependentConstraint({self.base_constraint!r}, {self.reinterpreted_batch_ndims})"
 
 
 class MixtureSameFamilyConstraint(Constraint):
@@ -243,7 +243,7 @@ def _is_corr_cholesky(x):
 
 dependent = _Dependent()
 dependent_property = _DependentProperty
-independent = _Independent
+independent = _IndependentConstraint
 boolean = _simple("Boolean", lambda x: (x == 0) | (x == 1), is_discrete=True, doc="0 or 1.")
 one_hot = _simple("OneHot", lambda x: ((x == 0) | (x == 1)).all(-1) & x.sum(-1).eq(1), is_discrete=True, event_dim=1, doc="One 1, the rest 0.")
 nonnegative_integer = _IntegerGreaterThan(0)

@@ -217,18 +217,6 @@ def _kl_independent(p, q):
 
 # ---- pairs of different families ----
 
-@register_kl(Exponential, Gamma)
-def _kl_exponential_gamma(p, q):
-    ratio = q.rate / p.rate
-    t1 = -q.concentration * torch.log(ratio)
-    return t1 + ratio + q.concentration.lgamma() + q.concentration * _euler_gamma - (1 + _euler_gamma)
-
-
-@register_kl(Gamma, Exponential)
-def _kl_gamma_exponential(p, q):
-    return -p.entropy() - q.rate.log() + q.rate * p.concentration / p.rate
-
-
 @register_kl(Laplace, Normal)
 def _kl_laplace_normal(p, q):
     variance = q.scale.pow(2)
@@ -247,13 +235,6 @@ def _kl_normal_laplace(p, q):
     return -t1 + (t2 + t3) / q.scale - (0.5 * (1 + math.log(0.5 * math.pi)))
 
 
-@register_kl(Uniform, Normal)
-def _kl_uniform_normal(p, q):
-    width = p.high - p.low
-    t1 = (math.sqrt(math.pi * 2) * q.scale / width).log()
-    return t1 + 0.5 * (width.pow(2) / 12 + ((p.high + p.low) / 2 - q.loc).pow(2)) / q.scale.pow(2)
-
-
 @register_kl(Uniform, Beta)
 def _kl_uniform_beta(p, q):
     width = p.high - p.low
@@ -264,6 +245,76 @@ def _kl_uniform_beta(p, q):
     t2 = (q.concentration0 - 1) * (-moment(lambda x: 1 - x) - 1)
     t3 = q.concentration1.lgamma() + q.concentration0.lgamma() - (q.concentration1 + q.concentration0).lgamma()
     return torch.where((p.high > 1) | (p.low < 0), inf, t3 - t1 - t2 - width.log())
+
+
+# KL(p || q) = -H(p) - E_p[log q], where log q is linear in a few moments of p.
+
+def _mean_log(p):
+    """E[log x]."""
+    if isinstance(p, Gamma):
+        return p.concentration.digamma() - p.rate.log()
+    if isinstance(p, Exponential):
+        return -_euler_gamma - p.rate.log()
+    if isinstance(p, Beta):
+        return p.concentration1.digamma() - (p.concentration1 + p.concentration0).digamma()
+    if isinstance(p, Pareto):
+        return p.scale.log() + p.alpha.reciprocal()
+    return (torch.xlogy(p.high, p.high) - torch.xlogy(p.low, p.low)) / (p.high - p.low) - 1     # Uniform
+
+
+def _mean_exp(p, t):
+    """E[exp(-t x)]."""
+    if isinstance(p, Normal):
+        return (-t * p.loc + (t * p.scale).pow(2) / 2).exp()
+    if isinstance(p, Uniform):
+        return ((-t * p.low).exp() - (-t * p.high).exp()) / (t * (p.high - p.low))
+    concentration = p.concentration if isinstance(p, Gamma) else 1.0
+    return (1 + t / p.rate).pow(-concentration)
+
+
+def _to_normal(p, q):
+    square = (p.variance + (p.mean - q.loc).pow(2)) / q.scale.pow(2)
+    kl = -p.entropy() + 0.5 * (square + math.log(2 * math.pi)) + q.scale.log()
+    return torch.where(p.alpha <= 2, inf, kl) if isinstance(p, Pareto) else kl
+
+
+def _to_exponential(p, q):
+    return _above_zero(p, -p.entropy() - q.rate.log() + q.rate * p.mean)
+
+
+def _to_gamma(p, q):
+    normalizer = q.concentration.lgamma() - q.concentration * q.rate.log()
+    return _above_zero(p, -p.entropy() + normalizer - (q.concentration - 1) * _mean_log(p) + q.rate * p.mean)
+
+
+def _above_zero(p, kl):
+    if isinstance(p, Uniform):
+        return torch.where(p.low < 0, inf, kl)
+    return torch.where(p.alpha <= 1, inf, kl) if isinstance(p, Pareto) else kl
+
+
+def _to_gumbel(p, q):
+    t = q.scale.reciprocal()
+    return -p.entropy() + q.scale.log() + (p.mean - q.loc) * t + (q.loc * t).exp() * _mean_exp(p, t)
+
+
+@register_kl(Beta, Uniform)
+def _kl_beta_uniform(p, q):
+    return torch.where((q.low > 0) | (q.high < 1), inf, (q.high - q.low).log() - p.entropy())
+
+
+@register_kl(Uniform, Pareto)
+def _kl_uniform_pareto(p, q):
+    kl = -p.entropy() - q.alpha.log() - q.alpha * q.scale.log() + (q.alpha + 1) * _mean_log(p)
+    return torch.where(p.low < q.scale, inf, kl)
+
+
+for _sources, _target, _formula in (((Uniform, Exponential, Gamma, Beta, Gumbel, Pareto), Normal, _to_normal),
+                                    ((Uniform, Gamma, Beta, Pareto), Exponential, _to_exponential),
+                                    ((Uniform, Exponential, Beta, Pareto), Gamma, _to_gamma),
+                                    ((Normal, Uniform, Exponential, Gamma), Gumbel, _to_gumbel)):
+    for _source in _sources:
+        register_kl(_source, _target)(_formula)
 
 
 def _never(p, q):
