@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "convert.h"
+#include "copy.h"
 #include "scratch.h"
 
 namespace kindling {
@@ -186,9 +187,13 @@ int variant_of(const PointwiseInfo& info, const Value* args) {
 
 // As the kernels of a compute dtype read a number; integers of any width as 8 bytes.
 void pack_number(char* slot, const Value& v, DType compute) {
-  if (v.is_none()) std::memset(slot, 0, 16);
-  else if (compute == DType::int32) store_scalar(slot, v.scalar(), DType::int64);
-  else store_scalar(slot, v.scalar(), compute);
+  if (v.is_none()) {
+    std::memset(slot, 0, 16);
+    return;
+  }
+  const Scalar s = v.scalar();
+  if (s.is_complex() && !is_complex(compute)) check_representable(s, compute);
+  store_scalar(slot, s, compute == DType::int32 ? DType::int64 : compute);
 }
 
 void pack_scalars(const PointwiseInfo& info, const Value* args, DType compute, char* slots) {
