@@ -105,20 +105,20 @@ def _weights(output):
             yield flat.clone().view(output.shape)
 
 
-def _analytic(output, inputs, weight, allow_unused=True):
-    return torch.autograd.grad(output, inputs, weight, retain_graph=True, allow_unused=allow_unused)
+def _analytic(output, inputs, weight):
+    return torch.autograd.grad(output, inputs, weight, retain_graph=True, allow_unused=True)
 
 
 def _close(a, b, rtol, atol):
     return torch.allclose(a.to(b.dtype) if a.dtype != b.dtype else a, b, rtol, atol, equal_nan=True)
 
 
-def _report(kind, o, i, found, expected, weight_index=None):
+def _report(kind, o, i, found, expected):
     return (f"Jacobian mismatch for output {o} with respect to input {i},\n{kind}numerical:{expected}\nanalytical:{found}\n"
             f"Greatest difference: {(found - expected).abs().max().item() if found.numel() else 0}\n")
 
 
-def _check_row(outputs, o, inputs, numerical, weight, rtol, atol, nondet_tol, masked):
+def _check_row(outputs, o, inputs, numerical, weight, rtol, atol, nondet_tol):
     grads = _analytic(outputs[o], inputs, weight)
     again = _analytic(outputs[o], inputs, weight)
     for i, (x, g, h) in enumerate(zip(inputs, grads, again)):
@@ -133,11 +133,11 @@ def _check_row(outputs, o, inputs, numerical, weight, rtol, atol, nondet_tol, ma
             raise GradcheckError(_report("", o, i, found.reshape(-1), expected))
 
 
-def _slow_check(func, inputs, tensors, outputs, eps, atol, rtol, nondet_tol, masked):
+def _slow_check(func, inputs, tensors, outputs, eps, atol, rtol, nondet_tol):
     numerical = _numerical_jacobians(func, inputs, eps)
     for o, output in enumerate(outputs):
         for weight in _weights(output):
-            _check_row(outputs, o, tensors, numerical, weight, rtol, atol, nondet_tol, masked)
+            _check_row(outputs, o, tensors, numerical, weight, rtol, atol, nondet_tol)
 
 
 def _random_like(t, generator):
@@ -186,7 +186,7 @@ def _fast_check(func, inputs, tensors, outputs, eps, atol, rtol, nondet_tol):
 
 # ---- further checks ----
 
-def _check_forward(func, inputs, tensors, outputs, eps, atol, rtol):
+def _check_forward(func, inputs, tensors, eps, atol, rtol):
     """Tangents of forward mode against finite differences along each element of each input."""
     import torch.autograd.forward_ad as fwAD
 
@@ -229,7 +229,7 @@ def _check_undefined(func, inputs, tensors):
             raise GradcheckError("Expected all inputs' gradients to be undefined or zero where the outputs' gradients are undefined")
 
 
-def _check_inputs(inputs, eps, atol):
+def _check_inputs(inputs):
     tensors = _inputs_to_check(inputs)
     if not any(t.requires_grad for t in tensors):
         raise ValueError("gradcheck expects at least one input tensor to require gradient, but none of the them have requires_grad=True.")
@@ -247,7 +247,7 @@ def _check_inputs(inputs, eps, atol):
     return tensors
 
 
-def _check_constant(func, inputs, outputs, tensors, eps, atol):
+def _check_constant(func, inputs, outputs, eps, atol):
     """Outputs without a graph must not depend on the inputs."""
     if not outputs:
         return
@@ -258,14 +258,13 @@ def _check_constant(func, inputs, outputs, tensors, eps, atol):
                                      "gradient")
 
 
-def _run(func, inputs, *, eps, atol, rtol, nondet_tol, check_undefined_grad, check_grad_dtypes, check_forward_ad, check_backward_ad, fast_mode,
-         masked):
+def _run(func, inputs, *, eps, atol, rtol, nondet_tol, check_undefined_grad, check_grad_dtypes, check_forward_ad, check_backward_ad, fast_mode):
     inputs = _as_tuple(inputs)
-    tensors = _check_inputs(inputs, eps, atol)
+    tensors = _check_inputs(inputs)
     with torch.enable_grad():
         outputs = _outputs_of(func, inputs)
         if not any(o.requires_grad for o in outputs):
-            _check_constant(func, inputs, outputs, tensors, eps, atol)
+            _check_constant(func, inputs, outputs, eps, atol)
             return
         if check_backward_ad:
             for o in outputs:
@@ -274,7 +273,7 @@ def _run(func, inputs, *, eps, atol, rtol, nondet_tol, check_undefined_grad, che
             if fast_mode:
                 _fast_check(func, inputs, tensors, outputs, eps, atol, rtol, nondet_tol)
             else:
-                _slow_check(func, inputs, tensors, outputs, eps, atol, rtol, nondet_tol, masked)
+                _slow_check(func, inputs, tensors, outputs, eps, atol, rtol, nondet_tol)
             if check_grad_dtypes:
                 for o in outputs:
                     for x, g in zip(tensors, _analytic(o, tensors, torch.ones_like(o))):
@@ -283,7 +282,7 @@ def _run(func, inputs, *, eps, atol, rtol, nondet_tol, check_undefined_grad, che
             if check_undefined_grad:
                 _check_undefined(func, inputs, tensors)
         if check_forward_ad:
-            _check_forward(func, inputs, tensors, outputs, eps, atol, rtol)
+            _check_forward(func, inputs, tensors, eps, atol, rtol)
 
 
 def gradcheck(func, inputs, *, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3, raise_exception: bool = True, nondet_tol: float = 0.0,
@@ -309,8 +308,7 @@ def gradcheck(func, inputs, *, eps: float = 1e-6, atol: float = 1e-5, rtol: floa
         raise AssertionError("Expected at least one of check_forward_ad or check_backward_ad to be True")
     try:
         _run(func, inputs, eps=eps, atol=atol, rtol=rtol, nondet_tol=nondet_tol, check_undefined_grad=check_undefined_grad,
-             check_grad_dtypes=check_grad_dtypes, check_forward_ad=check_forward_ad, check_backward_ad=check_backward_ad, fast_mode=fast_mode,
-             masked=masked)
+             check_grad_dtypes=check_grad_dtypes, check_forward_ad=check_forward_ad, check_backward_ad=check_backward_ad, fast_mode=fast_mode)
     except GradcheckError:
         if raise_exception:
             raise

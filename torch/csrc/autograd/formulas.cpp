@@ -27,7 +27,7 @@ Tensor unsqueeze_to_dims(const Tensor& grad, IntList dims, IntList sizes) {
   return t;
 }
 
-Tensor sum_to_size(const Tensor& t, IntList sizes) { return same(t.sizes(), sizes) ? t : sum_to(t, sizes); }
+Tensor sum_to_size(const Tensor& t, IntList sizes) { return same(t.sizes(), sizes) && !sizes.empty() ? t : sum_to(t, sizes); }
 
 // A repeated dimension of n elements is r runs of n: seen as (r, n), the gradient is the sum over r.
 Tensor repeat_backward(const Tensor& grad, IntList repeats, IntList sizes) {
@@ -56,23 +56,6 @@ Dims inverse_permutation(IntList dims) {
   return inverse;
 }
 
-std::vector<Tensor> cat_backward(const Tensor& grad, TensorList tensors, int64_t dim) {
-  std::vector<Tensor> parts;
-  if (!grad.defined()) return std::vector<Tensor>(tensors.size());
-  dim = kindling::wrap_dim(dim, grad.dim());
-  int64_t start = 0;
-  for (const Tensor& t : tensors) {
-    if (t.dim() == 1 && t.numel() == 0) {   // an empty tensor of one dimension may be joined to anything
-      parts.push_back(ops::zeros(t.sizes(), grad.dtype(), std::nullopt, grad.device(), std::nullopt));
-      continue;
-    }
-    int64_t length = t.size(dim);
-    parts.push_back(ops::slice_Tensor(grad, dim, start, start + length, 1));
-    start += length;
-  }
-  return parts;
-}
-
 std::vector<Tensor> with_zeros(TensorList grads, IntList sizes, int64_t dim, IntList part_sizes) {
   Tensor like;
   for (const Tensor& g : grads)
@@ -96,13 +79,6 @@ int64_t product(IntList sizes) {
   int64_t n = 1;
   for (int64_t s : sizes) n *= s;
   return n;
-}
-
-Dims sorted_dims(IntList dims, int64_t ndim) {
-  Dims sorted;
-  for (int64_t d : dims) sorted.push_back(kindling::wrap_dim(d, ndim));
-  std::sort(sorted.begin(), sorted.end());
-  return sorted;
 }
 
 bool viewable(const Tensor& t, IntList shape) {

@@ -32,8 +32,6 @@ Tensor repeat_backward(const Tensor& grad, IntList repeats, IntList sizes);
 Tensor as_strided_backward(const Tensor& grad, IntList self_sizes, IntList self_strides, int64_t self_offset, IntList size, IntList stride, std::optional<int64_t> storage_offset);
 // The order of dimensions that undoes permute(dims).
 Dims inverse_permutation(IntList dims);
-// Of cat: the part of the gradient that belongs to each of the tensors.
-std::vector<Tensor> cat_backward(const Tensor& grad, TensorList tensors, int64_t dim);
 // Of split and unbind: the gradients of the parts, with zeros for parts that got none. One part size stands for all but the
 // last; none at all: the parts lack the dimension.
 std::vector<Tensor> with_zeros(TensorList grads, IntList sizes, int64_t dim, IntList part_sizes);
@@ -41,7 +39,6 @@ std::vector<Tensor> with_zeros(TensorList grads, IntList sizes, int64_t dim, Int
 // ---- shapes ----
 int64_t wrap_dim(int64_t dim, int64_t ndim);
 int64_t product(IntList sizes);
-Dims sorted_dims(IntList dims, int64_t ndim);
 // Can `t` be seen with this shape (one size may be -1) without a copy?
 bool viewable(const Tensor& t, IntList shape);
 // The sizes into which a dimension of `size` is split: one of them may be -1.
