@@ -5,6 +5,7 @@
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -26,8 +27,9 @@ def main():
     parser.add_argument("-i", "--include", nargs="+", default=[], metavar="NAME", help="test files to run")
     parser.add_argument("-x", "--exclude", nargs="+", default=[], metavar="NAME", help="test files to leave out")
     options, rest = parser.parse_known_args()
-    # The repository's own folder `torch` has no extension module unless it is installed in place.
+    # The repository's own folder `torch` has no extension module: neither this process nor those it starts may find it.
     sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != HERE.parent]
+    os.chdir(HERE)
     import pytest
 
     left_out = set(files_of(options.exclude)) if options.exclude else set()
