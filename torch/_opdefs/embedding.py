@@ -89,7 +89,7 @@ def embedding_bag_padded(weight, indices, offsets, scale_grad_by_freq, mode, spa
 @composite("one_hot(Tensor self, int num_classes=-1) -> Tensor", python="nn")
 def one_hot(self, num_classes):
     """Rows of zeros with a one at each index: (...) to (..., num_classes)."""
-    if self.dtype != arange(0).dtype:
+    if self.dtype != torch.int64:
         raise RuntimeError("one_hot is only applicable to index tensor of type LongTensor.")
     shape = list(self.shape)
     if self.numel() == 0:
@@ -109,4 +109,5 @@ def one_hot(self, num_classes):
     elif not most < n:
         raise RuntimeError("Class values must be smaller than num_classes.")
     shape.append(n)
-    return zeros(shape, dtype=self.dtype, device=self.device).scatter_(-1, self.unsqueeze(-1), 1)
+    ones = zeros(shape, dtype=self.dtype, device=self.device)
+    return ones.scatter_(-1, self.unsqueeze(-1), 1)

@@ -155,7 +155,7 @@ def take():
 
 
 @kernel(*both("put(Tensor self, Tensor index, Tensor source, bool accumulate=False) -> Tensor"),
-        grad={"self": "grad if accumulate else grad.put(index, zeros_like(source), False)",
+        grad={"self": "grad if accumulate else grad.put(index, zeros(source.shape, dtype=source.dtype, device=source.device), False)",
               "source": "grad.take(index).reshape(source.shape)"}, python="function method", node="PutBackward0")
 def put():
     """self with the elements at positions index (row-major order) replaced by, or increased by, those of source."""

@@ -184,7 +184,7 @@ def multilabel_margin_loss(self, target, reduction):
 @composite("margin_ranking_loss(Tensor input1, Tensor input2, Tensor target, float margin=0., int reduction=1) -> Tensor", python="function")
 def margin_ranking_loss(input1, input2, target, margin, reduction):
     """max(0, -target * (input1 - input2) + margin)."""
-    loss = (-(input1 - input2) * target + margin).clamp_min_(0)
+    loss = (-target * (input1 - input2) + margin).clamp_min_(0)
     if reduction == 1:
         return loss.mean()
     return loss.sum() if reduction == 2 else loss

@@ -493,7 +493,7 @@ def linalg_matmul(self, other):
            out=["linalg_vecdot.out(Tensor x, Tensor y, *, int dim=-1, Tensor(a!) out) -> Tensor(a!)"])
 def linalg_vecdot(x, y, dim):
     """Sum over dim of conj(x) * y; batch dimensions broadcast."""
-    if x.is_complex() and x.ndim == 1 and y.ndim == 1:
+    if x.ndim == 1 and y.ndim == 1:
         return x.vdot(y)
     return (x.conj() * y).sum([dim])
 

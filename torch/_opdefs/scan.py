@@ -55,8 +55,6 @@ def logcumsumexp():
 
 
 def _at_extrema(grads, self, dim, result1):
-    if self.ndim == 0:
-        return grads[0]
     return zeros(self.shape, dtype=grads[0].dtype, device=grads[0].device).scatter_add(dim, result1, grads[0])
 
 

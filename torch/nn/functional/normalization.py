@@ -62,8 +62,10 @@ def local_response_norm(input, size, alpha=0.0001, beta=0.75, k=1.0):
         raise ValueError(f"Expected 3D or higher dimensionality input (got {ndim} dimensions)")
     if input.numel() == 0:
         return input
-    squares = input.mul(input).reshape(input.size(0), 1, input.size(1), -1)
-    means = avg_pool2d(pad(squares, (0, 0, size // 2, (size - 1) // 2)), (size, 1), stride=1).view(input.size())
+    squares = input.mul(input)
+    squares = squares.unsqueeze(1) if ndim == 3 else squares.view(input.size(0), 1, input.size(1), -1)
+    means = avg_pool2d(pad(squares, (0, 0, size // 2, (size - 1) // 2)), (size, 1), stride=1)
+    means = means.squeeze(1) if ndim == 3 else means.view(input.size())
     return input / means.mul(alpha).add(k).pow(beta)
 
 
