@@ -155,13 +155,14 @@ class Named {
   Named(const char* function, const CallArguments& call, std::span<const char* const> names, size_t positional)
       : function_(function), call_(call), values_(int64_t(names.size()), nullptr), names_(names) {
     if (call.npositional > positional)
-      fail(ErrorKind::Type, function, "() takes ", int64_t(positional), " positional argument", positional == 1 ? "" : "s", " but ",
-           int64_t(call.npositional), " were given");
+      fail(ErrorKind::Type, function, "() takes ", int64_t(positional), " positional argument", positional == 1 ? "" : "s",
+           " but ", int64_t(call.npositional), " were given");
     for (size_t i = 0; i < call.npositional; i++) values_[int64_t(i)] = call.args[i];
     for (size_t k = 0; k < call.nkeywords(); k++) {
       size_t at = 0;
       while (at < names.size() && !named(call.keyword(k), names[at])) at++;
-      if (at == names.size()) fail(ErrorKind::Type, function, "() got an unexpected keyword argument '", utf8(call.keyword(k)), "'");
+      if (at == names.size())
+        fail(ErrorKind::Type, function, "() got an unexpected keyword argument '", utf8(call.keyword(k)), "'");
       if (values_[int64_t(at)]) fail(ErrorKind::Type, function, "() got multiple values for argument '", names[at], "'");
       values_[int64_t(at)] = call.value(k);
     }
@@ -198,7 +199,8 @@ class Named {
 PyObject* finish(Tensor t, bool requires_grad) {
   static OpRef lift{"lift_fresh"};
   if (tls.interposed) t = lift({t});
-  KD_CHECK(!requires_grad || is_differentiable(t.dtype()), Runtime, "Only Tensors of floating point and complex dtype can require gradients");
+  KD_CHECK(!requires_grad || is_differentiable(t.dtype()), Runtime,
+           "Only Tensors of floating point and complex dtype can require gradients");
   if (requires_grad) set_requires_grad(t, true);
   return wrap(std::move(t));
 }
@@ -217,7 +219,8 @@ PyObject* intercepted(const char* name, PyObject* const* args, Py_ssize_t nargs,
 }
 
 // Wraps the body of a constructor: arguments in, protocol first.
-template <class F> PyObject* constructor(const char* name, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames, F body) {
+template <class F>
+PyObject* constructor(const char* name, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames, F body) {
   return guard([&]() -> PyObject* {
     if (PyObject* answer = intercepted(name, args, nargs, kwnames)) return answer;
     return body(CallArguments{args, size_t(nargs), kwnames});
@@ -233,8 +236,9 @@ PyObject* torch_tensor(PyObject*, PyObject* const* args, Py_ssize_t nargs, PyObj
     static const char* const names[] = {"data", "dtype", "device", "pin_memory", "requires_grad", "names"};
     Named n("tensor", call, names, 1);
     if (is_tensor(n.data())) {
-      warn(WarningKind::User, "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
-                              "sourceTensor.detach().clone().requires_grad_(True), rather than torch.tensor(sourceTensor).");
+      warn(WarningKind::User,
+           "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
+           "sourceTensor.detach().clone().requires_grad_(True), rather than torch.tensor(sourceTensor).");
       Tensor source = detach(unwrap(n.data()));
       return finish(converted(source, n.dtype(), n.device().value_or(source.device()), true), n.flag("requires_grad"));
     }
@@ -261,7 +265,9 @@ Tensor from_buffer(PyObject* buffer, DType dtype, int64_t count, int64_t offset)
       PyErr_Clear();
       fail(ErrorKind::Value, "object does not implement Python buffer protocol.");
     }
-    warn(WarningKind::User, "The given buffer is not writable, and PyTorch does not support non-writable tensors. Writing to the tensor is undefined: copy the data first.");
+    warn(
+        WarningKind::User,
+        "The given buffer is not writable, and PyTorch does not support non-writable tensors. Writing to the tensor is undefined: copy the data first.");
   }
   auto let_go = [view] {
     Gil gil;
@@ -271,7 +277,8 @@ Tensor from_buffer(PyObject* buffer, DType dtype, int64_t count, int64_t offset)
   Ref<Storage> storage = Storage::borrow(static_cast<char*>(view->buf), size_t(view->len), let_go);
   int64_t length = view->len, size = itemsize(dtype);
   KD_CHECK(length > 0 && count != 0, Value, "both buffer length (", length, ") and count (", count, ") must not be 0");
-  KD_CHECK(offset >= 0 && offset < length, Value, "offset (", offset, " bytes) must be non-negative and no greater than buffer length (", length, " bytes) minus 1");
+  KD_CHECK(offset >= 0 && offset < length, Value, "offset (", offset,
+           " bytes) must be non-negative and no greater than buffer length (", length, " bytes) minus 1");
   KD_CHECK(count > 0 || (length - offset) % size == 0, Value, "buffer length (", length, " bytes) after offset (", offset,
            " bytes) must be a multiple of element size (", size, ")");
   int64_t n = count < 0 ? (length - offset) / size : count;
@@ -307,7 +314,8 @@ PyObject* torch_asarray(PyObject*, PyObject* const* args, Py_ssize_t nargs, PyOb
     Tensor t;
     if (is_tensor(o)) t = unwrap(o);
     else if (is_numpy_array(o)) t = from_numpy(o, !force);
-    else if (PyObject_HasAttrString(o, "__dlpack__") && !from_numpy_package(o)) t = from_dlpack_capsule(owned(PyObject_CallMethod(o, "__dlpack__", nullptr)).get());
+    else if (PyObject_HasAttrString(o, "__dlpack__") && !from_numpy_package(o))
+      t = from_dlpack_capsule(owned(PyObject_CallMethod(o, "__dlpack__", nullptr)).get());
     else if (PyObject_CheckBuffer(o) && !from_numpy_package(o)) t = from_buffer(o, n.dtype().value_or(default_dtype()), -1, 0);
     if (!t) {
       KD_CHECK(!forbid, Value, "can't alias arbitrary sequence into a tensor.");
@@ -315,7 +323,8 @@ PyObject* torch_asarray(PyObject*, PyObject* const* args, Py_ssize_t nargs, PyOb
     }
     Device device = n.device().value_or(t.device());
     bool differs = device.type != t.device().type || n.dtype().value_or(t.dtype()) != t.dtype();
-    KD_CHECK(!(forbid && differs), Value, "can't alias tensor with dtype '", info(t.dtype()).name, "' into dtype '", info(n.dtype().value_or(t.dtype())).name, "'.");
+    KD_CHECK(!(forbid && differs), Value, "can't alias tensor with dtype '", info(t.dtype()).name, "' into dtype '",
+             info(n.dtype().value_or(t.dtype())).name, "'.");
     bool grad = n.flag("requires_grad");
     Tensor result = converted(t, n.dtype(), device, force);
     if (!grad && result.requires_grad()) result = detach(result);
@@ -339,7 +348,8 @@ PyObject* legacy_constructor(PyObject*, PyObject* args, PyObject* kwargs) {
   });
 }
 
-#define KD_FAST(name, doc) {#name, reinterpret_cast<PyCFunction>(static_cast<FastCall>(torch_##name)), METH_FASTCALL | METH_KEYWORDS, doc}
+#define KD_FAST(name, doc) \
+  {#name, reinterpret_cast<PyCFunction>(static_cast<FastCall>(torch_##name)), METH_FASTCALL | METH_KEYWORDS, doc}
 
 }  // namespace
 
@@ -356,17 +366,26 @@ PyObject* tensor_new_tensor(PyObject* self, PyObject* const* args, Py_ssize_t na
     Named n("new_tensor", call, names, 1);
     TensorImpl* like = impl_of(self);
     PyObject* data = n.data();
-    Tensor t = is_tensor(data) ? converted(detach(unwrap(data)), n.dtype().value_or(impl_of(data)->dtype), n.device().value_or(impl_of(data)->device), true)
+    Tensor t = is_tensor(data) ? converted(detach(unwrap(data)), n.dtype().value_or(impl_of(data)->dtype),
+                                           n.device().value_or(impl_of(data)->device), true)
                                : tensor_from_data(data, n.dtype().value_or(like->dtype), n.device().value_or(like->device), true);
     return finish(t, n.flag("requires_grad"));
   });
 }
 
 PyMethodDef construct_functions[] = {
-    KD_FAST(tensor, "tensor(data, *, dtype=None, device=None, requires_grad=False) -> Tensor\n\nA new tensor with a copy of `data`: numbers, nested sequences, a NumPy array.\n\nExample::\n\n    >>> torch.tensor([[1, 2], [3, 4]])"),
-    KD_FAST(as_tensor, "as_tensor(data, dtype=None, device=None) -> Tensor\n\nLike torch.tensor, but shares the memory of tensors and NumPy arrays where it can."),
-    KD_FAST(asarray, "asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False) -> Tensor\n\nA tensor from anything array-like; copies only if it must, or if `copy` says so."),
-    KD_FAST(frombuffer, "frombuffer(buffer, *, dtype, count=-1, offset=0, requires_grad=False) -> Tensor\n\nA 1-D tensor over the memory of an object with the buffer protocol."),
+    KD_FAST(
+        tensor,
+        "tensor(data, *, dtype=None, device=None, requires_grad=False) -> Tensor\n\nA new tensor with a copy of `data`: numbers, nested sequences, a NumPy array.\n\nExample::\n\n    >>> torch.tensor([[1, 2], [3, 4]])"),
+    KD_FAST(
+        as_tensor,
+        "as_tensor(data, dtype=None, device=None) -> Tensor\n\nLike torch.tensor, but shares the memory of tensors and NumPy arrays where it can."),
+    KD_FAST(
+        asarray,
+        "asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False) -> Tensor\n\nA tensor from anything array-like; copies only if it must, or if `copy` says so."),
+    KD_FAST(
+        frombuffer,
+        "frombuffer(buffer, *, dtype, count=-1, offset=0, requires_grad=False) -> Tensor\n\nA 1-D tensor over the memory of an object with the buffer protocol."),
     {"from_numpy", torch_from_numpy, METH_O, "from_numpy(ndarray) -> Tensor\n\nA tensor that shares the array's memory."},
     {}};
 PyMethodDef legacy_functions[] = {
@@ -381,7 +400,9 @@ bool is_size_list(PyObject* args) {
   for (Py_ssize_t i = 0; i < n; i++) {
     PyObject* o = PyTuple_GET_ITEM(args, i);
     if (!is_integer(o)) {
-      if (i > 0) fail(ErrorKind::Type, "new(): argument 'size' failed to unpack the object at pos ", int64_t(i + 1), " with error \"type must be tuple of ints,but got ", type_name(o), "\"");
+      if (i > 0)
+        fail(ErrorKind::Type, "new(): argument 'size' failed to unpack the object at pos ", int64_t(i + 1),
+             " with error \"type must be tuple of ints,but got ", type_name(o), "\"");
       return false;
     }
   }
@@ -411,7 +432,8 @@ Tensor legacy(PyObject* args, PyObject* kwargs, DType dtype, Device device) {
     for (Py_ssize_t i = 0; i < n; i++) sizes.push_back(int_of(PyTuple_GET_ITEM(args, i)));
     return empty(sizes, options);
   }
-  KD_CHECK(n == 1, Type, "new() received an invalid combination of arguments - got ", int64_t(n), " arguments, but expected sizes, a sequence or a tensor");
+  KD_CHECK(n == 1, Type, "new() received an invalid combination of arguments - got ", int64_t(n),
+           " arguments, but expected sizes, a sequence or a tensor");
   if (PyObject_TypeCheck(first, &SizeType)) {
     Dims sizes;
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(first); i++) sizes.push_back(int_of(PyTuple_GET_ITEM(first, i)));
@@ -419,12 +441,14 @@ Tensor legacy(PyObject* args, PyObject* kwargs, DType dtype, Device device) {
   }
   if (is_tensor(first)) {
     Tensor t = unwrap(first);
-    KD_CHECK(t.dtype() == dtype, Type, "expected TensorOptions(dtype=", info(dtype).name, ") (got TensorOptions(dtype=", info(t.dtype()).name, "))");
+    KD_CHECK(t.dtype() == dtype, Type, "expected TensorOptions(dtype=", info(dtype).name,
+             ") (got TensorOptions(dtype=", info(t.dtype()).name, "))");
     static OpRef alias{"alias"};
     return alias({t});
   }
   if (PyUnicode_Check(first)) bad_data(first);
-  if (!PySequence_Check(first) && !is_numpy_array(first)) fail(ErrorKind::Type, "new(): data must be a sequence (got ", type_name(first), ")");
+  if (!PySequence_Check(first) && !is_numpy_array(first))
+    fail(ErrorKind::Type, "new(): data must be a sequence (got ", type_name(first), ")");
   return tensor_from_data(first, dtype, device, true);
 }
 
@@ -440,7 +464,9 @@ PyObject* legacy_new(PyTypeObject* cls, PyObject* args, PyObject* kwargs) {
   }
   return wrap_as(t, cls);
 }
-PyObject* legacy_tensor(PyObject* args, PyObject* kwargs, DType dtype, Device device) { return wrap(legacy(args, kwargs, dtype, device)); }
+PyObject* legacy_tensor(PyObject* args, PyObject* kwargs, DType dtype, Device device) {
+  return wrap(legacy(args, kwargs, dtype, device));
+}
 PyObject* tensor_new_method(PyObject* self, PyObject* args, PyObject* kwargs) {
   return wrap(legacy(args, kwargs, impl_of(self)->dtype, impl_of(self)->device));
 }

@@ -74,12 +74,14 @@ bool take_bool(PyObject* o, const char* name) {
 [[noreturn]] void bad_to(const CallArguments& call) {
   std::string given;
   for (size_t i = 1; i < call.npositional; i++) given += concat(i > 1 ? ", " : "", type_name(call.args[i]));
-  for (size_t k = 0; k < call.nkeywords(); k++) given += concat(given.empty() ? "" : ", ", utf8(call.keyword(k)), "=", type_name(call.value(k)));
-  fail(ErrorKind::Type, "to() received an invalid combination of arguments - got (", given,
-       "), but expected one of:\n"
-       " * (torch.device device = None, torch.dtype dtype = None, bool non_blocking = False, bool copy = False, *, torch.memory_format memory_format = None)\n"
-       " * (torch.dtype dtype, bool non_blocking = False, bool copy = False, *, torch.memory_format memory_format = None)\n"
-       " * (Tensor other, bool non_blocking = False, bool copy = False, *, torch.memory_format memory_format = None)\n");
+  for (size_t k = 0; k < call.nkeywords(); k++)
+    given += concat(given.empty() ? "" : ", ", utf8(call.keyword(k)), "=", type_name(call.value(k)));
+  fail(
+      ErrorKind::Type, "to() received an invalid combination of arguments - got (", given,
+      "), but expected one of:\n"
+      " * (torch.device device = None, torch.dtype dtype = None, bool non_blocking = False, bool copy = False, *, torch.memory_format memory_format = None)\n"
+      " * (torch.dtype dtype, bool non_blocking = False, bool copy = False, *, torch.memory_format memory_format = None)\n"
+      " * (Tensor other, bool non_blocking = False, bool copy = False, *, torch.memory_format memory_format = None)\n");
 }
 
 void check_device(const Conversion& c) {
@@ -151,13 +153,15 @@ struct WithSelf {
 PyObject* method_to(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
   return guard([&]() -> PyObject* {
     WithSelf all(self, args, nargs, kwnames);
-    if (may_intercept(self) || (nargs && has_torch_function(args[0]))) return intercept_method(self, "to", all.call.args, all.call.npositional, kwnames);
+    if (may_intercept(self) || (nargs && has_torch_function(args[0])))
+      return intercept_method(self, "to", all.call.args, all.call.npositional, kwnames);
     return convert_to(self, parse_to(all.call));
   });
 }
 
 // float(), int()...: one function a dtype, from the same table.
-template <DType D> PyObject* cast(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames, const char* name) {
+template <DType D>
+PyObject* cast(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames, const char* name) {
   return guard([&]() -> PyObject* {
     WithSelf all(self, args, nargs, kwnames);
     if (may_intercept(self)) return intercept_method(self, name, all.call.args, all.call.npositional, kwnames);
@@ -165,17 +169,21 @@ template <DType D> PyObject* cast(PyObject* self, PyObject* const* args, Py_ssiz
     c.dtype = D;
     PyObject* format = nargs ? args[0] : all.call.find("memory_format");
     if (format && Py_TYPE(format) == &MemoryFormatType) c.format = reinterpret_cast<MemoryFormatObject*>(format)->format;
-    else if (format && format != Py_None) fail(ErrorKind::Type, name, "(): argument 'memory_format' must be torch.memory_format, not ", type_name(format));
+    else if (format && format != Py_None)
+      fail(ErrorKind::Type, name, "(): argument 'memory_format' must be torch.memory_format, not ", type_name(format));
     return convert_to(self, c);
   });
 }
 
-#define KD_CAST(name, d)                                                                                     \
-  {#name, reinterpret_cast<PyCFunction>(static_cast<FastCall>([](PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kw) { \
-     return cast<DType::d>(self, args, n, kw, #name);                                                        \
-   })), METH_FASTCALL | METH_KEYWORDS, "This tensor with elements of type torch." #d "."}
+#define KD_CAST(name, d)                                                                                                       \
+  {#name,                                                                                                                      \
+   reinterpret_cast<PyCFunction>(static_cast<FastCall>([](PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kw) { \
+     return cast<DType::d>(self, args, n, kw, #name);                                                                          \
+   })),                                                                                                                        \
+   METH_FASTCALL | METH_KEYWORDS, "This tensor with elements of type torch." #d "."}
 
-PyObject* to_device(PyObject* self, const char* name, DeviceType type, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+PyObject* to_device(PyObject* self, const char* name, DeviceType type, PyObject* const* args, Py_ssize_t nargs,
+                    PyObject* kwnames) {
   return guard([&]() -> PyObject* {
     WithSelf all(self, args, nargs, kwnames);
     if (may_intercept(self)) return intercept_method(self, name, all.call.args, all.call.npositional, kwnames);
@@ -187,8 +195,12 @@ PyObject* to_device(PyObject* self, const char* name, DeviceType type, PyObject*
     return convert_to(self, c);
   });
 }
-PyObject* method_cpu(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kw) { return to_device(self, "cpu", DeviceType::cpu, args, n, kw); }
-PyObject* method_cuda(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kw) { return to_device(self, "cuda", DeviceType::cuda, args, n, kw); }
+PyObject* method_cpu(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kw) {
+  return to_device(self, "cpu", DeviceType::cpu, args, n, kw);
+}
+PyObject* method_cuda(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kw) {
+  return to_device(self, "cuda", DeviceType::cuda, args, n, kw);
+}
 
 // "torch.FloatTensor" <-> dtype
 DType dtype_of_type_name(std::string_view name) {
@@ -209,7 +221,8 @@ PyObject* method_type(PyObject* self, PyObject* const* args, Py_ssize_t nargs, P
     if (may_intercept(self)) return intercept_method(self, "type", all.call.args, all.call.npositional, kwnames);
     PyObject* wanted = nargs ? args[0] : all.call.find("dtype");
     if (!wanted || wanted == Py_None) {
-      std::string device = impl_of(self)->device.type == DeviceType::cpu ? "" : to_string(Device{impl_of(self)->device.type, -1}) + ".";
+      std::string device =
+          impl_of(self)->device.type == DeviceType::cpu ? "" : to_string(Device{impl_of(self)->device.type, -1}) + ".";
       return PyUnicode_FromString(concat("torch.", device, legacy_name(impl_of(self)->dtype), "Tensor").c_str());
     }
     Conversion c;
@@ -264,15 +277,30 @@ PyObject* parse_to_arguments(PyObject*, PyObject* const* args, Py_ssize_t nargs,
   });
 }
 
-#define KD_FAST(name) {#name, reinterpret_cast<PyCFunction>(static_cast<FastCall>(method_##name)), METH_FASTCALL | METH_KEYWORDS, nullptr}
+#define KD_FAST(name) \
+  {#name, reinterpret_cast<PyCFunction>(static_cast<FastCall>(method_##name)), METH_FASTCALL | METH_KEYWORDS, nullptr}
 
 PyMethodDef tensor_conversions[] = {
     {"item", method_item, METH_NOARGS, "The only element, as a Python number. RuntimeError if there is not exactly one."},
     {"tolist", method_tolist, METH_NOARGS, "The elements as nested lists of Python numbers; of a 0-dim tensor, the number."},
-    KD_FAST(to), KD_FAST(type), KD_FAST(cpu), KD_FAST(cuda), KD_FAST(numpy),
-    KD_CAST(float, float32), KD_CAST(double, float64), KD_CAST(half, float16), KD_CAST(bfloat16, bfloat16),
-    KD_CAST(bool, bool_), KD_CAST(byte, uint8), KD_CAST(char, int8), KD_CAST(short, int16), KD_CAST(int, int32),
-    KD_CAST(long, int64), KD_CAST(chalf, complex32), KD_CAST(cfloat, complex64), KD_CAST(cdouble, complex128),
+    KD_FAST(to),
+    KD_FAST(type),
+    KD_FAST(cpu),
+    KD_FAST(cuda),
+    KD_FAST(numpy),
+    KD_CAST(float, float32),
+    KD_CAST(double, float64),
+    KD_CAST(half, float16),
+    KD_CAST(bfloat16, bfloat16),
+    KD_CAST(bool, bool_),
+    KD_CAST(byte, uint8),
+    KD_CAST(char, int8),
+    KD_CAST(short, int16),
+    KD_CAST(int, int32),
+    KD_CAST(long, int64),
+    KD_CAST(chalf, complex32),
+    KD_CAST(cfloat, complex64),
+    KD_CAST(cdouble, complex128),
     {}};
 
 }  // namespace kindling::python

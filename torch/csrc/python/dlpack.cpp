@@ -10,8 +10,13 @@ namespace kindling::python {
 namespace {
 
 // The standard's structures.
-struct DLDevice { int32_t type, index; };
-struct DLDataType { uint8_t code, bits; uint16_t lanes; };
+struct DLDevice {
+  int32_t type, index;
+};
+struct DLDataType {
+  uint8_t code, bits;
+  uint16_t lanes;
+};
 struct DLTensor {
   void* data;
   DLDevice device;
@@ -26,7 +31,9 @@ struct DLManagedTensor {
   void* context;
   void (*deleter)(DLManagedTensor*);
 };
-struct DLVersion { uint32_t major, minor; };
+struct DLVersion {
+  uint32_t major, minor;
+};
 struct DLManagedTensorVersioned {
   DLVersion version;
   void* context;
@@ -64,20 +71,23 @@ DType from_dl_type(DLDataType t) {
 }
 
 // The exported tensor, kept alive by the capsule's consumer.
-template <class Managed> struct Export {
+template <class Managed>
+struct Export {
   Managed managed{};
   Tensor tensor;
   Dims shape, strides;
 };
 
-template <class Managed> Managed* export_tensor(const Tensor& t) {
+template <class Managed>
+Managed* export_tensor(const Tensor& t) {
   auto* e = new Export<Managed>;
   e->tensor = t;
   e->shape = Dims(t.sizes());
   e->strides = Dims(t.strides());
   for (int64_t i = 0; i < e->shape.size(); i++)
     if (e->shape[i] < 2) e->strides[i] = 1;
-  e->managed.tensor = {t.numel() ? t.raw() : nullptr, {kCpu, 0}, int32_t(t.dim()), dl_type(t.dtype()), e->shape.data(), e->strides.data(), 0};
+  e->managed.tensor = {
+      t.numel() ? t.raw() : nullptr, {kCpu, 0}, int32_t(t.dim()), dl_type(t.dtype()), e->shape.data(), e->strides.data(), 0};
   e->managed.context = e;
   e->managed.deleter = [](Managed* m) { delete static_cast<Export<Managed>*>(m->context); };
   return &e->managed;
@@ -86,7 +96,8 @@ template <class Managed> Managed* export_tensor(const Tensor& t) {
 constexpr const char* kOld = "dltensor";
 constexpr const char* kNew = "dltensor_versioned";
 
-template <class Managed> void drop_unused(PyObject* capsule, const char* name) {
+template <class Managed>
+void drop_unused(PyObject* capsule, const char* name) {
   if (!PyCapsule_IsValid(capsule, name)) return;  // a consumer renamed it: theirs now
   auto* m = static_cast<Managed*>(PyCapsule_GetPointer(capsule, name));
   m->deleter(m);
@@ -97,13 +108,16 @@ PyObject* to_capsule(const Tensor& t, bool versioned) {
   KD_CHECK(!t.is_conj(), Buffer, "Can't export tensors with the conjugate bit set");
   KD_CHECK(!t.is_neg(), Buffer, "Can't export tensors with the negative bit set");
   KD_CHECK(t.is_cpu(), Buffer, "Cannot pack tensors on ", to_string(t.device()));
-  if (!versioned) return check(PyCapsule_New(export_tensor<DLManagedTensor>(t), kOld, [](PyObject* c) { drop_unused<DLManagedTensor>(c, kOld); }));
+  if (!versioned)
+    return check(
+        PyCapsule_New(export_tensor<DLManagedTensor>(t), kOld, [](PyObject* c) { drop_unused<DLManagedTensor>(c, kOld); }));
   auto* m = export_tensor<DLManagedTensorVersioned>(t);
   m->version = {1, 0};
   return check(PyCapsule_New(m, kNew, [](PyObject* c) { drop_unused<DLManagedTensorVersioned>(c, kNew); }));
 }
 
-template <class Managed> Tensor import_tensor(Managed* m) {
+template <class Managed>
+Tensor import_tensor(Managed* m) {
   const DLTensor& d = m->tensor;
   KD_CHECK(d.device.type == kCpu, Runtime, "from_dlpack: device type ", d.device.type, " is not the CPU");
   DType dtype = from_dl_type(d.dtype);
@@ -137,8 +151,9 @@ Tensor from_dlpack_capsule(PyObject* capsule) {
     PyCapsule_SetName(capsule, "used_dltensor_versioned");
     return t;
   }
-  KD_CHECK(PyCapsule_IsValid(capsule, kOld), Runtime,
-           "from_dlpack received an invalid capsule. Note that DLTensor capsules can be consumed only once, so you might have already constructed a tensor from it once.");
+  KD_CHECK(
+      PyCapsule_IsValid(capsule, kOld), Runtime,
+      "from_dlpack received an invalid capsule. Note that DLTensor capsules can be consumed only once, so you might have already constructed a tensor from it once.");
   Tensor t = import_tensor(static_cast<DLManagedTensor*>(PyCapsule_GetPointer(capsule, kOld)));
   PyCapsule_SetName(capsule, "used_dltensor");
   return t;
@@ -150,7 +165,10 @@ PyObject* method_dlpack(PyObject* self, PyObject* args, PyObject* kwargs) {
   return guard([&]() -> PyObject* {
     const char* names[] = {"stream", "max_version", "dl_device", "copy", nullptr};
     PyObject *stream = Py_None, *version = Py_None, *device = Py_None, *copy = Py_None;
-    check(PyArg_ParseTupleAndKeywords(args, kwargs, "|$OOOO:__dlpack__", const_cast<char**>(names), &stream, &version, &device, &copy) ? 0 : -1);
+    check(PyArg_ParseTupleAndKeywords(args, kwargs, "|$OOOO:__dlpack__", const_cast<char**>(names), &stream, &version, &device,
+                                      &copy)
+              ? 0
+              : -1);
     bool versioned = false;
     if (PyTuple_Check(version) && PyTuple_GET_SIZE(version)) versioned = int_of(PyTuple_GET_ITEM(version, 0)) >= 1;
     Tensor t = unwrap(self);
@@ -161,7 +179,8 @@ PyObject* method_dlpack(PyObject* self, PyObject* args, PyObject* kwargs) {
 }
 PyObject* method_dlpack_device(PyObject* self, PyObject*) {
   return guard([&]() -> PyObject* {
-    KD_CHECK(impl_of(self)->device.type == DeviceType::cpu, Value, "Unknown device type ", to_string(impl_of(self)->device), " for Dlpack");
+    KD_CHECK(impl_of(self)->device.type == DeviceType::cpu, Value, "Unknown device type ", to_string(impl_of(self)->device),
+             " for Dlpack");
     return Py_BuildValue("(ii)", kCpu, 0);
   });
 }
@@ -187,13 +206,15 @@ PyObject* function_from_dlpack(PyObject*, PyObject* o) {
 }  // namespace
 
 PyMethodDef dlpack_methods[] = {
-    {"__dlpack__", reinterpret_cast<PyCFunction>(method_dlpack), METH_VARARGS | METH_KEYWORDS, "A DLPack capsule over this tensor's memory."},
+    {"__dlpack__", reinterpret_cast<PyCFunction>(method_dlpack), METH_VARARGS | METH_KEYWORDS,
+     "A DLPack capsule over this tensor's memory."},
     {"__dlpack_device__", method_dlpack_device, METH_NOARGS, "DLPack's (device type, index) of this tensor."},
     {}};
 PyMethodDef dlpack_functions[] = {
     {"_to_dlpack", function_to_dlpack, METH_O, nullptr},
     {"_from_dlpack", function_from_dlpack, METH_O, nullptr},
-    {"from_dlpack", function_from_dlpack, METH_O, "from_dlpack(ext_tensor) -> Tensor\n\nA tensor over the memory of another library's, or of a DLPack capsule."},
+    {"from_dlpack", function_from_dlpack, METH_O,
+     "from_dlpack(ext_tensor) -> Tensor\n\nA tensor over the memory of another library's, or of a DLPack capsule."},
     {}};
 
 }  // namespace kindling::python

@@ -10,12 +10,16 @@ namespace kindling::python {
 
 namespace {
 
-template <class T> T load(const char* p) {
+template <class T>
+T load(const char* p) {
   T v;
   std::memcpy(&v, p, sizeof(T));
   return v;
 }
-template <class T> void store(char* p, T v) { std::memcpy(p, &v, sizeof(T)); }
+template <class T>
+void store(char* p, T v) {
+  std::memcpy(p, &v, sizeof(T));
+}
 
 float load_half(const char* p) { return to_float(load<half>(p)); }
 
@@ -23,7 +27,8 @@ float load_half(const char* p) { return to_float(load<half>(p)); }
   fail(ErrorKind::Runtime, "value cannot be converted to type ", info(d).name, " without overflow");
 }
 
-template <class T> void store_int(DType d, char* p, PyObject* o) {
+template <class T>
+void store_int(DType d, char* p, PyObject* o) {
   if (PyFloat_Check(o)) {
     double v = PyFloat_AS_DOUBLE(o);
     if (std::isnan(v) || v < double(std::numeric_limits<T>::min()) - 1 || v > double(std::numeric_limits<T>::max())) overflows(d);

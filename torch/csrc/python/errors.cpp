@@ -45,13 +45,9 @@ void set_error(const Error& e) {
 void set_error_of_current_exception() {
   try {
     throw;
-  } catch (const Error& e) {
-    set_error(e);
-  } catch (const std::bad_alloc&) {
+  } catch (const Error& e) { set_error(e); } catch (const std::bad_alloc&) {
     PyErr_NoMemory();
-  } catch (const std::exception& e) {
-    PyErr_SetString(PyExc_RuntimeError, e.what());
-  }
+  } catch (const std::exception& e) { PyErr_SetString(PyExc_RuntimeError, e.what()); }
 }
 
 PyObject* intern(const char* s) {

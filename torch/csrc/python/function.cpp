@@ -52,8 +52,8 @@ void check_out_options(const Parse& p, const CallArguments& c) {
   if (!out || !is_tensor(out) || !dtype || dtype == Py_None || !is_dtype(dtype)) return;
   for (int i = 0; i < p.op->nargs; i++)
     if (!std::strcmp(p.op->args[i].name, "dtype")) return;
-  KD_CHECK(dtype_of(dtype) == impl_of(out)->dtype, Runtime, "dtype ", info(dtype_of(dtype)).name, " does not match dtype of out parameter (",
-           info(impl_of(out)->dtype).name, ")");
+  KD_CHECK(dtype_of(dtype) == impl_of(out)->dtype, Runtime, "dtype ", info(dtype_of(dtype)).name,
+           " does not match dtype of out parameter (", info(impl_of(out)->dtype).name, ")");
 }
 
 }  // namespace
@@ -66,12 +66,14 @@ void call_from_python(const Op& op, const Value* args, OwnedValue* rets) {
 
 PyObject* require_grad(PyObject* tensor) {
   PyRef t = PyRef::steal(tensor);
-  KD_CHECK(is_differentiable(impl_of(tensor)->dtype), Runtime, "Only Tensors of floating point and complex dtype can require gradients");
+  KD_CHECK(is_differentiable(impl_of(tensor)->dtype), Runtime,
+           "Only Tensors of floating point and complex dtype can require gradients");
   check(PyObject_SetAttrString(tensor, "requires_grad", Py_True));
   return t.release();
 }
 
-PyObject* call_function(const FunctionEntry& entry, PyObject* callable, bool method, PyObject* const* args, size_t nargs, PyObject* kwnames) {
+PyObject* call_function(const FunctionEntry& entry, PyObject* callable, bool method, PyObject* const* args, size_t nargs,
+                        PyObject* kwnames) {
   return guard([&]() -> PyObject* {
     CallArguments c{args, nargs, kwnames};
     Face face = method ? Face::Method : Face::Function;
@@ -189,7 +191,8 @@ PyObject* function_reduce(PyObject* self, PyObject*) {
   PyRef builtins = PyRef::steal(PyImport_ImportModule("builtins"));
   PyRef getattr = builtins ? PyRef::steal(PyObject_GetAttrString(builtins.get(), "getattr")) : PyRef();
   if (!getattr) return nullptr;
-  PyRef owner = f->method ? PyRef::share(reinterpret_cast<PyObject*>(&TensorBaseType)) : PyRef::steal(PyImport_ImportModule(f->module));
+  PyRef owner =
+      f->method ? PyRef::share(reinterpret_cast<PyObject*>(&TensorBaseType)) : PyRef::steal(PyImport_ImportModule(f->module));
   return owner ? Py_BuildValue("O(Os)", getattr.get(), owner.get(), f->entry->name) : nullptr;
 }
 

@@ -10,8 +10,7 @@ namespace kindling::python {
 namespace {
 
 struct GeneratorObject {
-  PyObject_HEAD
-  Generator* generator;   // owned
+  PyObject_HEAD Generator* generator;  // owned
 };
 
 Generator& stream(PyObject* o) { return *reinterpret_cast<GeneratorObject*>(o)->generator; }
@@ -36,7 +35,8 @@ PyObject* generator_new(PyTypeObject* cls, PyObject* args, PyObject* kwargs) {
     PyObject* device = nullptr;
     check(PyArg_ParseTupleAndKeywords(args, kwargs, "|O:Generator", const_cast<char**>(names), &device) ? 0 : -1);
     Device d = device && device != Py_None ? device_of(device) : Device{};
-    KD_CHECK(d.type == DeviceType::cpu, Runtime, "Device type ", to_string(Device{d.type, -1}), " is not supported for torch.Generator() api.");
+    KD_CHECK(d.type == DeviceType::cpu, Runtime, "Device type ", to_string(Device{d.type, -1}),
+             " is not supported for torch.Generator() api.");
     return new_generator(Ref<Generator>::make(d), cls);
   });
 }

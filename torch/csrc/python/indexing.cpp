@@ -9,9 +9,9 @@ namespace kindling::python {
 
 namespace {
 
-OpRef op_select{"select", "int"}, op_slice{"slice", "Tensor"}, op_unsqueeze{"unsqueeze"}, op_alias{"alias"}, op_index{"index", "Tensor"},
-    op_index_put{"index_put_"}, op_copy{"copy_"}, op_fill_scalar{"fill_", "Scalar"}, op_fill_tensor{"fill_", "Tensor"}, op_view{"view"},
-    op_expand{"expand"}, op_lift_fresh{"lift_fresh"};
+OpRef op_select{"select", "int"}, op_slice{"slice", "Tensor"}, op_unsqueeze{"unsqueeze"}, op_alias{"alias"},
+    op_index{"index", "Tensor"}, op_index_put{"index_put_"}, op_copy{"copy_"}, op_fill_scalar{"fill_", "Scalar"},
+    op_fill_tensor{"fill_", "Tensor"}, op_view{"view"}, op_expand{"expand"}, op_lift_fresh{"lift_fresh"};
 
 bool is_index_integer(PyObject* o) {
   return PyLong_CheckExact(o) || (!PyBool_Check(o) && !is_tensor(o) && !PySequence_Check(o) && is_integer(o));
@@ -19,13 +19,18 @@ bool is_index_integer(PyObject* o) {
 
 // The dimension is checked here, since the error names the dimension of the tensor that was indexed.
 Tensor select(const Tensor& t, int64_t dim, int64_t index, int64_t real_dim) {
-  KD_CHECK(t.dim() > 0, Index, "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a 0-dim tensor to a number");
+  KD_CHECK(
+      t.dim() > 0, Index,
+      "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a 0-dim tensor to a number");
   int64_t size = t.sizes()[size_t(dim)];
-  KD_CHECK(index >= -size && index < size, Index, "index ", index, " is out of bounds for dimension ", real_dim, " with size ", size);
+  KD_CHECK(index >= -size && index < size, Index, "index ", index, " is out of bounds for dimension ", real_dim, " with size ",
+           size);
   return op_select({t, dim, index});
 }
 
-struct Slice { int64_t start, stop, step; };
+struct Slice {
+  int64_t start, stop, step;
+};
 
 Slice unpack_slice(PyObject* o) {
   Py_ssize_t start, stop, step;
@@ -81,8 +86,11 @@ bool means_tuple(PyObject* o) {
   if (n >= 32) return false;
   for (Py_ssize_t i = 0; i < n; i++) {
     PyRef item = owned(PySequence_GetItem(o, i));
-    if (is_tensor(item.get()) || PySequence_Check(item.get()) || PySlice_Check(item.get()) || item.get() == Py_Ellipsis || item.get() == Py_None) {
-      warn(WarningKind::User, "Using a non-tuple sequence for multidimensional indexing is deprecated and will be changed in pytorch 2.9; use x[tuple(seq)] instead of x[seq]");
+    if (is_tensor(item.get()) || PySequence_Check(item.get()) || PySlice_Check(item.get()) || item.get() == Py_Ellipsis ||
+        item.get() == Py_None) {
+      warn(
+          WarningKind::User,
+          "Using a non-tuple sequence for multidimensional indexing is deprecated and will be changed in pytorch 2.9; use x[tuple(seq)] instead of x[seq]");
       return true;
     }
   }
@@ -124,22 +132,27 @@ class Indexer {
   }
 
  public:
-  SmallVec<Tensor, 4> tensors;       // undefined: the dimension is kept whole
+  SmallVec<Tensor, 4> tensors;  // undefined: the dimension is kept whole
   bool has_tensors = false;
 
   Indexer(const Tensor& self, PyObject* tuple) : result_(self) {
     Py_ssize_t n = PyTuple_GET_SIZE(tuple);
-    SmallVec<Tensor, 4> made(n);     // index tensors of sequences and arrays
+    SmallVec<Tensor, 4> made(n);  // index tensors of sequences and arrays
     int64_t specified = 0;
     for (Py_ssize_t i = 0; i < n; i++) {
       PyObject* o = PyTuple_GET_ITEM(tuple, i);
       if (is_tensor(o)) {
         made[i] = unwrap(o);
-      } else if (!PyLong_CheckExact(o) && !PySlice_Check(o) && o != Py_Ellipsis && o != Py_None && !PyBool_Check(o) && !is_index_integer(o)) {
+      } else if (!PyLong_CheckExact(o) && !PySlice_Check(o) && o != Py_Ellipsis && o != Py_None && !PyBool_Check(o) &&
+                 !is_index_integer(o)) {
         if (is_numpy_array(o)) made[i] = from_numpy(o, false);
-        else if (is_number(o) && std::strstr(Py_TYPE(o)->tp_name, "bool")) made[i] = tensor_from_data(o, std::nullopt, Device{}, true);
+        else if (is_number(o) && std::strstr(Py_TYPE(o)->tp_name, "bool"))
+          made[i] = tensor_from_data(o, std::nullopt, Device{}, true);
         else if (PySequence_Check(o)) made[i] = index_from_sequence(o);
-        else fail(ErrorKind::Index, "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got ", type_name(o), ")");
+        else
+          fail(ErrorKind::Index,
+               "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got ",
+               type_name(o), ")");
       }
       if (made[i]) specified += is_mask(made[i]) ? made[i].dim() : 1;
       else if (o != Py_None && o != Py_Ellipsis && !PyBool_Check(o)) specified++;
@@ -173,7 +186,8 @@ PyObject* intercepted_item(PyObject* self, PyObject* index, PyObject* value) {
   if (PyTuple_Check(index))
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(index); i++) look(PyTuple_GET_ITEM(index, i));
   look(value);
-  PyRef method = owned(PyObject_GetAttrString(reinterpret_cast<PyObject*>(&TensorBaseType), value ? "__setitem__" : "__getitem__"));
+  PyRef method =
+      owned(PyObject_GetAttrString(reinterpret_cast<PyObject*>(&TensorBaseType), value ? "__setitem__" : "__getitem__"));
   PyObject* args[] = {self, index, value};
   return call_torch_function(method.get(), overloaded, args, value ? 3 : 2, nullptr);
 }
@@ -226,7 +240,8 @@ Assigned assigned_value(const Tensor& self, PyObject* value) {
     fail(ErrorKind::Type, "can't assign a ", type_name(value), " to a torch.", legacy_name(self.dtype()), "Tensor");
   Tensor made = empty(IntList{}, TensorOptions{self.dtype(), {}});
   if (PyComplex_Check(value) && !self.is_complex()) {
-    KD_CHECK(PyComplex_ImagAsDouble(value) == 0, Runtime, "value cannot be converted to type ", info(self.dtype()).alias, " without overflow");
+    KD_CHECK(PyComplex_ImagAsDouble(value) == 0, Runtime, "value cannot be converted to type ", info(self.dtype()).alias,
+             " without overflow");
     PyRef real = owned(PyFloat_FromDouble(PyComplex_RealAsDouble(value)));
     write_element(self.dtype(), made.raw(), real.get());
   } else {

@@ -7,7 +7,9 @@ namespace kindling::python {
 
 namespace {
 
-struct NumPyTypes { PyObject *integer, *floating, *complexfloating, *bool_; };
+struct NumPyTypes {
+  PyObject *integer, *floating, *complexfloating, *bool_;
+};
 
 // NumPy's scalar classes. Only asked for once an object of NumPy's has turned up.
 const NumPyTypes& numpy_types() {
@@ -206,10 +208,9 @@ PyMappingMethods size_mapping = [] {
   m.mp_subscript = size_subscript;
   return m;
 }();
-PyMethodDef size_methods[] = {
-    {"numel", size_numel, METH_NOARGS, "The number of elements of a tensor of this size."},
-    {"__reduce__", size_reduce, METH_NOARGS, nullptr},
-    {}};
+PyMethodDef size_methods[] = {{"numel", size_numel, METH_NOARGS, "The number of elements of a tensor of this size."},
+                              {"__reduce__", size_reduce, METH_NOARGS, nullptr},
+                              {}};
 
 }  // namespace
 

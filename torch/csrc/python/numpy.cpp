@@ -11,8 +11,7 @@ namespace {
 
 // What np.ndarray(buffer=...) keeps as its base: the bytes of a storage from some address on.
 struct MemoryObject {
-  PyObject_HEAD
-  PyObject* tensor;
+  PyObject_HEAD PyObject* tensor;
   char* data;
   Py_ssize_t nbytes;
 };
@@ -47,7 +46,8 @@ PyObject* numpy_dtype(DType d) {  // borrowed
   static PyObject* known[kDTypes] = {};
   PyObject*& o = known[int(d)];
   if (o) return o;
-  bool exists = d < DType::float16 || d == DType::float16 || d == DType::float32 || d == DType::float64 || d == DType::complex64 || d == DType::complex128;
+  bool exists = d < DType::float16 || d == DType::float16 || d == DType::float32 || d == DType::float64 ||
+                d == DType::complex64 || d == DType::complex128;
   KD_CHECK(exists, Type, "Got unsupported ScalarType ", legacy_name(d));
   PyRef make = PyRef::steal(numpy_attribute("dtype"));
   o = check(PyObject_CallFunction(make.get(), "s", info(d).name));
@@ -81,8 +81,10 @@ PyObject* to_numpy(const Tensor& t) {
          " device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory first.");
   }
   KD_CHECK(!t.requires_grad(), Runtime, "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.");
-  KD_CHECK(!t.is_conj(), Runtime, "Can't call numpy() on Tensor that has conjugate bit set. Use tensor.resolve_conj().numpy() instead.");
-  KD_CHECK(!t.is_neg(), Runtime, "Can't call numpy() on Tensor that has negative bit set. Use tensor.resolve_neg().numpy() instead.");
+  KD_CHECK(!t.is_conj(), Runtime,
+           "Can't call numpy() on Tensor that has conjugate bit set. Use tensor.resolve_conj().numpy() instead.");
+  KD_CHECK(!t.is_neg(), Runtime,
+           "Can't call numpy() on Tensor that has negative bit set. Use tensor.resolve_neg().numpy() instead.");
   PyObject* dtype = numpy_dtype(t.dtype());
   check(PyType_Ready(&MemoryType));
   auto* memory = PyObject_New(MemoryObject, &MemoryType);
@@ -107,15 +109,18 @@ DType dtype_from_numpy(PyObject* descr) {
   for (int i = 0; i < kDTypes; i++)
     if (text == info(DType(i)).name) return DType(i);
   PyRef type = owned(PyObject_GetAttrString(descr, "type"));
-  fail(ErrorKind::Type, "can't convert np.ndarray of type ", reinterpret_cast<PyTypeObject*>(type.get())->tp_name,
-       ". The only supported types are: float64, float32, float16, complex64, complex128, int64, int32, int16, int8, uint64, uint32, uint16, uint8, and bool.");
+  fail(
+      ErrorKind::Type, "can't convert np.ndarray of type ", reinterpret_cast<PyTypeObject*>(type.get())->tp_name,
+      ". The only supported types are: float64, float32, float16, complex64, complex128, int64, int32, int16, int8, uint64, uint32, uint16, uint8, and bool.");
 }
 
 Tensor from_numpy(PyObject* array, bool warn_if_read_only) {
   PyRef descr = owned(PyObject_GetAttrString(array, "dtype"));
   DType dtype = dtype_from_numpy(descr.get());
   PyRef native = owned(PyObject_GetAttrString(descr.get(), "isnative"));
-  KD_CHECK(native.get() == Py_True, Value, "given numpy array has byte order different from the native byte order. Conversion between byte orders is currently not supported.");
+  KD_CHECK(
+      native.get() == Py_True, Value,
+      "given numpy array has byte order different from the native byte order. Conversion between byte orders is currently not supported.");
   auto* view = new Py_buffer;
   if (PyObject_GetBuffer(array, view, PyBUF_STRIDES | PyBUF_WRITABLE) < 0) {
     PyErr_Clear();
@@ -124,7 +129,9 @@ Tensor from_numpy(PyObject* array, bool warn_if_read_only) {
       throw Error(ErrorKind::Python, {});
     }
     if (warn_if_read_only)
-      warn(WarningKind::User, "The given NumPy array is not writable, and PyTorch does not support non-writable tensors. Writing to the tensor is undefined: copy the array first.");
+      warn(
+          WarningKind::User,
+          "The given NumPy array is not writable, and PyTorch does not support non-writable tensors. Writing to the tensor is undefined: copy the array first.");
   }
   auto let_go = [view] {
     if (!Py_IsInitialized()) return;
@@ -144,9 +151,12 @@ Tensor from_numpy(PyObject* array, bool warn_if_read_only) {
     int64_t bytes = int_of(PyTuple_GET_ITEM(steps.get(), i));
     if (bytes < 0 || bytes % size) {
       let_go();
-      KD_CHECK(bytes >= 0, Value, "At least one stride in the given numpy array is negative, and tensors with negative strides are not currently supported. "
-               "(You can probably work around this by making a copy of your array  with array.copy().) ");
-      fail(ErrorKind::Value, "given numpy array strides not a multiple of the element byte size. Copy the numpy array to reallocate the memory.");
+      KD_CHECK(
+          bytes >= 0, Value,
+          "At least one stride in the given numpy array is negative, and tensors with negative strides are not currently supported. "
+          "(You can probably work around this by making a copy of your array  with array.copy().) ");
+      fail(ErrorKind::Value,
+           "given numpy array strides not a multiple of the element byte size. Copy the numpy array to reallocate the memory.");
     }
     strides.push_back(bytes / size);
     if (span) span += (sizes[i] - 1) * bytes;

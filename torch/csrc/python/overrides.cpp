@@ -13,9 +13,9 @@ PyObject* name_of_protocol() {
 
 // Objects of these types never override; asking their attributes would cost more than the call.
 bool is_basic(PyTypeObject* t) {
-  return t == &PyLong_Type || t == &PyFloat_Type || t == &PyUnicode_Type || t == &PyTuple_Type || t == &PyList_Type || t == &PyBool_Type ||
-         t == &PyDict_Type || t == Py_TYPE(Py_None) || t == &PyComplex_Type || t == &PySlice_Type || t == &DTypeType || t == &DeviceType_ ||
-         t == &SizeType || t == &PyBytes_Type || t == Py_TYPE(Py_Ellipsis);
+  return t == &PyLong_Type || t == &PyFloat_Type || t == &PyUnicode_Type || t == &PyTuple_Type || t == &PyList_Type ||
+         t == &PyBool_Type || t == &PyDict_Type || t == Py_TYPE(Py_None) || t == &PyComplex_Type || t == &PySlice_Type ||
+         t == &DTypeType || t == &DeviceType_ || t == &SizeType || t == &PyBytes_Type || t == Py_TYPE(Py_Ellipsis);
 }
 
 PyObject* disabled_implementation() {
@@ -78,7 +78,8 @@ PyObject* call_torch_function(PyObject* callable, const std::vector<PyObject*>& 
     if (!result) return nullptr;
     if (result.get() != Py_NotImplemented) return result.release();
   }
-  PyErr_Format(PyExc_TypeError, "no implementation found for '%S' on types that implement __torch_function__: %R", callable, types.get());
+  PyErr_Format(PyExc_TypeError, "no implementation found for '%S' on types that implement __torch_function__: %R", callable,
+               types.get());
   return nullptr;
 }
 
@@ -156,19 +157,22 @@ PyObject* handle(PyObject*, PyObject* args, PyObject* kwargs) {
 
 PyMethodDef functions[] = {
     {"_disabled_torch_function_impl", disabled_torch_function, METH_VARARGS, nullptr},
-    {"_set_torch_function_disabled", set_disabled, METH_O, "Turns __torch_function__ off (or on) in this thread; returns what it was."},
+    {"_set_torch_function_disabled", set_disabled, METH_O,
+     "Turns __torch_function__ off (or on) in this thread; returns what it was."},
     {"_is_torch_function_enabled", is_enabled, METH_NOARGS, nullptr},
-    {"_is_torch_function_all_disabled", [](PyObject*, PyObject*) -> PyObject* { return PyBool_FromLong(tls.torch_function_disabled); }, METH_NOARGS, nullptr},
+    {"_is_torch_function_all_disabled",
+     [](PyObject*, PyObject*) -> PyObject* { return PyBool_FromLong(tls.torch_function_disabled); }, METH_NOARGS, nullptr},
     {"_has_torch_function", has_any, METH_O, nullptr},
     {"_has_torch_function_unary", has_one, METH_O, nullptr},
-    {"_has_torch_function_variadic", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(has_variadic)), METH_FASTCALL, nullptr},
-    {"_handle_torch_function", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(handle)), METH_VARARGS | METH_KEYWORDS, nullptr},
+    {"_has_torch_function_variadic", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(has_variadic)), METH_FASTCALL,
+     nullptr},
+    {"_handle_torch_function", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(handle)), METH_VARARGS | METH_KEYWORDS,
+     nullptr},
     {}};
 
 // with torch._C.DisableTorchFunctionSubclass(): a context manager in which no __torch_function__ is asked.
 struct ScopeObject {
-  PyObject_HEAD
-  bool before;
+  PyObject_HEAD bool before;
 };
 PyObject* scope_enter(PyObject* self, PyObject*) {
   reinterpret_cast<ScopeObject*>(self)->before = tls.torch_function_disabled;
@@ -180,7 +184,8 @@ PyObject* scope_exit(PyObject* self, PyObject*) {
   tls.torch_function_disabled = reinterpret_cast<ScopeObject*>(self)->before;
   Py_RETURN_NONE;
 }
-PyMethodDef scope_methods[] = {{"__enter__", scope_enter, METH_NOARGS, nullptr}, {"__exit__", scope_exit, METH_VARARGS, nullptr}, {}};
+PyMethodDef scope_methods[] = {
+    {"__enter__", scope_enter, METH_NOARGS, nullptr}, {"__exit__", scope_exit, METH_VARARGS, nullptr}, {}};
 PyTypeObject ScopeType = [] {
   PyTypeObject t = {PyVarObject_HEAD_INIT(nullptr, 0)};
   t.tp_name = "torch._C.DisableTorchFunctionSubclass";

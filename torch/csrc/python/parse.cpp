@@ -10,8 +10,8 @@ namespace kindling::python {
 
 bool named(PyObject* str, const char* name) {
   Py_ssize_t n = PyUnicode_GET_LENGTH(str);
-  return PyUnicode_IS_COMPACT_ASCII(str) && !std::strncmp(reinterpret_cast<const char*>(PyUnicode_1BYTE_DATA(str)), name, size_t(n)) &&
-         !name[n];
+  return PyUnicode_IS_COMPACT_ASCII(str) &&
+         !std::strncmp(reinterpret_cast<const char*>(PyUnicode_1BYTE_DATA(str)), name, size_t(n)) && !name[n];
 }
 
 PyObject* CallArguments::find(const char* name) const {
@@ -112,8 +112,8 @@ bool convert_bool(PyObject* o, Value& out) {
 bool is_sequence(PyObject* o) { return PyTuple_Check(o) || PyList_Check(o); }
 
 [[noreturn]] void bad_element(const ArgSchema& arg, Py_ssize_t i, PyObject* element) {
-  fail(ErrorKind::Type, "argument '", arg.name, "' failed to unpack the object at pos ", int64_t(i + 1), " with error \"type must be ",
-       type_text(arg), ",but got ", type_name(element), "\"");
+  fail(ErrorKind::Type, "argument '", arg.name, "' failed to unpack the object at pos ", int64_t(i + 1),
+       " with error \"type must be ", type_text(arg), ",but got ", type_name(element), "\"");
 }
 
 bool convert_ints(PyObject* o, const ArgSchema& arg, Arena& arena, Value& out) {
@@ -291,7 +291,8 @@ bool parse_keywords(const Op& op, Face face, const CallArguments& call, uint64_t
     PyObject* o = call.value(k);
     int at = -1;
     for (int i = first; i < op.nargs && at < 0; i++)
-      if (!(op.args[i].out && face != Face::Operator) && named(name, op.args[i].name)) at = i;   // out= is one keyword for all outputs
+      if (!(op.args[i].out && face != Face::Operator) && named(name, op.args[i].name))
+        at = i;  // out= is one keyword for all outputs
     if (at < 0 && face != Face::Operator && named(name, "out")) {
       if (o == Py_None) continue;
       if (!op.out_variant || !convert_out(op, o, out)) return false;
@@ -312,7 +313,8 @@ bool parse_keywords(const Op& op, Face face, const CallArguments& call, uint64_t
     if (given >> at & 1) return false;
     if (op.args[at].out && face != Face::Operator && o == Py_None) return false;
     if (o == Py_None && op.args[at].has_default && !op.args[at].optional && face != Face::Operator &&
-        (op.args[at].type == Type::DType || op.args[at].type == Type::Layout)) continue;
+        (op.args[at].type == Type::DType || op.args[at].type == Type::Layout))
+      continue;
     if (!convert(o, op.args[at], out.arena, strict, &out, out.values()[at])) return false;
     given |= uint64_t(1) << at;
   }

@@ -41,7 +41,7 @@ std::string default_text(const ArgSchema& arg) {
 
 struct Shape {
   const Op* op;
-  const Op* out;                                // its out= form, or null
+  const Op* out;  // its out= form, or null
 };
 
 std::string signature(const Shape& s, Face face) {
@@ -138,12 +138,12 @@ bool takes(PyObject* o, const ArgSchema& arg) {
   if (arg.list && arg.type == Type::Tensor && (PyTuple_Check(o) || PyList_Check(o))) {
     for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(o); i++)
       if (!is_tensor(PySequence_Fast_GET_ITEM(o, i)))
-        fail(ErrorKind::Type, "expected Tensor as element ", int64_t(i), " in argument ", int64_t(position ? position - 1 : 0), ", but got ",
-             type_name(PySequence_Fast_GET_ITEM(o, i)));
+        fail(ErrorKind::Type, "expected Tensor as element ", int64_t(i), " in argument ", int64_t(position ? position - 1 : 0),
+             ", but got ", type_name(PySequence_Fast_GET_ITEM(o, i)));
   }
   if (position) {
-    fail(ErrorKind::Type, name, "(): argument '", shown_name(arg, face), "' (position ", int64_t(position), ") must be ", type_text(arg),
-         ", not ", type_name(o));
+    fail(ErrorKind::Type, name, "(): argument '", shown_name(arg, face), "' (position ", int64_t(position), ") must be ",
+         type_text(arg), ", not ", type_name(o));
   }
   fail(ErrorKind::Type, name, "(): argument '", shown_name(arg, face), "' must be ", type_text(arg), ", not ", type_name(o));
 }
@@ -161,11 +161,13 @@ int find_argument(const Op& op, int first, PyObject* keyword, Face face) {
   int first = face == Face::Method ? 1 : 0, positional = 0;
   for (int i = first; i < op.nargs && !op.args[i].kwarg_only && !op.args[i].out; i++) positional++;
   size_t given = call.npositional - size_t(first);
-  bool varargs = positional == 1 && op.args[first].list && op.args[first].type == Type::Int && given && is_integer(call.args[first]);
+  bool varargs =
+      positional == 1 && op.args[first].list && op.args[first].type == Type::Int && given && is_integer(call.args[first]);
   if (given > size_t(positional) && !varargs) {
-    if (face == Face::Method && op.nargs == 1) fail(ErrorKind::Type, "TensorBase.", name, "() takes no arguments (", int64_t(given), " given)");
-    fail(ErrorKind::Type, name, "() takes ", positional, " positional argument", positional == 1 ? "" : "s", " but ", int64_t(given),
-         given == 1 ? " was" : " were", " given");
+    if (face == Face::Method && op.nargs == 1)
+      fail(ErrorKind::Type, "TensorBase.", name, "() takes no arguments (", int64_t(given), " given)");
+    fail(ErrorKind::Type, name, "() takes ", positional, " positional argument", positional == 1 ? "" : "s", " but ",
+         int64_t(given), given == 1 ? " was" : " were", " given");
   }
   uint64_t have = 0;
   for (size_t i = 0; i < given && i < size_t(positional); i++) {
@@ -192,15 +194,16 @@ int find_argument(const Op& op, int first, PyObject* keyword, Face face) {
           fail(ErrorKind::Type, name, "(): argument 'out' must be Tensor, not ", type_name(call.value(k)));
         continue;
       }
-      if (named(keyword, "requires_grad") && !PyBool_Check(call.value(k)) && find_argument(op, 0, PyRef::steal(intern("pin_memory")).get(), face) >= 0)
+      if (named(keyword, "requires_grad") && !PyBool_Check(call.value(k)) &&
+          find_argument(op, 0, PyRef::steal(intern("pin_memory")).get(), face) >= 0)
         fail(ErrorKind::Type, name, "(): argument 'requires_grad' must be bool, not ", type_name(call.value(k)));
       fail(ErrorKind::Type, name, "() got an unexpected keyword argument '", utf8(keyword), "'");
     }
     if (have >> at & 1) fail(ErrorKind::Type, name, "() got multiple values for argument '", utf8(keyword), "'");
     if (!takes(call.value(k), op.args[at])) wrong_type(name, op.args[at], face, call.value(k), 0);
   }
-  fail(ErrorKind::Type, name, "() received an invalid combination of arguments - got (", given_text(call, face), "), but expected ",
-       signature(shape, face));
+  fail(ErrorKind::Type, name, "() received an invalid combination of arguments - got (", given_text(call, face),
+       "), but expected ", signature(shape, face));
 }
 
 // "(!str!)" under a signature whose number of arguments is right: marks those of a wrong type.
@@ -228,7 +231,8 @@ void explain_mismatch(const Op* const* overloads, int noverloads, const char* na
     if (size_t(s.op->nargs - (face == Face::Method) + (s.out ? 1 : 0)) >= count) plausible.push_back(s);
   if (shapes.size() == 1) explain(shapes[0], name, face, call);
   if (plausible.size() == 1 && count) explain(plausible[0], name, face, call);
-  std::string text = concat(name, "() received an invalid combination of arguments - got (", given_text(call, face), "), but expected one of:\n");
+  std::string text = concat(name, "() received an invalid combination of arguments - got (", given_text(call, face),
+                            "), but expected one of:\n");
   for (const Shape& s : shapes) text += concat(" * ", signature(s, face), "\n", marked(s, face, call));
   throw Error(ErrorKind::Type, text);
 }

@@ -8,13 +8,12 @@ namespace kindling::python {
 namespace {
 
 struct StorageObject {
-  PyObject_HEAD
-  Storage* storage;      // owned
+  PyObject_HEAD Storage* storage;  // owned
   PyObject* dict;
   PyObject* weakrefs;
 };
 
-PyTypeObject* storage_class = nullptr;       // torch.UntypedStorage
+PyTypeObject* storage_class = nullptr;  // torch.UntypedStorage
 
 StorageObject* as_storage(PyObject* o) { return reinterpret_cast<StorageObject*>(o); }
 Storage& bytes_of(PyObject* o) { return *as_storage(o)->storage; }
@@ -137,7 +136,8 @@ PyObject* storage_copy(PyObject* self, PyObject* args) {
     PyObject *source, *non_blocking = nullptr;
     check(PyArg_ParseTuple(args, "O|O:copy_", &source, &non_blocking) ? 0 : -1);
     Ref<Storage> from = storage_of(source);
-    KD_CHECK(from->nbytes == bytes_of(self).nbytes, Runtime, "size does not match, self was ", bytes_of(self).nbytes, " bytes but src was ", from->nbytes, " bytes");
+    KD_CHECK(from->nbytes == bytes_of(self).nbytes, Runtime, "size does not match, self was ", bytes_of(self).nbytes,
+             " bytes but src was ", from->nbytes, " bytes");
     if (from->nbytes && from->data && bytes_of(self).data) std::memmove(bytes_of(self).data, from->data, from->nbytes);
     Py_INCREF(self);
     return self;
@@ -149,7 +149,8 @@ PyObject* storage_byteswap(PyObject* self, PyObject* element_size) {
   return guard([&]() -> PyObject* {
     int64_t size = int_of(element_size);
     Storage& s = bytes_of(self);
-    KD_CHECK(size > 0 && s.nbytes % size_t(size) == 0, Runtime, "byteswap: ", s.nbytes, " bytes are no whole number of elements of ", size);
+    KD_CHECK(size > 0 && s.nbytes % size_t(size) == 0, Runtime, "byteswap: ", s.nbytes,
+             " bytes are no whole number of elements of ", size);
     for (char* p = s.data; p < s.data + s.nbytes; p += size) std::reverse(p, p + size);
     Py_RETURN_NONE;
   });
@@ -188,8 +189,10 @@ PyObject* storage_share(PyObject*, PyObject* args) {  // _from_buffer(object, by
       PyBuffer_Release(view);
       delete view;
     };
-    Ref<Storage> storage = Storage::borrow(static_cast<char*>(view->buf) + offset, size_t(n < 0 ? view->len - offset : n), let_go);
-    KD_CHECK(offset >= 0 && offset + Py_ssize_t(storage->nbytes) <= view->len, Value, "_share_buffer: the range lies outside of the buffer");
+    Ref<Storage> storage =
+        Storage::borrow(static_cast<char*>(view->buf) + offset, size_t(n < 0 ? view->len - offset : n), let_go);
+    KD_CHECK(offset >= 0 && offset + Py_ssize_t(storage->nbytes) <= view->len, Value,
+             "_share_buffer: the range lies outside of the buffer");
     return new_storage(storage_class ? storage_class : &StorageType, storage);
   });
 }
@@ -220,11 +223,10 @@ PyMethodDef storage_methods[] = {
     {"_move_to", storage_move_to, METH_O, nullptr},
     {"_byteswap", storage_byteswap, METH_O, "Reverses the bytes of each element of the given size."},
     {}};
-PyGetSetDef storage_properties[] = {
-    {"device", storage_device, nullptr, "Where the bytes live.", nullptr},
-    {"_cdata", storage_cdata, nullptr, nullptr, nullptr},
-    {"is_cuda", storage_is_cuda, nullptr, "Whether the bytes are on a CUDA device.", nullptr},
-    {}};
+PyGetSetDef storage_properties[] = {{"device", storage_device, nullptr, "Where the bytes live.", nullptr},
+                                    {"_cdata", storage_cdata, nullptr, nullptr, nullptr},
+                                    {"is_cuda", storage_is_cuda, nullptr, "Whether the bytes are on a CUDA device.", nullptr},
+                                    {}};
 PyMappingMethods storage_mapping = {storage_length, storage_get, storage_set};
 PySequenceMethods storage_sequence = [] {
   PySequenceMethods m = {};
@@ -240,9 +242,7 @@ PyObject* set_storage_class(PyObject*, PyObject* cls) {
 }
 
 PyMethodDef storage_functions[] = {
-    {"_set_storage_class", set_storage_class, METH_O, nullptr},
-    {"_share_buffer", storage_share, METH_VARARGS, nullptr},
-    {}};
+    {"_set_storage_class", set_storage_class, METH_O, nullptr}, {"_share_buffer", storage_share, METH_VARARGS, nullptr}, {}};
 
 }  // namespace
 

@@ -15,7 +15,8 @@ PyObject* one_argument(const char* method, const char* name, PyObject* const* ar
   if (nargs > 1) fail(ErrorKind::Type, method, "() takes 1 positional argument but ", int64_t(nargs), " were given");
   PyObject* o = nargs ? args[0] : nullptr;
   for (size_t k = 0; k < call.nkeywords(); k++) {
-    if (!named(call.keyword(k), name)) fail(ErrorKind::Type, method, "() got an unexpected keyword argument '", utf8(call.keyword(k)), "'");
+    if (!named(call.keyword(k), name))
+      fail(ErrorKind::Type, method, "() got an unexpected keyword argument '", utf8(call.keyword(k)), "'");
     if (o) fail(ErrorKind::Type, method, "() got multiple values for argument '", name, "'");
     o = call.value(k);
   }
@@ -31,14 +32,17 @@ PyObject* intercept_call(PyObject* self, const char* name, PyObject* const* args
 }
 
 // A method without arguments that asks the protocol first.
-template <class F> PyObject* simple(PyObject* self, const char* name, F read) {
+template <class F>
+PyObject* simple(PyObject* self, const char* name, F read) {
   return guard([&]() -> PyObject* {
     if (may_intercept(self)) return intercept_method(self, name, &self, 1, nullptr);
     return read(Tensor::share(impl_of(self)));
   });
 }
-#define KD_SIMPLE(id, expression) \
-  PyObject* method_##id(PyObject* self, PyObject*) { return simple(self, #id, [](const Tensor& t) -> PyObject* { return expression; }); }
+#define KD_SIMPLE(id, expression)                                                      \
+  PyObject* method_##id(PyObject* self, PyObject*) {                                   \
+    return simple(self, #id, [](const Tensor& t) -> PyObject* { return expression; }); \
+  }
 
 KD_SIMPLE(dim, PyLong_FromLongLong(t.dim()))
 KD_SIMPLE(numel, PyLong_FromLongLong(t.numel()))
@@ -93,7 +97,8 @@ PyObject* method_is_contiguous(PyObject* self, PyObject* const* args, Py_ssize_t
 }
 // ---- element by element, with a Python function ----
 
-template <class F> void each_offset(const Tensor& t, F visit, int64_t dim = 0, int64_t at = 0) {
+template <class F>
+void each_offset(const Tensor& t, F visit, int64_t dim = 0, int64_t at = 0) {
   if (dim == t.dim()) return visit(at);
   for (int64_t i = 0; i < t.sizes()[size_t(dim)]; i++) each_offset(t, visit, dim + 1, at + i * t.strides()[size_t(dim)]);
 }
@@ -106,7 +111,8 @@ PyObject* method_apply_(PyObject* self, PyObject* function) {
     }
     Tensor t = unwrap(self);
     KD_CHECK(t.is_cpu(), Type, "apply_ is only implemented on CPU tensors");
-    KD_CHECK(!t.requires_grad(), Runtime, "Can't call apply_() on Variable that requires grad. Use var.detach().apply_() instead.");
+    KD_CHECK(!t.requires_grad(), Runtime,
+             "Can't call apply_() on Variable that requires grad. Use var.detach().apply_() instead.");
     each_offset(t, [&](int64_t at) {
       char* p = t.raw() + at * t.itemsize();
       PyRef x = owned(read_element(t.dtype(), p));
@@ -122,7 +128,8 @@ PyObject* method_apply_(PyObject* self, PyObject* function) {
 PyObject* map(PyObject* self, PyObject* args, int others, const char* name) {
   return guard([&]() -> PyObject* {
     PyObject *first = nullptr, *second = nullptr, *function = nullptr;
-    bool good = others == 1 ? PyArg_ParseTuple(args, "OO", &first, &function) : PyArg_ParseTuple(args, "OOO", &first, &second, &function);
+    bool good =
+        others == 1 ? PyArg_ParseTuple(args, "OO", &first, &function) : PyArg_ParseTuple(args, "OOO", &first, &second, &function);
     check(good ? 0 : -1);
     Tensor t = unwrap(self);
     SmallVec<Tensor, 2> inputs;
@@ -171,7 +178,8 @@ PyObject* method_new(PyObject* self, PyObject* args, PyObject* kwargs) {
 // ---- subclasses ----
 
 PyTypeObject* tensor_class(PyObject* o) {
-  if (!PyType_Check(o) || !PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(o), &TensorBaseType)) fail(ErrorKind::Type, "cls must be a type (got ", type_name(o), ")");
+  if (!PyType_Check(o) || !PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(o), &TensorBaseType))
+    fail(ErrorKind::Type, "cls must be a type (got ", type_name(o), ")");
   return reinterpret_cast<PyTypeObject*>(o);
 }
 
@@ -184,7 +192,8 @@ PyObject* method_as_subclass(PyObject* self, PyObject* const* args, Py_ssize_t n
   });
 }
 
-#define KD_FAST(name, doc) {#name, reinterpret_cast<PyCFunction>(static_cast<FastCall>(method_##name)), METH_FASTCALL | METH_KEYWORDS, doc}
+#define KD_FAST(name, doc) \
+  {#name, reinterpret_cast<PyCFunction>(static_cast<FastCall>(method_##name)), METH_FASTCALL | METH_KEYWORDS, doc}
 #define KD_NOARGS(name, doc) {#name, method_##name, METH_NOARGS, doc}
 
 }  // namespace
@@ -216,7 +225,8 @@ PyMethodDef tensor_methods[] = {
     {"map_", method_map_, METH_VARARGS, "Replaces each element x by function(x, other's element)."},
     {"map2_", method_map2_, METH_VARARGS, "Replaces each element x by function(x, element of a, element of b)."},
     {"_fix_weakref", method_fix_weakref, METH_NOARGS, nullptr},
-    {"new", reinterpret_cast<PyCFunction>(method_new), METH_VARARGS | METH_KEYWORDS, "A tensor of this dtype from sizes or data."},
+    {"new", reinterpret_cast<PyCFunction>(method_new), METH_VARARGS | METH_KEYWORDS,
+     "A tensor of this dtype from sizes or data."},
     {"new_tensor", reinterpret_cast<PyCFunction>(static_cast<FastCall>(tensor_new_tensor)), METH_FASTCALL | METH_KEYWORDS,
      "torch.tensor(data) with this tensor's dtype and device where none is given."},
     {}};

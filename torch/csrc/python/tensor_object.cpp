@@ -24,7 +24,8 @@ TensorObject* as_tensor(PyObject* o) { return reinterpret_cast<TensorObject*>(o)
 
 // Would the program notice if this object were dropped and made anew from its C++ tensor?
 bool has_state(TensorObject* t) {
-  return Py_TYPE(t) != TensorType || (t->dict && PyDict_GET_SIZE(t->dict)) || t->weakrefs || t->backward_hooks || t->post_accumulate_hooks;
+  return Py_TYPE(t) != TensorType || (t->dict && PyDict_GET_SIZE(t->dict)) || t->weakrefs || t->backward_hooks ||
+         t->post_accumulate_hooks;
 }
 
 bool outlived(TensorObject* t) { return t->impl && t->impl->refs.load(std::memory_order_relaxed) > 1; }
@@ -70,11 +71,14 @@ void drop_fields(TensorObject* t) {
 }
 
 // __slots__ of subclasses
-template <class F> void each_slot(PyObject* self, F visit) {
-  for (PyTypeObject* type = Py_TYPE(self); type && type != &TensorBaseType && type->tp_flags & Py_TPFLAGS_HEAPTYPE; type = type->tp_base) {
+template <class F>
+void each_slot(PyObject* self, F visit) {
+  for (PyTypeObject* type = Py_TYPE(self); type && type != &TensorBaseType && type->tp_flags & Py_TPFLAGS_HEAPTYPE;
+       type = type->tp_base) {
     if (!Py_SIZE(type) || !type->tp_members) continue;
     for (PyMemberDef* m = type->tp_members; m->name; m++)
-      if (m->type == T_OBJECT_EX && !(m->flags & READONLY)) visit(reinterpret_cast<PyObject**>(reinterpret_cast<char*>(self) + m->offset));
+      if (m->type == T_OBJECT_EX && !(m->flags & READONLY))
+        visit(reinterpret_cast<PyObject**>(reinterpret_cast<char*>(self) + m->offset));
   }
 }
 
@@ -145,7 +149,8 @@ int tensor_traverse(PyObject* o, visitproc visit, void* arg) {
   if (!status && t->impl) status = traverse_hooks(t->impl, visit, arg);
   if (!status && t->impl && t->impl->autograd) {
     const Tensor& grad = t->impl->autograd->grad;
-    if (grad && grad->pyobj && grad->refs.load() == 1 && grad->has(TensorImpl::OwnsPyObject)) status = visit(static_cast<PyObject*>(grad->pyobj), arg);
+    if (grad && grad->pyobj && grad->refs.load() == 1 && grad->has(TensorImpl::OwnsPyObject))
+      status = visit(static_cast<PyObject*>(grad->pyobj), arg);
   }
   return status;
 }
@@ -191,7 +196,8 @@ PyObject* wrap_as(Tensor t, PyTypeObject* cls) {
   if (impl->pyobj) {
     release(impl);
     fail(ErrorKind::Runtime, "Creating a new Tensor subclass ", cls->tp_name,
-         " but the raw Tensor object is already associated to a python object of type ", Py_TYPE(static_cast<PyObject*>(impl->pyobj))->tp_name);
+         " but the raw Tensor object is already associated to a python object of type ",
+         Py_TYPE(static_cast<PyObject*>(impl->pyobj))->tp_name);
   }
   return new_object(cls, impl);
 }
@@ -259,7 +265,9 @@ int meta_init(PyObject* cls, PyObject* args, PyObject* kwargs) {
 int meta_setattr(PyObject* cls, PyObject* name, PyObject* value) {
   if (PyType_Type.tp_setattro(cls, name, value) < 0) return -1;
   if (cls == reinterpret_cast<PyObject*>(&TensorBaseType) || !PyUnicode_Check(name)) return 0;
-  if (PyUnicode_CompareWithASCIIString(name, "__torch_function__") && PyUnicode_CompareWithASCIIString(name, "__torch_dispatch__")) return 0;
+  if (PyUnicode_CompareWithASCIIString(name, "__torch_function__") &&
+      PyUnicode_CompareWithASCIIString(name, "__torch_dispatch__"))
+    return 0;
   return guard([&] {
     refresh_overrides(reinterpret_cast<PyTypeObject*>(cls));
     return 0;

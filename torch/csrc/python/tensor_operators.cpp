@@ -16,20 +16,21 @@ const FunctionEntry* find_entry(const FunctionEntry* table, int n, const char* n
 
 // One operator of Python: the method behind it and, for two plain tensors, the overload to call at once.
 struct Slot {
-  const char* method;            // Tensor.<method>
-  const char* fallback;          // where the table has no such method
+  const char* method;    // Tensor.<method>
+  const char* fallback;  // where the table has no such method
   const FunctionEntry* entry = nullptr;
   PyObject* callable = nullptr;
-  const Op* direct = nullptr;    // the overload for (Tensor, Tensor)
-  const char* shown = nullptr;   // what __torch_function__ gets to see, where it is not the method
-  const char* reflected = nullptr;     // and of number <op> tensor
-  const char* swapped = nullptr;       // the function that takes number, tensor (rsub: tensor, number)
+  const Op* direct = nullptr;       // the overload for (Tensor, Tensor)
+  const char* shown = nullptr;      // what __torch_function__ gets to see, where it is not the method
+  const char* reflected = nullptr;  // and of number <op> tensor
+  const char* swapped = nullptr;    // the function that takes number, tensor (rsub: tensor, number)
   const FunctionEntry* swapped_entry = nullptr;
   PyObject* swapped_callable = nullptr;
 
   void resolve();
 };
 
+// clang-format off
 #define KD_SLOTS(X)                                                                                             \
   X(add, "add", nullptr) X(sub, "sub", nullptr) X(mul, "mul", nullptr) X(matmul, "matmul", nullptr)            \
   X(div, "div", nullptr) X(floordiv, "floor_divide", nullptr) X(mod, "remainder", nullptr)                     \
@@ -43,6 +44,7 @@ struct Slot {
   X(neg, "neg", nullptr) X(pos, "positive", nullptr) X(abs, "abs", nullptr) X(invert, "bitwise_not", nullptr)  \
   X(eq, "eq", nullptr) X(ne, "ne", nullptr) X(lt, "lt", nullptr) X(le, "le", nullptr) X(gt, "gt", nullptr)     \
   X(ge, "ge", nullptr)
+// clang-format on
 
 #define X(id, name, other) Slot slot_##id{name, other};
 KD_SLOTS(X)
@@ -119,12 +121,13 @@ PyObject* missing(const Slot& slot) {
 
 PyObject* forward(const Slot& slot, PyObject* a, PyObject* b) {
   if (plain(a) && slot.direct && no_modes()) {
-    if (plain(b)) return guard([&] {
-      Value v;
-      v.tag = Tag::Tensor;
-      v.tensor_ = impl_of(b);
-      return call_direct(*slot.direct, a, v);
-    });
+    if (plain(b))
+      return guard([&] {
+        Value v;
+        v.tag = Tag::Tensor;
+        v.tensor_ = impl_of(b);
+        return call_direct(*slot.direct, a, v);
+      });
     if (slot.direct->args[1].number_ok) {
       if (PyFloat_CheckExact(b)) return guard([&] { return call_direct(*slot.direct, a, Value(PyFloat_AS_DOUBLE(b))); });
       if (PyLong_CheckExact(b)) return guard([&] { return call_direct(*slot.direct, a, Value(scalar_of(b))); });
@@ -139,7 +142,8 @@ PyObject* forward(const Slot& slot, PyObject* a, PyObject* b) {
     PyObject* args[] = {a, b};
     return call_function(*slot.entry, slot.callable, true, args, 2, nullptr);
   });
-  if (!result && PyErr_ExceptionMatches(PyExc_TypeError) && !is_tensor(b)) {  // as for any operator that does not know its operand
+  if (!result && PyErr_ExceptionMatches(PyExc_TypeError) &&
+      !is_tensor(b)) {  // as for any operator that does not know its operand
     PyErr_Clear();
     Py_RETURN_NOTIMPLEMENTED;
   }
@@ -156,7 +160,8 @@ PyObject* reflected(const Slot& slot, PyObject* a, PyObject* b) {
   return guard([&]() -> PyObject* {
     if (!is_number(a) && !has_torch_function(a)) Py_RETURN_NOTIMPLEMENTED;
     if (slot.reflected && overridden(b, a)) return ask(slot.reflected, b, a);
-    if (&slot == &slot_add || &slot == &slot_mul || &slot == &slot_and_ || &slot == &slot_or_ || &slot == &slot_xor_) return forward(slot, b, a);
+    if (&slot == &slot_add || &slot == &slot_mul || &slot == &slot_and_ || &slot == &slot_or_ || &slot == &slot_xor_)
+      return forward(slot, b, a);
     if (&slot == &slot_div) {
       PyRef inverse = owned(call_method("reciprocal", &b, 1));
       return forward(slot_mul, inverse.get(), a);
@@ -166,7 +171,9 @@ PyObject* reflected(const Slot& slot, PyObject* a, PyObject* b) {
   });
 }
 
-PyObject* binary(const Slot& slot, PyObject* a, PyObject* b) { return is_tensor(a) ? forward(slot, a, b) : reflected(slot, a, b); }
+PyObject* binary(const Slot& slot, PyObject* a, PyObject* b) {
+  return is_tensor(a) ? forward(slot, a, b) : reflected(slot, a, b);
+}
 
 PyObject* unary(const Slot& slot, PyObject* a) {
   if (!slot.entry) return missing(slot);
@@ -210,7 +217,8 @@ PyObject* to_index(PyObject* self) {
   return guard([&]() -> PyObject* {
     if (may_intercept(self)) return intercept_method(self, "__index__", &self, 1, nullptr);
     Tensor t = unwrap(self);
-    KD_CHECK(t.numel() == 1 && is_integral(t.dtype(), true), Type, "only integer tensors of a single element can be converted to an index");
+    KD_CHECK(t.numel() == 1 && is_integral(t.dtype(), true), Type,
+             "only integer tensors of a single element can be converted to an index");
     PyRef value = owned(scalar_to_python(t));
     return PyNumber_Index(value.get());
   });

@@ -37,15 +37,18 @@ PyObject* intercept_method(PyObject* self, const char* name, PyObject* const* ar
 namespace {
 
 // A getter that asks the protocol first. `read` maps the tensor to a new reference.
-template <class F> PyObject* get(PyObject* self, const char* name, F read) {
+template <class F>
+PyObject* get(PyObject* self, const char* name, F read) {
   if (may_intercept(self)) return intercept_property(self, name);
   return guard([&]() -> PyObject* { return read(impl_of(self)); });
 }
 
 PyObject* new_bool(bool b) { return PyBool_FromLong(b); }
 
-#define KD_GET(id, expression) \
-  PyObject* get_##id(PyObject* self, void*) { return get(self, #id, [](TensorImpl* t) -> PyObject* { return expression; }); }
+#define KD_GET(id, expression)                                                    \
+  PyObject* get_##id(PyObject* self, void*) {                                     \
+    return get(self, #id, [](TensorImpl* t) -> PyObject* { return expression; }); \
+  }
 
 Tensor shared(TensorImpl* t) { return Tensor::share(t); }
 IntList sizes(TensorImpl* t) { return {t->dims, size_t(t->ndim)}; }
@@ -93,26 +96,45 @@ PyObject* get_base(PyObject* self, void*) {
 
 // ---- views by attribute ----
 
-template <class F> PyObject* get_view(PyObject* self, const char* name, F op) {
+template <class F>
+PyObject* get_view(PyObject* self, const char* name, F op) {
   return get(self, name, [&](TensorImpl* t) -> PyObject* { return wrap(op(shared(t))); });
 }
 PyObject* get_T(PyObject* self, void*) {
-  return get_view(self, "T", [](Tensor t) { static OpRef op{"numpy_T"}; return op({t}); });
+  return get_view(self, "T", [](Tensor t) {
+    static OpRef op{"numpy_T"};
+    return op({t});
+  });
 }
 PyObject* get_H(PyObject* self, void*) {
-  return get_view(self, "H", [](Tensor t) { static OpRef op{"matrix_H"}; return op({t}); });
+  return get_view(self, "H", [](Tensor t) {
+    static OpRef op{"matrix_H"};
+    return op({t});
+  });
 }
 PyObject* get_mT(PyObject* self, void*) {
-  return get_view(self, "mT", [](Tensor t) { static OpRef op{"mT"}; return op({t}); });
+  return get_view(self, "mT", [](Tensor t) {
+    static OpRef op{"mT"};
+    return op({t});
+  });
 }
 PyObject* get_mH(PyObject* self, void*) {
-  return get_view(self, "mH", [](Tensor t) { static OpRef op{"mH"}; return op({t}); });
+  return get_view(self, "mH", [](Tensor t) {
+    static OpRef op{"mH"};
+    return op({t});
+  });
 }
 PyObject* get_real(PyObject* self, void*) {
-  return get_view(self, "real", [](Tensor t) { static OpRef op{"real"}; return op({t}); });
+  return get_view(self, "real", [](Tensor t) {
+    static OpRef op{"real"};
+    return op({t});
+  });
 }
 PyObject* get_imag(PyObject* self, void*) {
-  return get_view(self, "imag", [](Tensor t) { static OpRef op{"imag"}; return op({t}); });
+  return get_view(self, "imag", [](Tensor t) {
+    static OpRef op{"imag"};
+    return op({t});
+  });
 }
 
 int set_part(PyObject* self, PyObject* value, const char* part) {
@@ -141,8 +163,9 @@ PyObject* get_grad(PyObject* self, void*) {
   return get(self, "grad", [](TensorImpl* t) -> PyObject* {
     if (t->autograd && t->autograd->grad) return wrap(t->autograd->grad);
     if (t->autograd && !t->autograd->retains_grad && !is_leaf(shared(t)))
-      warn(WarningKind::User, "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't be "
-                              "populated during autograd.backward(). Call .retain_grad() on it first if you want its gradient.");
+      warn(WarningKind::User,
+           "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't be "
+           "populated during autograd.backward(). Call .retain_grad() on it first if you want its gradient.");
     Py_RETURN_NONE;
   });
 }
@@ -155,15 +178,18 @@ int set_grad(PyObject* self, PyObject* value, void*) {
       if (t->autograd) t->autograd->grad = Tensor();
       return 0;
     }
-    if (!is_tensor(value)) fail(ErrorKind::Type, "assigned grad expected to be a Tensor or None but got grad of type ", type_name(value));
+    if (!is_tensor(value))
+      fail(ErrorKind::Type, "assigned grad expected to be a Tensor or None but got grad of type ", type_name(value));
     KD_CHECK(value != self, Runtime, "can't assign Variable as its own grad");
     Tensor g = unwrap(value);
     AutogradMeta& meta = autograd_meta(t);
     DType wanted = meta.grad_dtype == DType::none ? t.dtype() : meta.grad_dtype;
-    KD_CHECK(meta.any_grad_dtype || g.dtype() == wanted, Runtime, "attempting to assign a gradient with dtype '", legacy_name(g.dtype()),
-             "' to a tensor with grad_dtype '", legacy_name(wanted), "'. assigned grad has data of a different type");
+    KD_CHECK(meta.any_grad_dtype || g.dtype() == wanted, Runtime, "attempting to assign a gradient with dtype '",
+             legacy_name(g.dtype()), "' to a tensor with grad_dtype '", legacy_name(wanted),
+             "'. assigned grad has data of a different type");
     KD_CHECK(g.device() == t.device(), Runtime, "assigned grad has data located on a different device");
-    KD_CHECK(same(g.sizes(), t.sizes()), Runtime, "assigned grad has data of a different size");
+    KD_CHECK(same(g.sizes(), t.sizes()), Runtime, "attempting to assign a gradient of size '", g.sizes(), "' to a tensor of size '", t.sizes(),
+             "'. Please ensure that the gradient and the tensor are the same size");
     meta.grad = g;
     return 0;
   });
@@ -186,7 +212,8 @@ int set_data(PyObject* self, PyObject* value, void*) {
     if (!is_tensor(value)) fail(ErrorKind::Type, "Variable data has to be a tensor, but got ", type_name(value));
     TensorImpl* t = impl_of(self);
     Tensor from = unwrap(value);
-    KD_CHECK(!shared(t).requires_grad() || is_differentiable(from.dtype()), Runtime, "data set to a tensor that requires gradients must be floating point or complex dtype");
+    KD_CHECK(!shared(t).requires_grad() || is_differentiable(from.dtype()), Runtime,
+             "data set to a tensor that requires gradients must be floating point or complex dtype");
     t->storage = from->storage;
     t->offset = from->offset;
     t->dtype = from->dtype;
@@ -212,7 +239,8 @@ PyGetSetDef tensor_properties[] = {
     {"data", get_data, set_data, "The same elements without history; assigning makes this tensor show other elements.", nullptr},
     {"grad", get_grad, set_grad, "The gradient that backward() accumulated, or None.", nullptr},
     {"_grad", get_grad, set_grad, nullptr, nullptr},
-    {"requires_grad", get_requires_grad, set_requires_grad_, "Whether operations on this tensor are recorded for backward().", nullptr},
+    {"requires_grad", get_requires_grad, set_requires_grad_, "Whether operations on this tensor are recorded for backward().",
+     nullptr},
     {"is_leaf", get_is_leaf, nullptr, "Whether no recorded operation made this tensor.", nullptr},
     {"_version", get__version, nullptr, "How often the elements have been written in place.", nullptr},
     {"_base", get_base, nullptr, "The tensor of which this is a view, or None.", nullptr},

@@ -24,7 +24,7 @@ PyGetSetDef dict_property[] = {{"__dict__", get_dict, set_dict, nullptr, nullptr
 
 void add_methods(PyMethodDef* methods) {
   for (PyMethodDef* m = methods; m->ml_name; m++) {
-    PyRef d = owned(m->ml_flags & METH_STATIC ? PyStaticMethod_New(owned(PyCFunction_New(m, nullptr)).get())
+    PyRef d = owned(m->ml_flags & METH_STATIC  ? PyStaticMethod_New(owned(PyCFunction_New(m, nullptr)).get())
                     : m->ml_flags & METH_CLASS ? PyDescr_NewClassMethod(&TensorBaseType, m)
                                                : PyDescr_NewMethod(&TensorBaseType, m));
     check(PyDict_SetItemString(TensorBaseType.tp_dict, m->ml_name, d.get()));

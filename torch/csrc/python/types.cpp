@@ -11,9 +11,13 @@ PyObject* dtypes[kDTypes];
 PyObject* layouts[kLayouts];
 PyObject* formats[kFormats];
 
-template <class T> T* as(PyObject* o) { return reinterpret_cast<T*>(o); }
+template <class T>
+T* as(PyObject* o) {
+  return reinterpret_cast<T*>(o);
+}
 
-template <class T> T* make(PyTypeObject* type) {
+template <class T>
+T* make(PyTypeObject* type) {
   auto* o = reinterpret_cast<T*>(type->tp_alloc(type, 0));
   check(reinterpret_cast<PyObject*>(o));
   return o;
@@ -35,9 +39,7 @@ PyTypeObject make_type(const char* name, size_t size, const char* doc) {
 
 // ---- dtype ----
 
-PyObject* dtype_repr(PyObject* self) {
-  return PyUnicode_FromFormat("torch.%s", info(as<DTypeObject>(self)->dtype).name);
-}
+PyObject* dtype_repr(PyObject* self) { return PyUnicode_FromFormat("torch.%s", info(as<DTypeObject>(self)->dtype).name); }
 PyObject* dtype_reduce(PyObject* self, PyObject*) { return PyUnicode_FromString(info(as<DTypeObject>(self)->dtype).name); }
 PyObject* dtype_complex(PyObject* self, void*) { return PyBool_FromLong(is_complex(as<DTypeObject>(self)->dtype)); }
 PyObject* dtype_floating(PyObject* self, void*) { return PyBool_FromLong(is_floating(as<DTypeObject>(self)->dtype)); }
@@ -54,11 +56,10 @@ PyObject* dtype_to_complex(PyObject* self, PyObject*) {
   });
 }
 
-PyMethodDef dtype_methods[] = {
-    {"__reduce__", dtype_reduce, METH_NOARGS, nullptr},
-    {"to_real", dtype_to_real, METH_NOARGS, "The real dtype of a complex one, itself otherwise."},
-    {"to_complex", dtype_to_complex, METH_NOARGS, "The complex dtype of this precision."},
-    {}};
+PyMethodDef dtype_methods[] = {{"__reduce__", dtype_reduce, METH_NOARGS, nullptr},
+                               {"to_real", dtype_to_real, METH_NOARGS, "The real dtype of a complex one, itself otherwise."},
+                               {"to_complex", dtype_to_complex, METH_NOARGS, "The complex dtype of this precision."},
+                               {}};
 PyGetSetDef dtype_properties[] = {
     {"is_floating_point", dtype_floating, nullptr, "Whether its values are real floating-point numbers.", nullptr},
     {"is_complex", dtype_complex, nullptr, "Whether its values are complex numbers.", nullptr},
@@ -85,8 +86,10 @@ PyMethodDef format_methods[] = {{"__reduce__", format_reduce, METH_NOARGS, nullp
 
 // ---- device ----
 
-constexpr struct { const char* name; DeviceType type; } kDeviceNames[] = {
-    {"cpu", DeviceType::cpu}, {"cuda", DeviceType::cuda}, {"meta", DeviceType::meta}};
+constexpr struct {
+  const char* name;
+  DeviceType type;
+} kDeviceNames[] = {{"cpu", DeviceType::cpu}, {"cuda", DeviceType::cuda}, {"meta", DeviceType::meta}};
 
 PyObject* device_repr(PyObject* self) {
   Device d = as<DeviceObject>(self)->device;
@@ -123,9 +126,10 @@ PyObject* device_new(PyTypeObject*, PyObject* args, PyObject* kwargs) {
       check(PyArg_ParseTupleAndKeywords(args, kwargs, "O:device", const_cast<char**>(alternative), &what) ? 0 : -1);
     }
     if (!PyUnicode_Check(what) && !is_integer(what) && Py_TYPE(what) != &DeviceType_) {
-      fail(ErrorKind::Type, "device() received an invalid combination of arguments - got (", type_name(what),
-           "), but expected one of:\n * (torch.device device)\n      didn't match because some of the arguments have invalid types: (!",
-           type_name(what), "!)\n * (str type, int index = -1)\n");
+      fail(
+          ErrorKind::Type, "device() received an invalid combination of arguments - got (", type_name(what),
+          "), but expected one of:\n * (torch.device device)\n      didn't match because some of the arguments have invalid types: (!",
+          type_name(what), "!)\n * (str type, int index = -1)\n");
     }
     Device d = device_of(what);
     if (index != Py_None) {
@@ -175,15 +179,13 @@ PyObject* device_call(PyObject* self, PyObject* args, PyObject*) {  // @torch.de
   return module ? PyObject_CallMethod(module.get(), "device_decorator", "OO", self, function) : nullptr;
 }
 
-PyMethodDef device_methods[] = {
-    {"__reduce__", device_reduce, METH_NOARGS, nullptr},
-    {"__enter__", device_enter, METH_NOARGS, nullptr},
-    {"__exit__", device_exit, METH_VARARGS, nullptr},
-    {}};
-PyGetSetDef device_properties[] = {
-    {"type", device_type, nullptr, "The kind of device: 'cpu', 'cuda', 'meta'.", nullptr},
-    {"index", device_index, nullptr, "Which of them; None for the current one.", nullptr},
-    {}};
+PyMethodDef device_methods[] = {{"__reduce__", device_reduce, METH_NOARGS, nullptr},
+                                {"__enter__", device_enter, METH_NOARGS, nullptr},
+                                {"__exit__", device_exit, METH_VARARGS, nullptr},
+                                {}};
+PyGetSetDef device_properties[] = {{"type", device_type, nullptr, "The kind of device: 'cpu', 'cuda', 'meta'.", nullptr},
+                                   {"index", device_index, nullptr, "Which of them; None for the current one.", nullptr},
+                                   {}};
 
 }  // namespace
 
@@ -207,7 +209,8 @@ PyTypeObject MemoryFormatType = [] {
   return t;
 }();
 PyTypeObject DeviceType_ = [] {
-  PyTypeObject t = make_type("torch.device", sizeof(DeviceObject), "device(type, index=None)\n\nWhere a tensor lives, such as torch.device('cpu').");
+  PyTypeObject t = make_type("torch.device", sizeof(DeviceObject),
+                             "device(type, index=None)\n\nWhere a tensor lives, such as torch.device('cpu').");
   t.tp_repr = device_repr;
   t.tp_str = device_str;
   t.tp_hash = device_hash;
@@ -237,9 +240,10 @@ PyObject* wrap(Device d) {
 
 bool is_dtype(PyObject* o) {
   PyTypeObject* t = Py_TYPE(o);
-  return t == &DTypeType || (t == &PyType_Type && (o == reinterpret_cast<PyObject*>(&PyFloat_Type) ||
-         o == reinterpret_cast<PyObject*>(&PyLong_Type) || o == reinterpret_cast<PyObject*>(&PyBool_Type) ||
-         o == reinterpret_cast<PyObject*>(&PyComplex_Type)));
+  return t == &DTypeType ||
+         (t == &PyType_Type &&
+          (o == reinterpret_cast<PyObject*>(&PyFloat_Type) || o == reinterpret_cast<PyObject*>(&PyLong_Type) ||
+           o == reinterpret_cast<PyObject*>(&PyBool_Type) || o == reinterpret_cast<PyObject*>(&PyComplex_Type)));
 }
 DType dtype_of(PyObject* o) {
   if (Py_TYPE(o) == &DTypeType) return as<DTypeObject>(o)->dtype;
@@ -289,7 +293,8 @@ void init_types(PyObject* module) {
     o->dtype = DType(i);
     dtypes[i] = reinterpret_cast<PyObject*>(o);
     check(PyModule_AddObjectRef(module, info(o->dtype).name, dtypes[i]));
-    if (std::strcmp(info(o->dtype).name, info(o->dtype).alias)) check(PyModule_AddObjectRef(module, info(o->dtype).alias, dtypes[i]));
+    if (std::strcmp(info(o->dtype).name, info(o->dtype).alias))
+      check(PyModule_AddObjectRef(module, info(o->dtype).alias, dtypes[i]));
   }
   for (int i = 0; i < kLayouts; i++) {
     auto* o = make<LayoutObject>(&LayoutType);

@@ -11,7 +11,10 @@ PyObject* to_python(const Value& v) {
   switch (v.tag) {
     case Tag::None: Py_RETURN_NONE;
     case Tag::Tensor: return wrap(Tensor::share(v.tensor_));
-    case Tag::Bool: case Tag::Int: case Tag::Float: case Tag::Complex: return wrap(v.scalar());
+    case Tag::Bool:
+    case Tag::Int:
+    case Tag::Float:
+    case Tag::Complex: return wrap(v.scalar());
     case Tag::Ints: {
       PyRef list = owned(PyList_New(v.len));
       for (uint32_t i = 0; i < v.len; i++) PyList_SET_ITEM(list.get(), i, check(PyLong_FromLongLong(v.ints_[i])));
@@ -72,8 +75,8 @@ PyObject* named_tuple_repr(PyObject* self) {
   if (!fields) return nullptr;
   PyRef text = PyRef::steal(PyUnicode_FromFormat("%s(\n", Py_TYPE(self)->tp_name));
   for (Py_ssize_t i = 0; text && i < PyTuple_GET_SIZE(self); i++)
-    text = PyRef::steal(PyUnicode_FromFormat("%U%U=%R%s", text.get(), PyTuple_GET_ITEM(fields.get(), i), PyTuple_GET_ITEM(self, i),
-                                             i + 1 < PyTuple_GET_SIZE(self) ? ",\n" : ")"));
+    text = PyRef::steal(PyUnicode_FromFormat("%U%U=%R%s", text.get(), PyTuple_GET_ITEM(fields.get(), i),
+                                             PyTuple_GET_ITEM(self, i), i + 1 < PyTuple_GET_SIZE(self) ? ",\n" : ")"));
   return text.release();
 }
 
@@ -152,7 +155,8 @@ void results_from_python(const Op& op, PyObject* result, OwnedValue* rets) {
     Arena arena;
     Value v;
     if (!convert(o, schema, arena, false, nullptr, v))
-      fail(ErrorKind::Type, op.name, ": the handler returned ", type_name(o), " where the operator returns ", type_text(op.rets[i]));
+      fail(ErrorKind::Type, op.name, ": the handler returned ", type_name(o), " where the operator returns ",
+           type_text(op.rets[i]));
     rets[i] = OwnedValue(v);
   };
   if (op.nrets == 0) return;
