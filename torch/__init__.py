@@ -31,6 +31,8 @@ pi = _math.pi
 e = _math.e
 newaxis = None
 
+import torch  # noqa: E402  people write torch.torch
+
 from ._tensor import Tensor  # noqa: E402
 
 # Where names that are not loaded at start live: module -> names.
