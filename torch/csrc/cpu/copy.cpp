@@ -165,6 +165,7 @@ Tensor converted(const Tensor& t, DType d) {
 static void copy_result(const Op& op, const Tensor& target, const Tensor& result) {
   KD_CHECK(can_cast(result.dtype(), target.dtype()), Runtime, "result type ", legacy_name(result.dtype()),
            " can't be cast to the desired output type ", legacy_name(target.dtype()));
+  check_no_internal_overlap(target);
   if (op.inplace)
     KD_CHECK(same(target.sizes(), result.sizes()), Runtime, "output with shape ", target.sizes(), " doesn't match the broadcast shape ",
              result.sizes());
