@@ -57,8 +57,10 @@ def atanh_tail(z):
 
 
 def erfcx(x):
-    return mp.exp(x * x) * mp.erfc(x) if x < 10 else sum(
-        (-1)**k * mp.fac2(2 * k - 1) / (2 * x * x)**k for k in range(12)) / (x * mp.sqrt(mp.pi)) if x > 60 else mp.exp(x * x) * mp.erfc(x)
+    """exp(x**2) erfc(x), from its asymptotic series where erfc vanishes."""
+    if x < 60:
+        return mp.exp(x * x) * mp.erfc(x)
+    return sum((-1)**k * mp.fac2(2 * k - 1) / (2 * x * x)**k for k in range(12)) / (x * mp.sqrt(mp.pi))
 
 
 def erfcx_scaled(shift):
