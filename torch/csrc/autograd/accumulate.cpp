@@ -11,7 +11,7 @@ void* AccumulateGrad::operator new(size_t) { return Freelist<AccumulateGrad>::ta
 void AccumulateGrad::operator delete(void* p) { Freelist<AccumulateGrad>::give(p); }
 
 AccumulateGrad::AccumulateGrad(const Tensor& leaf) : variable(leaf) {
-  sequence = UINT64_MAX;   // as soon as its gradient is there, so that it need not be kept
+  sequence = UINT64_MAX;  // as soon as its gradient is there, so that it need not be kept
   outputs.push_back(OutputMeta(leaf));
 }
 
@@ -41,9 +41,10 @@ Tensor clone_like(const Tensor& grad, const Tensor& variable) {
 
 // Nothing but the tensor, and the base that it is a view of and alone keeps alive, looks at its memory.
 bool owns_memory(const Tensor& t) {
-  if (!t.storage() || t->has(TensorImpl::PythonDispatch)) return true;   // a wrapper's memory is its own affair
+  if (!t.storage() || t->has(TensorImpl::PythonDispatch)) return true;  // a wrapper's memory is its own affair
   const ViewMeta* v = view_of(t);
-  bool own_base = v && !v->via.defined() && v->base->refs.load(std::memory_order_acquire) == 1 && v->base.storage() == t.storage();
+  bool own_base =
+      v && !v->via.defined() && v->base->refs.load(std::memory_order_acquire) == 1 && v->base.storage() == t.storage();
   return t.storage()->refs.load(std::memory_order_acquire) == 1u + own_base;
 }
 
@@ -52,7 +53,8 @@ bool owns_memory(const Tensor& t) {
 void accumulate_grad(const Tensor& variable, Tensor& into, Tensor grad) {
   if (!into.defined()) {
     // views of one gradient may go to several leaves: only memory that nothing else looks at is taken over
-    bool steal = !tls.grad_enabled && grad->refs.load(std::memory_order_acquire) == 1 && obeys_layout(grad, variable) && owns_memory(grad);
+    bool steal =
+        !tls.grad_enabled && grad->refs.load(std::memory_order_acquire) == 1 && obeys_layout(grad, variable) && owns_memory(grad);
     if (!steal) into = clone_like(grad, variable);
     else if (tls.interposed || grad->autograd || grad->has(TensorImpl::PythonDispatch)) into = ops::detach(grad);
     else into = std::move(grad);

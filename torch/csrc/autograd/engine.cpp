@@ -17,10 +17,10 @@ std::atomic<bool> node_slots_taken{false};
 
 struct Slot {
   Node* node;
-  TensorVec grads;             // of the node's outputs
-  uint32_t waiting = 0;        // edges into this node that have not brought their gradient yet
-  bool target = false;         // its gradient is asked for
-  bool needed = true;          // some target lies beyond
+  TensorVec grads;       // of the node's outputs
+  uint32_t waiting = 0;  // edges into this node that have not brought their gradient yet
+  bool target = false;   // its gradient is asked for
+  bool needed = true;    // some target lies beyond
 };
 
 struct Capture {
@@ -38,7 +38,7 @@ struct Task {
   const Node* running = nullptr;
   std::vector<Slot> slots;
   std::unordered_map<const Node*, uint32_t> index;
-  std::vector<std::pair<uint64_t, uint32_t>> ready;   // heap by sequence alone: equal ones leave it in PyTorch's order
+  std::vector<std::pair<uint64_t, uint32_t>> ready;  // heap by sequence alone: equal ones leave it in PyTorch's order
   std::vector<Capture> captures;
   TensorVec captured;
   std::vector<std::pair<void (*)(void*), void*>> callbacks;
@@ -96,7 +96,7 @@ void Task::discover(const SmallVec<Edge, 4>& roots) {
   bool fresh;
   for (const Edge& e : roots)
     if (e.fn) slot_of(e.fn.get(), fresh);
-  for (size_t at = 0; at < slots.size(); at++) {   // a new node is appended, and looked at in its turn
+  for (size_t at = 0; at < slots.size(); at++) {  // a new node is appended, and looked at in its turn
     Node* n = slots[at].node;
     for (const Edge& e : n->next) {
       if (!e.fn) continue;
@@ -168,8 +168,8 @@ void add_into(Tensor& sum, Tensor grad) {
 void fit(Tensor& grad, const OutputMeta& meta, const char* name, int64_t i) {
   if (meta.dtype == DType::none) return;
   if (__builtin_expect(!same(grad.sizes(), meta.sizes), 0)) {
-    KD_CHECK(expandable_to(meta.sizes, grad.sizes()), Runtime, "Function ", name, " returned an invalid gradient at index ", i, " - got ",
-             grad.sizes(), " but expected shape compatible with ", IntList(meta.sizes));
+    KD_CHECK(expandable_to(meta.sizes, grad.sizes()), Runtime, "Function ", name, " returned an invalid gradient at index ", i,
+             " - got ", grad.sizes(), " but expected shape compatible with ", IntList(meta.sizes));
     grad = sum_to(grad, meta.sizes);
   }
   if (__builtin_expect(grad.dtype() != meta.dtype, 0)) {
@@ -181,7 +181,7 @@ void fit(Tensor& grad, const OutputMeta& meta, const char* name, int64_t i) {
 }
 
 void run_tensor_hooks(NodeHooks& hooks, TensorVec& grads) {
-  auto pre = hooks.tensor_pre;   // a copy: a hook may remove itself
+  auto pre = hooks.tensor_pre;  // a copy: a hook may remove itself
   for (auto& h : pre) {
     if (h.output >= uint32_t(grads.size()) || !grads[h.output].defined()) continue;
     TensorVec one{grads[h.output]};
@@ -267,7 +267,8 @@ void Task::run() {
 
 }  // namespace
 
-TensorVec run_backward(const SmallVec<Edge, 4>& roots, TensorList grads, const SmallVec<Edge, 4>& inputs, BackwardOptions options) {
+TensorVec run_backward(const SmallVec<Edge, 4>& roots, TensorList grads, const SmallVec<Edge, 4>& inputs,
+                       BackwardOptions options) {
   Task task(options);
   AboveAutograd above;
   GradMode mode(options.create_graph);

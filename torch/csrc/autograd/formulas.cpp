@@ -98,7 +98,8 @@ Dims unflattened(int64_t size, IntList sizes) {
     whole[unknown] = size / known;
     known = size;
   }
-  KD_CHECK(known == size, Runtime, "unflatten: Provided sizes ", sizes, " don't multiply up to the size of dim (", size, ") in the input tensor");
+  KD_CHECK(known == size, Runtime, "unflatten: Provided sizes ", sizes, " don't multiply up to the size of dim (", size,
+           ") in the input tensor");
   return whole;
 }
 
@@ -167,11 +168,11 @@ bool may_overlap(IntList sizes, IntList strides) {
 
 }  // namespace
 
-Tensor as_strided_backward(const Tensor& grad, IntList self_sizes, IntList self_strides, int64_t self_offset, IntList size, IntList stride,
-                           std::optional<int64_t> storage_offset) {
+Tensor as_strided_backward(const Tensor& grad, IntList self_sizes, IntList self_strides, int64_t self_offset, IntList size,
+                           IntList stride, std::optional<int64_t> storage_offset) {
   Tensor g = grad;
   Dims sizes, strides;
-  for (int64_t i = int64_t(size.size()) - 1; i >= 0; i--) {   // a dimension that does not move is summed
+  for (int64_t i = int64_t(size.size()) - 1; i >= 0; i--) {  // a dimension that does not move is summed
     if (size[i] == 1) {
       g = ops::squeeze_dim(g, i);
     } else if (stride[i] == 0) {
@@ -189,9 +190,10 @@ Tensor as_strided_backward(const Tensor& grad, IntList self_sizes, IntList self_
     Tensor all = ops::arange(Scalar(extent), DType::int64, std::nullopt, grad.device(), std::nullopt);
     return ops::reshape(ops::as_strided(all, n, s, at), Dims{-1});
   };
-  if (view_overlaps) storage = ops::index_add(storage, 0, places(sizes, strides, offset - start), ops::reshape(g, Dims{-1}), Scalar(1));
+  if (view_overlaps)
+    storage = ops::index_add(storage, 0, places(sizes, strides, offset - start), ops::reshape(g, Dims{-1}), Scalar(1));
   else ops::copy_(ops::as_strided(storage, sizes, strides, offset - start), g, false);
-  if (self_overlaps) {   // elements that self shows several times: each gets its share
+  if (self_overlaps) {  // elements that self shows several times: each gets its share
     Tensor index = places(self_sizes, self_strides, self_offset - start);
     Tensor count = ops::zeros_like(storage, DType::none, std::nullopt, std::nullopt, std::nullopt, std::nullopt);
     Tensor ones = ops::ones(index.sizes(), grad.dtype(), std::nullopt, grad.device(), std::nullopt);

@@ -51,28 +51,32 @@ int64_t reduced_count(IntList sizes, std::optional<IntList> dim) {
   return n;
 }
 
-Tensor var_backward(const Tensor& grad, const Tensor& self, std::optional<IntList> dim, std::optional<Scalar> correction, bool keepdim) {
+Tensor var_backward(const Tensor& grad, const Tensor& self, std::optional<IntList> dim, std::optional<Scalar> correction,
+                    bool keepdim) {
   double n = double(reduced_count(self.sizes(), dim)), free = n - number(correction, 1);
   Tensor g = self.dim() > 1 ? restore_dims(grad, self.dim(), dim, keepdim) : grad;
   Tensor deviation = ops::sub_Tensor(self, mean_over(self, dim), Scalar(1));
   return ops::mul_Tensor(ops::mul_Scalar(g, Scalar(2 / free)), deviation);
 }
 
-Tensor std_backward(const Tensor& grad, const Tensor& self, const Tensor& result, std::optional<IntList> dim, std::optional<Scalar> correction,
-                    bool keepdim) {
+Tensor std_backward(const Tensor& grad, const Tensor& self, const Tensor& result, std::optional<IntList> dim,
+                    std::optional<Scalar> correction, bool keepdim) {
   Tensor g = ops::div_Tensor(grad, ops::mul_Scalar(result, Scalar(2)));
   g = ops::masked_fill__Scalar(g, ops::eq_Scalar(result, Scalar(0)), Scalar(0));
   return var_backward(g, self, dim, correction, keepdim);
 }
 
-Tensor norm_backward(const Tensor& grad, const Tensor& self, const Scalar& ord, const Tensor& result, std::optional<IntList> dim, bool keepdim) {
+Tensor norm_backward(const Tensor& grad, const Tensor& self, const Scalar& ord, const Tensor& result, std::optional<IntList> dim,
+                     bool keepdim) {
   double p = ord.to_double();
   Tensor g = restore_dims(grad, self.dim(), dim, keepdim), norm = restore_dims(result, self.dim(), dim, keepdim);
-  auto without_zero_norms = [&](const Tensor& t) { return ops::masked_fill__Scalar(t, ops::eq_Scalar(norm, Scalar(0)), Scalar(0)); };
+  auto without_zero_norms = [&](const Tensor& t) {
+    return ops::masked_fill__Scalar(t, ops::eq_Scalar(norm, Scalar(0)), Scalar(0));
+  };
   if (p == 0) return {};
   if (p == 1) return ops::mul_Tensor(ops::sgn(self), g);
   if (p == 2) return ops::mul_Tensor(self, without_zero_norms(ops::div_Tensor(g, norm)));
-  if (std::isinf(p)) {   // the elements that attain it share the gradient
+  if (std::isinf(p)) {  // the elements that attain it share the gradient
     Tensor size = ops::abs(self);
     Tensor mask = ops::logical_or(ops::eq_Tensor(size, norm), ops::isnan(size));
     Tensor share = ops::div_Tensor(g, ops::sum_dim_IntList(mask, dim, true, DType::none));

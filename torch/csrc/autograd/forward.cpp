@@ -9,7 +9,7 @@ namespace kindling {
 
 namespace {
 
-thread_local uint32_t open_level = 0;    // a new number for each level, so that tangents of a closed one are forgotten
+thread_local uint32_t open_level = 0;  // a new number for each level, so that tangents of a closed one are forgotten
 thread_local uint32_t levels_made = 0;
 
 const Tensor* tangent_at(const TensorImpl* t) {
@@ -97,13 +97,15 @@ Ref<OpNode> backward_node(const ForwardContext& c) {
     node->begins.push_back(uint16_t(slot.meta_only ? node->metas.size() : node->tensors.size()));
     const Value& v = slot.source == SaveSlot::Arg ? c.args[slot.index] : c.results[slot.index];
     if (v.tag != Tag::List) keep(v);
-    else for (const Value& e : v.list()) keep(e);
+    else
+      for (const Value& e : v.list()) keep(e);
   }
   for (int k = 0; k < d.ninputs; k++)
     for (int e = 0; e < node->edges_of(k); e++) node->next.push_back({});
   for (int i = 0; i < c.op.nrets; i++) {
     if (c.results[i].tag == Tag::Tensor) node->outputs.push_back(OutputMeta(c.results[i].tensor()));
-    else for (const Value& e : c.results[i].list()) node->outputs.push_back(OutputMeta(e.tensor()));
+    else
+      for (const Value& e : c.results[i].list()) node->outputs.push_back(OutputMeta(e.tensor()));
   }
   return node;
 }
@@ -162,7 +164,8 @@ void transposed_jvp(ForwardContext& c) {
       edge++;
     };
     if (v.tag != Tag::List) add(v);
-    else for (const Value& e : v.list()) add(e);
+    else
+      for (const Value& e : v.list()) add(e);
   }
   TensorVec out(node->next.size());
   BackwardContext back{*node, grads, out};
@@ -206,7 +209,10 @@ void linear_jvp(ForwardContext& c) {
   call(c.op, args.data(), rets.data());
   int64_t at = 0;
   for (int i = 0; i < c.op.nrets; i++) {
-    if (rets[i].tag != Tag::List) { c.set(int(at++), rets[i].take()); continue; }
+    if (rets[i].tag != Tag::List) {
+      c.set(int(at++), rets[i].take());
+      continue;
+    }
     for (const Value& e : rets[i].list()) c.set(int(at++), e.tensor());
   }
 }
@@ -240,7 +246,8 @@ void propagate_tangents(const Op& op, const Derivative& d, const Value* args, Ow
   std::vector<Tensor> results;
   for (int i = 0; i < op.nrets; i++) {
     if (rets[i].tag == Tag::Tensor) results.push_back(rets[i].tensor());
-    else if (rets[i].tag == Tag::List) for (const Value& e : rets[i].list()) results.push_back(e.tensor());
+    else if (rets[i].tag == Tag::List)
+      for (const Value& e : rets[i].list()) results.push_back(e.tensor());
     else results.emplace_back();
   }
   out.resize(int64_t(results.size()));
@@ -259,9 +266,12 @@ Tensor tangent_of(const Tensor& t) {
 }
 
 void set_tangent(const Tensor& t, Tensor tangent) {
-  KD_CHECK(open_level, Runtime, "Trying to create a dual Tensor for forward AD but no level exists, make sure to enter_dual_level() first.");
-  KD_CHECK(same(t.sizes(), tangent.sizes()), Runtime, "Trying to set a forward gradient that has a different size than that of the original "
-           "Tensor, this is not supported. Tensor is of size ", t.sizes(), " while the given forward gradient is of size ", tangent.sizes(), ".");
+  KD_CHECK(open_level, Runtime,
+           "Trying to create a dual Tensor for forward AD but no level exists, make sure to enter_dual_level() first.");
+  KD_CHECK(same(t.sizes(), tangent.sizes()), Runtime,
+           "Trying to set a forward gradient that has a different size than that of the original "
+           "Tensor, this is not supported. Tensor is of size ",
+           t.sizes(), " while the given forward gradient is of size ", tangent.sizes(), ".");
   AutogradMeta& m = autograd_meta(t);
   m.forward_grad = std::move(tangent);
   m.forward_level = open_level;
@@ -276,7 +286,8 @@ int enter_dual_level() {
 
 void exit_dual_level(int level) {
   KD_CHECK(open_level, Runtime, "Trying to exit a forward AD level that was not the last one that was created.");
-  KD_CHECK(level == 0, Runtime, "Trying to exit a forward AD level that was not the last one that was created. This is not supported.");
+  KD_CHECK(level == 0, Runtime,
+           "Trying to exit a forward AD level that was not the last one that was created. This is not supported.");
   open_level = 0;
   tls.forward_ad = false;
 }

@@ -134,7 +134,8 @@ void attach(const Op& op, const Ref<OpNode>& node, OwnedValue* rets) {
   for (int i = 0; i < op.nrets; i++) {
     bool differentiable = node->derivative->differentiable_results >> i & 1;
     if (rets[i].tag != Tag::List) one(rets[i], differentiable);
-    else for (const Value& e : rets[i].list()) one(e, differentiable);
+    else
+      for (const Value& e : rets[i].list()) one(e, differentiable);
   }
 }
 
@@ -184,8 +185,9 @@ bool any_argument_requires_grad(const Op& op, const Value* args) {
 }
 
 void refuse_out(const Op& op, const Value* args) {
-  KD_CHECK(!tls.grad_enabled || !any_argument_requires_grad(op, args), Runtime, op.name,
-           "(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad.");
+  KD_CHECK(
+      !tls.grad_enabled || !any_argument_requires_grad(op, args), Runtime, op.name,
+      "(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad.");
 }
 
 Ref<OpNode> call_recorded(const Op& op, const Derivative& d, const Value* args, OwnedValue* rets) {
@@ -259,7 +261,7 @@ void call_autograd(const Op& op, const Value* args, OwnedValue* rets) {
   if (backward) node = call_recorded(op, d, args, rets);
   else call_plain(op, args, rets);
   if (forward) propagate_tangents(op, d, args, rets, old_self);
-  if (node) save_results(*node, rets);   // with their tangents
+  if (node) save_results(*node, rets);  // with their tangents
 }
 
 }  // namespace kindling

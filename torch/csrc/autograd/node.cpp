@@ -108,7 +108,7 @@ void SavedTensor::save(const Tensor& t, bool output) {
            "tracked by autograd. To work around this, you can make a clone to get a normal tensor and use it in autograd, or use "
            "`torch.no_grad()` instead of `torch.inference_mode()`.");
   present = true;
-  if (output && !(t->autograd && t->autograd->grad_fn)) output = false;   // a result that is not differentiable makes no cycle
+  if (output && !(t->autograd && t->autograd->grad_fn)) output = false;  // a result that is not differentiable makes no cycle
   is_output = output;
   output_nr = t->autograd ? t->autograd->output_nr : 0;
   requires_grad = t.requires_grad();
@@ -116,7 +116,7 @@ void SavedTensor::save(const Tensor& t, bool output) {
   if (output) leaf = false;
   if (__builtin_expect(tls.saved_tensor_hooks != nullptr, 0)) {
     void *packed, *unpacker;
-    if (leaf && requires_grad) tensor = t;   // keeps the leaf's accumulator: what unpack returns takes its place in the graph
+    if (leaf && requires_grad) tensor = t;  // keeps the leaf's accumulator: what unpack returns takes its place in the graph
     Ref<Node> history = output ? Ref<Node>() : kindling::grad_fn(t);
     if (python_autograd.pack(output ? detach(t) : t, &packed, &unpacker)) {
       grad_fn = std::move(history);
@@ -125,7 +125,11 @@ void SavedTensor::save(const Tensor& t, bool output) {
     }
   }
   if (!output) tensor = t;
-  else if (tls.interposed || t->has(TensorImpl::PythonDispatch)) tensor = [&] { BelowAutograd below; return ops::detach(t); }();
+  else if (tls.interposed || t->has(TensorImpl::PythonDispatch))
+    tensor = [&] {
+      BelowAutograd below;
+      return ops::detach(t);
+    }();
   else tensor = bare(t);
   version = t.version();
 }
@@ -152,19 +156,25 @@ Tensor SavedTensor::unpack_for(const Node& node) const {
   if (now != version) {
     const AutogradMeta* m = tensor->autograd;
     Ref<Node> source = is_output ? fn : m ? m->grad_fn : nullptr;
-    std::string of = source ? concat(", which is output ", int(is_output ? output_nr : m->output_nr), " of ", base_name(*source), ",") : "";
-    fail(ErrorKind::Runtime, "one of the variables needed for gradient computation has been modified by an inplace operation: [torch.",
+    std::string of =
+        source ? concat(", which is output ", int(is_output ? output_nr : m->output_nr), " of ", base_name(*source), ",") : "";
+    fail(ErrorKind::Runtime,
+         "one of the variables needed for gradient computation has been modified by an inplace operation: [torch.",
          legacy_name(tensor.dtype()), "Tensor ", tensor.sizes(), "]", of, " is at version ", now, "; expected version ", version,
          " instead. Hint: ",
-         tls.anomaly ? "the backtrace further above shows the operation that failed to compute its gradient. The variable in question "
-                       "was changed in there or anywhere later. Good luck!"
-                     : "enable anomaly detection to find the operation that failed to compute its gradient, with "
-                       "torch.autograd.set_detect_anomaly(True, check_nan=False).");
+         tls.anomaly
+             ? "the backtrace further above shows the operation that failed to compute its gradient. The variable in question "
+               "was changed in there or anywhere later. Good luck!"
+             : "enable anomaly detection to find the operation that failed to compute its gradient, with "
+               "torch.autograd.set_detect_anomaly(True, check_nan=False).");
   }
   if (!is_output) return tensor;
   Tensor t;
-  if (tls.interposed || tensor->has(TensorImpl::PythonDispatch)) { BelowAutograd below; t = ops::detach(tensor); }
-  else if (!requires_grad || (!tls.grad_enabled && in_backward())) return tensor;   // no graph is being made: the copy itself will do
+  if (tls.interposed || tensor->has(TensorImpl::PythonDispatch)) {
+    BelowAutograd below;
+    t = ops::detach(tensor);
+  } else if (!requires_grad || (!tls.grad_enabled && in_backward()))
+    return tensor;  // no graph is being made: the copy itself will do
   else t = bare(tensor);
   if (requires_grad) {
     AutogradMeta& m = autograd_meta(t);
@@ -191,7 +201,7 @@ int OpNode::slot_length(int slot) const {
   const SaveSlot& s = derivative->saves[slot];
   if (s.source == SaveSlot::Arg) return op->args[s.index].list ? int(values[s.index].to_int()) : 1;
   if (!op->rets[s.index].list) return 1;
-  return int(s.meta_only ? metas.size() : tensors.size()) - begins[slot];   // list results are saved last
+  return int(s.meta_only ? metas.size() : tensors.size()) - begins[slot];  // list results are saved last
 }
 
 TensorVec OpNode::apply(TensorVec grads) {

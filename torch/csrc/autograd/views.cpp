@@ -23,8 +23,10 @@ ViewMeta& new_view_meta(const Tensor& view, const Tensor& parent, bool multi_out
   ViewMeta& v = *m.view;
   const ViewMeta* outer = view_of(parent);
   v.base = outer ? outer->base : parent;
-  v.creation = tls.inference_mode ? CreationKind::Inference : multi_output ? CreationKind::MultiOutput
-             : tls.grad_enabled   ? CreationKind::Default : CreationKind::NoGrad;
+  v.creation = tls.inference_mode ? CreationKind::Inference
+               : multi_output     ? CreationKind::MultiOutput
+               : tls.grad_enabled ? CreationKind::Default
+                                  : CreationKind::NoGrad;
   if (outer && v.creation == CreationKind::Default) v.creation = outer->creation;
   v.attr_version = view.version();
   return v;
@@ -34,32 +36,37 @@ ViewMeta& new_view_meta(const Tensor& view, const Tensor& parent, bool multi_out
 void check_creation(const Tensor& t, const ViewMeta& v, bool through_base) {
   if (v.creation == CreationKind::Default) return;
   const Ref<Node>& fn = t->autograd->grad_fn;
-  std::string what = fn ? concat("Output ", int(t->autograd->output_nr), " of ", base_name(*fn), " is a view and ")
-                        : concat("A view was created in ", v.creation == CreationKind::Inference ? "inference" : "no_grad", " mode and ");
+  std::string what =
+      fn ? concat("Output ", int(t->autograd->output_nr), " of ", base_name(*fn), " is a view and ")
+         : concat("A view was created in ", v.creation == CreationKind::Inference ? "inference" : "no_grad", " mode and ");
   const char* how = through_base ? "its base or another view of its base has been modified inplace" : "is being modified inplace";
   switch (v.creation) {
     case CreationKind::MultiOutput:
-      fail(ErrorKind::Runtime, what, how,
-           ". This view is the output of a function that returns multiple views. Such functions do not allow the output views to be "
-           "modified inplace. You should replace the inplace operation by an out-of-place one.");
+      fail(
+          ErrorKind::Runtime, what, how,
+          ". This view is the output of a function that returns multiple views. Such functions do not allow the output views to be "
+          "modified inplace. You should replace the inplace operation by an out-of-place one.");
     case CreationKind::InCustomFunction:
-      fail(ErrorKind::Runtime, what, how,
-           ". This view was created inside a custom Function (or because an input was returned as-is) and the autograd logic to handle "
-           "view+inplace would override the custom backward associated with the custom Function, leading to incorrect gradients. This "
-           "behavior is forbidden. You can fix this by cloning the output of the custom Function.");
+      fail(
+          ErrorKind::Runtime, what, how,
+          ". This view was created inside a custom Function (or because an input was returned as-is) and the autograd logic to handle "
+          "view+inplace would override the custom backward associated with the custom Function, leading to incorrect gradients. This "
+          "behavior is forbidden. You can fix this by cloning the output of the custom Function.");
     default: {
       bool inference = v.creation == CreationKind::Inference;
-      fail(ErrorKind::Runtime, what, how, inference ? " in normal mode" : " with grad mode enabled",
-           ". Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view "
-           "and the inplace either both inside the ", inference ? "inference_mode" : "no_grad",
-           " block (if you don't want the inplace to be tracked) or both outside (if you want the inplace to be tracked).");
+      fail(
+          ErrorKind::Runtime, what, how, inference ? " in normal mode" : " with grad mode enabled",
+          ". Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view "
+          "and the inplace either both inside the ",
+          inference ? "inference_mode" : "no_grad",
+          " block (if you don't want the inplace to be tracked) or both outside (if you want the inplace to be tracked).");
     }
   }
 }
 
 // Backward of a write to part of a tensor: the gradient of the part goes through the write, the rest passes by.
 struct CopySlices final : Node {
-  Dims sizes, strides;             // of the base
+  Dims sizes, strides;  // of the base
   DType dtype;
   Device device;
   ViewPath path;
@@ -67,8 +74,13 @@ struct CopySlices final : Node {
   int self_edge;
 
   CopySlices(const Tensor& base, const Tensor& view, Ref<Node> node, int self)
-      : sizes(base.sizes()), strides(base.strides()), dtype(base.dtype()), device(base.device()),
-        path(ViewPath::of(view)), fn(std::move(node)), self_edge(self) {
+      : sizes(base.sizes()),
+        strides(base.strides()),
+        dtype(base.dtype()),
+        device(base.device()),
+        path(ViewPath::of(view)),
+        fn(std::move(node)),
+        self_edge(self) {
     outputs.push_back(OutputMeta(base));
     next.push_back(gradient_edge(base));
     for (int64_t i = 0; i < fn->next.size(); i++)
@@ -76,7 +88,9 @@ struct CopySlices final : Node {
   }
   const char* name() const override { return "torch::autograd::CopySlices"; }
   // A second derivative may lead to `fn` itself, which then frees what it saved when it has run.
-  void release_saved() override { if (fn->refs.load() == 1) fn->release_saved(); }
+  void release_saved() override {
+    if (fn->refs.load() == 1) fn->release_saved();
+  }
 
   TensorVec apply(TensorVec grads) override {
     TensorVec out(next.size());
@@ -187,7 +201,8 @@ void check_inplace(const Tensor& t) {
     KD_CHECK(!t.requires_grad() || !is_leaf(v->base), Runtime,
              "a view of a leaf Variable that requires grad is being used in an in-place operation.");
   }
-  KD_CHECK(!t.requires_grad() || !is_leaf(t), Runtime, "a leaf Variable that requires grad is being used in an in-place operation.");
+  KD_CHECK(!t.requires_grad() || !is_leaf(t), Runtime,
+           "a leaf Variable that requires grad is being used in an in-place operation.");
 }
 
 void set_history(const Tensor& result, const Ref<Node>& node, uint32_t output) {

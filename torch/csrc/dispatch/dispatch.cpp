@@ -57,10 +57,37 @@ void mark_inference(const Op& op, const Value* args, OwnedValue* rets) {
 
 // Operators that modes see with conjugated arguments as they are; before any other, a mode sees the copy that resolves them.
 bool takes_conjugated(const Op& op) {
-  static const std::unordered_set<std::string_view> names = {
-      "clone", "copy_", "mm", "addmm", "addmm_", "bmm", "baddbmm", "baddbmm_", "dot", "vdot", "_conj", "_conj_physical", "conj_physical", "conj_physical_",
-      "resolve_conj", "resolve_neg", "angle", "empty_like", "zeros_like", "ones_like", "full_like", "new_empty", "new_empty_strided", "new_zeros", "new_ones", "new_full",
-      "_linalg_svd", "_local_scalar_dense", "detach", "alias", "is_same_size"};
+  static const std::unordered_set<std::string_view> names = {"clone",
+                                                             "copy_",
+                                                             "mm",
+                                                             "addmm",
+                                                             "addmm_",
+                                                             "bmm",
+                                                             "baddbmm",
+                                                             "baddbmm_",
+                                                             "dot",
+                                                             "vdot",
+                                                             "_conj",
+                                                             "_conj_physical",
+                                                             "conj_physical",
+                                                             "conj_physical_",
+                                                             "resolve_conj",
+                                                             "resolve_neg",
+                                                             "angle",
+                                                             "empty_like",
+                                                             "zeros_like",
+                                                             "ones_like",
+                                                             "full_like",
+                                                             "new_empty",
+                                                             "new_empty_strided",
+                                                             "new_zeros",
+                                                             "new_ones",
+                                                             "new_full",
+                                                             "_linalg_svd",
+                                                             "_local_scalar_dense",
+                                                             "detach",
+                                                             "alias",
+                                                             "is_same_size"};
   return op.is_view || names.contains(op.name);
 }
 
@@ -71,13 +98,14 @@ bool conjugated(const Value& v) { return v.tag == Tag::Tensor && v.tensor_->has(
 void call_kernel(const Op& op, const Value* args, OwnedValue* rets) {
   if (op.family == Family::PyComposite) return python_composite(op, args, rets);
   if (op.family != Family::Kernel) return op.kernel(op, args, rets);
-  BelowAutograd guard;   // a hand-written kernel may call operators
+  BelowAutograd guard;  // a hand-written kernel may call operators
   op.kernel(op, args, rets);
 }
 
 void call_below_autograd(const Op& op, const Value* args, OwnedValue* rets) {
-  bool ask = tls.dispatch_modes > 0 ||
-             (python_tensors_exist && any_tensor(op, args, [](const TensorImpl* t) { return t->has(TensorImpl::PythonDispatch); }));
+  bool ask =
+      tls.dispatch_modes > 0 ||
+      (python_tensors_exist && any_tensor(op, args, [](const TensorImpl* t) { return t->has(TensorImpl::PythonDispatch); }));
   if (__builtin_expect(ask, 0) && !tls.torch_dispatch_disabled && python_dispatch) {
     BelowAutograd guard;
     SmallVec<Value, 8> plain;

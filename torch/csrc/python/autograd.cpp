@@ -28,7 +28,9 @@ PyObject* get_retains_grad(PyObject* self, void*) {
 
 int visit_all(const NodeHooks* hooks, visitproc visit, void* arg) {
   if (!hooks) return 0;
-  auto one = [&](const Ref<Hook>& h) { return h->refs.load() == 1 ? visit(static_cast<DictHook*>(h.get())->dict.get(), arg) : 0; };
+  auto one = [&](const Ref<Hook>& h) {
+    return h->refs.load() == 1 ? visit(static_cast<DictHook*>(h.get())->dict.get(), arg) : 0;
+  };
   for (auto& h : hooks->tensor_pre)
     if (int status = one(h.hook)) return status;
   for (const auto* list : {&hooks->pre, &hooks->post, &hooks->post_accumulate})
@@ -91,7 +93,8 @@ PyObject* register_post_accumulate(PyObject* self, PyObject* hook) {
     auto* o = reinterpret_cast<TensorObject*>(self);
     if (!o->post_accumulate_hooks) {
       o->post_accumulate_hooks = ordered_dict();
-      hooks_of(autograd_meta(t).hooks).post_accumulate.push_back(Ref<DictHook>::make(DictHook::PostAccumulate, o->post_accumulate_hooks));
+      hooks_of(autograd_meta(t).hooks)
+          .post_accumulate.push_back(Ref<DictHook>::make(DictHook::PostAccumulate, o->post_accumulate_hooks));
     }
     return new_hook_handle(o->post_accumulate_hooks, hook);
   });
@@ -193,7 +196,8 @@ PyObject* py_is_view(PyObject* self, PyObject*) { return PyBool_FromLong(view_of
 // The one gradient that need not be given: of a scalar.
 Tensor first_gradient(const Tensor& root) {
   KD_CHECK(root.numel() == 1, Runtime, "grad can be implicitly created only for scalar outputs");
-  KD_CHECK(root.is_floating(), Runtime, "grad can be implicitly created only for real scalar outputs but got torch.", info(root.dtype()).name);
+  KD_CHECK(root.is_floating(), Runtime, "grad can be implicitly created only for real scalar outputs but got torch.",
+           info(root.dtype()).name);
   return ops::ones_like(root, DType::none, std::nullopt, std::nullopt, std::nullopt, MemoryFormat::preserve);
 }
 
@@ -203,7 +207,8 @@ PyObject* py_backward(PyObject* self, PyObject* args, PyObject* kwargs) {
     static const char* names[] = {"gradient", "retain_graph", "create_graph", "inputs", nullptr};
     PyObject *gradient = Py_None, *retain_graph = Py_None, *inputs = Py_None;
     int create_graph = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OOpO:backward", const_cast<char**>(names), &gradient, &retain_graph, &create_graph, &inputs))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OOpO:backward", const_cast<char**>(names), &gradient, &retain_graph,
+                                     &create_graph, &inputs))
       return nullptr;
     PyObject* all[] = {self, gradient, retain_graph, create_graph ? Py_True : Py_False, inputs};
     if (may_intercept(self)) {
@@ -261,7 +266,8 @@ PyMethodDef tensor_autograd_methods[] = {
     {"requires_grad_", KD_KEYWORDS(py_requires_grad_), METH_VARARGS | METH_KEYWORDS,
      "requires_grad_($self, /, requires_grad=True)\n--\n\nRecords (or stops recording) operations on this leaf. Returns self."},
     {"detach_", py_detach_, METH_NOARGS, "detach_($self, /)\n--\n\nTakes this tensor out of the graph, as a leaf. Returns self."},
-    {"retain_grad", py_retain_grad, METH_NOARGS, "retain_grad($self, /)\n--\n\nbackward() fills .grad of this computed tensor too."},
+    {"retain_grad", py_retain_grad, METH_NOARGS,
+     "retain_grad($self, /)\n--\n\nbackward() fills .grad of this computed tensor too."},
     {"register_hook", register_hook, METH_O,
      "register_hook($self, hook, /)\n--\n\nCalls hook(grad) when the gradient of this tensor is computed; it may return another one. Returns a handle."},
     {"register_post_accumulate_grad_hook", register_post_accumulate, METH_O,

@@ -22,7 +22,8 @@ SmallVec<Edge, 4> root_edges(PyObject* tensors) {
   SmallVec<Edge, 4> roots;
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(tensors); i++) {
     PyObject* o = PyTuple_GET_ITEM(tensors, i);
-    KD_CHECK(is_tensor(o) || PyTuple_Check(o), Type, "element ", int64_t(i), " of tensors tuple is not a Tensor or a GradientEdge");
+    KD_CHECK(is_tensor(o) || PyTuple_Check(o), Type, "element ", int64_t(i),
+             " of tensors tuple is not a Tensor or a GradientEdge");
     Edge e = edge_of(o);
     KD_CHECK(e.fn, Runtime, "element ", int64_t(i), " of tensors does not require grad and does not have a grad_fn");
     roots.push_back(std::move(e));
@@ -45,25 +46,28 @@ SmallVec<Edge, 4> input_edges(PyObject* inputs, bool accumulate) {
 // run_backward(tensors, grad_tensors, keep_graph, create_graph, inputs=None, allow_unreachable=False, accumulate_grad=False)
 PyObject* engine_run(PyObject*, PyObject* args, PyObject* kwargs) {
   return guard([&]() -> PyObject* {
-    static const char* names[] = {"tensors", "grad_tensors", "keep_graph", "create_graph", "inputs", "allow_unreachable", "accumulate_grad", nullptr};
+    static const char* names[] = {"tensors", "grad_tensors",      "keep_graph",      "create_graph",
+                                  "inputs",  "allow_unreachable", "accumulate_grad", nullptr};
     PyObject *tensors, *grads, *inputs = nullptr;
     int keep, create, unreachable = 0, accumulate = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOpp|Opp:run_backward", const_cast<char**>(names), &tensors, &grads, &keep, &create, &inputs,
-                                     &unreachable, &accumulate))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOpp|Opp:run_backward", const_cast<char**>(names), &tensors, &grads, &keep,
+                                     &create, &inputs, &unreachable, &accumulate))
       return nullptr;
     PyRef roots = tuple_of(tensors, "tensors"), weights = tuple_of(grads, "grad_tensors");
-    KD_CHECK(PyTuple_GET_SIZE(roots.get()) == PyTuple_GET_SIZE(weights.get()), Runtime, "got ", int64_t(PyTuple_GET_SIZE(roots.get())),
-             " tensors and ", int64_t(PyTuple_GET_SIZE(weights.get())), " gradients");
+    KD_CHECK(PyTuple_GET_SIZE(roots.get()) == PyTuple_GET_SIZE(weights.get()), Runtime, "got ",
+             int64_t(PyTuple_GET_SIZE(roots.get())), " tensors and ", int64_t(PyTuple_GET_SIZE(weights.get())), " gradients");
     SmallVec<Edge, 4> edges = root_edges(roots.get());
     TensorVec given;
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(weights.get()); i++) given.push_back(unwrap_checked(PyTuple_GET_ITEM(weights.get(), i), "run_backward"));
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(weights.get()); i++)
+      given.push_back(unwrap_checked(PyTuple_GET_ITEM(weights.get(), i), "run_backward"));
     PyRef wanted = inputs && inputs != Py_None ? tuple_of(inputs, "inputs") : PyRef();
     SmallVec<Edge, 4> targets = wanted ? input_edges(wanted.get(), accumulate) : SmallVec<Edge, 4>();
     BackwardOptions options{.retain_graph = keep != 0, .create_graph = create != 0, .accumulate = !wanted || accumulate};
     TensorVec found = run_backward(edges, {given.data(), size_t(given.size())}, targets, options);
     if (!wanted || accumulate) Py_RETURN_NONE;
     for (int64_t i = 0; i < found.size(); i++)
-      KD_CHECK(found[i].defined() || unreachable, Runtime, "The differentiated Tensor at index ", i, " appears to not have been used in the graph. "
+      KD_CHECK(found[i].defined() || unreachable, Runtime, "The differentiated Tensor at index ", i,
+               " appears to not have been used in the graph. "
                "Set allow_unused=True if this is the desired behavior.");
     return wrap_tuple({found.data(), size_t(found.size())});
   });
@@ -100,7 +104,8 @@ PyObject* py_increment_version(PyObject*, PyObject* tensors) {
       Py_RETURN_NONE;
     }
     PyRef all = owned(PySequence_Tuple(tensors));
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(all.get()); i++) unwrap_checked(PyTuple_GET_ITEM(all.get(), i), "increment_version").bump_version();
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(all.get()); i++)
+      unwrap_checked(PyTuple_GET_ITEM(all.get(), i), "increment_version").bump_version();
     Py_RETURN_NONE;
   });
 }
@@ -155,26 +160,28 @@ PyObject* py_depends_on_others(PyObject*, PyObject* args) {
 
 #define KD_KEYWORDS(f) reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(f))
 PyMethodDef engine_methods[] = {
-    {"run_backward", KD_KEYWORDS(engine_run), METH_VARARGS | METH_KEYWORDS, "Runs backward: what torch.autograd.backward and grad call."},
+    {"run_backward", KD_KEYWORDS(engine_run), METH_VARARGS | METH_KEYWORDS,
+     "Runs backward: what torch.autograd.backward and grad call."},
     {"queue_callback", engine_queue_callback, METH_O, "queue_callback(f): calls f() when the running backward ends."},
-    {"is_checkpoint_valid", engine_checkpoint_valid, METH_NOARGS, "Whether reentrant checkpointing is allowed in the running backward."},
+    {"is_checkpoint_valid", engine_checkpoint_valid, METH_NOARGS,
+     "Whether reentrant checkpointing is allowed in the running backward."},
     {nullptr, nullptr, 0, nullptr}};
 
-PyMethodDef engine_functions[] = {
-    {"_current_graph_task_id", py_graph_task, METH_NOARGS, nullptr},
-    {"_current_autograd_node", py_current_node, METH_NOARGS, nullptr},
-    {"_will_engine_execute_node", py_will_run, METH_O, nullptr},
-    {"_peek_sequence_nr", py_peek_sequence, METH_NOARGS, nullptr},
-    {"_increment_version", py_increment_version, METH_O, nullptr},
-    {"_unsafe_set_version_counter", py_set_version, METH_VARARGS, nullptr},
-    {"_get_gradient_edge", py_gradient_edge, METH_O, nullptr},
-    {"_depends_on_others", py_depends_on_others, METH_VARARGS, nullptr},
-    {nullptr, nullptr, 0, nullptr}};
+PyMethodDef engine_functions[] = {{"_current_graph_task_id", py_graph_task, METH_NOARGS, nullptr},
+                                  {"_current_autograd_node", py_current_node, METH_NOARGS, nullptr},
+                                  {"_will_engine_execute_node", py_will_run, METH_O, nullptr},
+                                  {"_peek_sequence_nr", py_peek_sequence, METH_NOARGS, nullptr},
+                                  {"_increment_version", py_increment_version, METH_O, nullptr},
+                                  {"_unsafe_set_version_counter", py_set_version, METH_VARARGS, nullptr},
+                                  {"_get_gradient_edge", py_gradient_edge, METH_O, nullptr},
+                                  {"_depends_on_others", py_depends_on_others, METH_VARARGS, nullptr},
+                                  {nullptr, nullptr, 0, nullptr}};
 
 }  // namespace
 
 void init_engine(PyObject* module) {
-  PyType_Slot slots[] = {{Py_tp_methods, engine_methods}, {Py_tp_doc, const_cast<char*>("The engine that runs backward.")}, {0, nullptr}};
+  PyType_Slot slots[] = {
+      {Py_tp_methods, engine_methods}, {Py_tp_doc, const_cast<char*>("The engine that runs backward.")}, {0, nullptr}};
   PyType_Spec spec{"torch._C._EngineBase", sizeof(PyObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots};
   PyRef type = owned(PyType_FromSpec(&spec));
   check(PyModule_AddObjectRef(module, "_EngineBase", type.get()));

@@ -11,7 +11,7 @@ PyTypeObject* FunctionBaseType = nullptr;
 namespace {
 
 struct PyNode final : Node {
-  PyObject* ctx;                        // owned: the ContextObject
+  PyObject* ctx;  // owned: the ContextObject
   std::string title;
   std::vector<uint8_t> takes_gradient;  // which arguments of apply() were tensors: these have edges
   std::vector<OutputMeta> made;         // all tensor outputs, differentiable or not
@@ -49,12 +49,13 @@ TensorVec PyNode::apply(TensorVec grads) {
   }
   PyRef method = owned(PyObject_GetAttrString(ctx, "apply"));
   PyRef result = owned(PyObject_Call(method.get(), args.get(), nullptr));
-  if (!PyTuple_Check(result.get())) result = PyList_Check(result.get()) ? owned(PyList_AsTuple(result.get())) : owned(PyTuple_Pack(1, result.get()));
+  if (!PyTuple_Check(result.get()))
+    result = PyList_Check(result.get()) ? owned(PyList_AsTuple(result.get())) : owned(PyTuple_Pack(1, result.get()));
   Py_ssize_t given = PyTuple_GET_SIZE(result.get()), wanted = Py_ssize_t(takes_gradient.size());
   Py_ssize_t count = given;
   while (count > wanted && PyTuple_GET_ITEM(result.get(), count - 1) == Py_None) count--;
-  KD_CHECK(count == wanted, Runtime, "function ", title, " returned an incorrect number of gradients (expected ", int64_t(wanted), ", got ",
-           int64_t(given), ")");
+  KD_CHECK(count == wanted, Runtime, "function ", title, " returned an incorrect number of gradients (expected ", int64_t(wanted),
+           ", got ", int64_t(given), ")");
   TensorVec out;
   for (Py_ssize_t i = 0; i < wanted; i++) {
     PyObject* g = PyTuple_GET_ITEM(result.get(), i);
@@ -72,7 +73,7 @@ TensorVec PyNode::apply(TensorVec grads) {
 // ---- apply: forward and the node ----
 
 struct Inputs {
-  std::vector<Tensor> tensors;           // in order, arguments that are none left out
+  std::vector<Tensor> tensors;  // in order, arguments that are none left out
   std::vector<uint8_t> is_tensor;
   bool records = false;
   PyRef needs;
@@ -145,12 +146,14 @@ Tensor wrap_output(const Tensor& t, ContextObject* f, const Ref<PyNode>& node, u
 
 void save_tensors(ContextObject* f, const Ref<PyNode>& node) {
   if (!f->to_save || f->to_save == Py_None) return;
-  KD_CHECK(PyTuple_Check(f->to_save), Type, "saved tensors argument is expected to be a tuple of tensors, got ", type_name(f->to_save));
+  KD_CHECK(PyTuple_Check(f->to_save), Type, "saved tensors argument is expected to be a tuple of tensors, got ",
+           type_name(f->to_save));
   if (!f->saved) f->saved = new std::vector<SavedTensor>;
   f->saved->clear();
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(f->to_save); i++) {
     PyObject* o = PyTuple_GET_ITEM(f->to_save, i);
-    KD_CHECK(o == Py_None || is_tensor(o), Type, "save_for_backward can only save variables, but argument ", int64_t(i), " is of type ", type_name(o));
+    KD_CHECK(o == Py_None || is_tensor(o), Type, "save_for_backward can only save variables, but argument ", int64_t(i),
+             " is of type ", type_name(o));
     SavedTensor saved;
     if (o != Py_None) {
       Tensor t = unwrap(o);
@@ -168,7 +171,8 @@ void carry_tangents(PyObject* ctx, ContextObject* f, PyObject* args, std::vector
     PyObject* a = PyTuple_GET_ITEM(args, i);
     Tensor t = is_tensor(a) ? tangent_of(unwrap(a)) : Tensor();
     any |= t.defined();
-    if (!t.defined() && is_tensor(a) && f->materialize_grads && is_differentiable(impl_of(a)->dtype)) t = zeros_of(OutputMeta(unwrap(a)));
+    if (!t.defined() && is_tensor(a) && f->materialize_grads && is_differentiable(impl_of(a)->dtype))
+      t = zeros_of(OutputMeta(unwrap(a)));
     PyTuple_SET_ITEM(tangents.get(), i, check(wrap(std::move(t))));
   }
   if (!any) return;
@@ -187,7 +191,10 @@ PyRef run_forward(PyObject* cls, PyObject* ctx, PyObject* args) {
   struct Off {
     bool grad = tls.grad_enabled, forward = tls.forward_grad_enabled;
     Off() { tls.grad_enabled = tls.forward_grad_enabled = false; }
-    ~Off() { tls.grad_enabled = grad; tls.forward_grad_enabled = forward; }
+    ~Off() {
+      tls.grad_enabled = grad;
+      tls.forward_grad_enabled = forward;
+    }
   } off;
   if (own_setup.get() == Py_True) {
     PyRef out = owned(PyObject_Call(forward.get(), args, nullptr));
@@ -197,17 +204,20 @@ PyRef run_forward(PyObject* cls, PyObject* ctx, PyObject* args) {
   }
   PyRef with_ctx = owned(PyTuple_New(PyTuple_GET_SIZE(args) + 1));
   PyTuple_SET_ITEM(with_ctx.get(), 0, Py_NewRef(ctx));
-  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(args); i++) PyTuple_SET_ITEM(with_ctx.get(), i + 1, Py_NewRef(PyTuple_GET_ITEM(args, i)));
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(args); i++)
+    PyTuple_SET_ITEM(with_ctx.get(), i + 1, Py_NewRef(PyTuple_GET_ITEM(args, i)));
   return owned(PyObject_Call(forward.get(), with_ctx.get(), nullptr));
 }
 
 void check_dirty(ContextObject* f, PyObject* outputs) {
   if (!f->dirty || f->dirty == Py_None) return;
-  KD_CHECK(PyTuple_Check(f->dirty), Type, "autograd internal error: dirty_tensors attribute is expected to be a tuple but is ", type_name(f->dirty));
+  KD_CHECK(PyTuple_Check(f->dirty), Type, "autograd internal error: dirty_tensors attribute is expected to be a tuple but is ",
+           type_name(f->dirty));
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(f->dirty); i++) {
     PyObject* o = PyTuple_GET_ITEM(f->dirty, i);
     KD_CHECK(is_tensor(o), Type, "mark_dirty can only mark tensors, but argument ", int64_t(i), " is of type ", type_name(o));
-    KD_CHECK(holds(outputs, impl_of(o)), Runtime, "Some elements marked as dirty during the forward method were not returned as output. "
+    KD_CHECK(holds(outputs, impl_of(o)), Runtime,
+             "Some elements marked as dirty during the forward method were not returned as output. "
              "The inputs that are modified inplace must all be outputs of the Function.");
   }
 }
@@ -304,10 +314,12 @@ ContextObject* ctx_of(PyObject* self) { return reinterpret_cast<ContextObject*>(
 PyObject* get_saved_tensors(PyObject* self, void*) {
   return guard([&]() -> PyObject* {
     ContextObject* f = ctx_of(self);
-    KD_CHECK(!f->released, Runtime, "Trying to backward through the graph a second time (or directly access saved tensors after they have "
-             "already been freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify "
-             "retain_graph=True if you need to backward through the graph a second time or if you need to access saved tensors after "
-             "calling backward.");
+    KD_CHECK(
+        !f->released, Runtime,
+        "Trying to backward through the graph a second time (or directly access saved tensors after they have "
+        "already been freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify "
+        "retain_graph=True if you need to backward through the graph a second time or if you need to access saved tensors after "
+        "calling backward.");
     size_t n = f->saved ? f->saved->size() : 0;
     PyRef tuple = owned(PyTuple_New(Py_ssize_t(n)));
     for (size_t i = 0; i < n; i++) {
@@ -360,7 +372,8 @@ int set_materialize(PyObject* self, PyObject* value, void*) {
 }
 const Node& node_in_graph(PyObject* self, const char* attribute) {
   Node* n = ctx_of(self)->node;
-  KD_CHECK(n, Runtime, "Attribute '", attribute, "' is invalid for this instance of _C._FunctionBase. Accessing this attribute directly on an "
+  KD_CHECK(n, Runtime, "Attribute '", attribute,
+           "' is invalid for this instance of _C._FunctionBase. Accessing this attribute directly on an "
            "instance of autograd.Function is a legacy access pattern that is no longer supported.");
   return *n;
 }
@@ -402,7 +415,8 @@ PyObject* clear_saved(PyObject* self, PyObject*) {
 
 void init_functions(PyObject* module) {
   static std::vector<PyMethodDef> methods;
-  methods.push_back({"apply", function_apply, METH_VARARGS | METH_CLASS, "apply(*args): runs forward and records it for backward."});
+  methods.push_back(
+      {"apply", function_apply, METH_VARARGS | METH_CLASS, "apply(*args): runs forward and records it for backward."});
   methods.push_back({"maybe_clear_saved_tensors", clear_saved, METH_NOARGS, nullptr});
   for (PyMethodDef* m = node_methods; m->ml_name; m++) methods.push_back(*m);
   methods.push_back({nullptr, nullptr, 0, nullptr});
@@ -414,7 +428,8 @@ void init_functions(PyObject* module) {
                          {Py_tp_getset, function_properties},
                          {Py_tp_doc, const_cast<char*>("What a torch.autograd.Function keeps between forward and backward.")},
                          {0, nullptr}};
-  PyType_Spec spec{"torch._C._FunctionBase", sizeof(ContextObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots};
+  PyType_Spec spec{"torch._C._FunctionBase", sizeof(ContextObject), 0,
+                   Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots};
   FunctionBaseType = reinterpret_cast<PyTypeObject*>(check(PyType_FromSpec(&spec)));
   check(PyModule_AddObjectRef(module, "_FunctionBase", reinterpret_cast<PyObject*>(FunctionBaseType)));
 }

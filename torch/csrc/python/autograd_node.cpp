@@ -42,8 +42,9 @@ void check_replacement(const Tensor& before, PyObject* after, PyObject* hook) {
 
 void replace_all(TensorVec& grads, PyObject* result, PyObject* hook) {
   KD_CHECK(PyTuple_Check(result), Type, "expected tuple, but hook returned '", type_name(result), "'");
-  KD_CHECK(PyTuple_GET_SIZE(result) == grads.size(), Runtime, "hook '", hook_name(hook), "' has returned an incorrect number of values (got ",
-           int64_t(PyTuple_GET_SIZE(result)), ", but expected ", grads.size(), ")");
+  KD_CHECK(PyTuple_GET_SIZE(result) == grads.size(), Runtime, "hook '", hook_name(hook),
+           "' has returned an incorrect number of values (got ", int64_t(PyTuple_GET_SIZE(result)), ", but expected ",
+           grads.size(), ")");
   for (int64_t i = 0; i < grads.size(); i++) {
     PyObject* item = PyTuple_GET_ITEM(result, i);
     if (item == Py_None) {
@@ -59,7 +60,7 @@ void replace_all(TensorVec& grads, PyObject* result, PyObject* hook) {
 
 void DictHook::run(TensorVec& grads, const TensorVec* outputs) {
   Gil gil;
-  PyRef values = owned(PyMapping_Values(dict.get()));   // a list: hooks may remove themselves
+  PyRef values = owned(PyMapping_Values(dict.get()));  // a list: hooks may remove themselves
   for (Py_ssize_t i = 0; i < PyList_GET_SIZE(values.get()); i++) {
     PyObject* hook = PyList_GET_ITEM(values.get(), i);
     PyRef result;
@@ -205,8 +206,7 @@ PyObject* get_requires_grad(PyObject*, void*) { Py_RETURN_TRUE; }
 // ---- what a node saved ----
 
 struct SavedObject {
-  PyObject_HEAD
-  OpNode* node;
+  PyObject_HEAD OpNode* node;
   int index;
 };
 PyTypeObject* SavedType = nullptr;
@@ -224,9 +224,11 @@ PyObject* saved_register_hooks(PyObject* self, PyObject* args) {
     if (!PyArg_ParseTuple(args, "OO", &pack, &unpack)) return nullptr;
     auto* o = reinterpret_cast<SavedObject*>(self);
     SavedTensor& saved = o->node->tensors[o->index];
-    KD_CHECK(!saved.unpack, Runtime, "Calling register_hooks on a saved tensor whose hooks have already been set. "
+    KD_CHECK(!saved.unpack, Runtime,
+             "Calling register_hooks on a saved tensor whose hooks have already been set. "
              "Hint: only one pair of hooks is allowed at a time.");
-    KD_CHECK(saved.tensor.defined(), Runtime, "Calling register_hooks on a saved tensor after it has been freed. "
+    KD_CHECK(saved.tensor.defined(), Runtime,
+             "Calling register_hooks on a saved tensor after it has been freed. "
              "Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify "
              "retain_graph=True if you need to backward through the graph a second time or if you need to access saved "
              "variables after calling backward.");
@@ -237,9 +239,11 @@ PyObject* saved_register_hooks(PyObject* self, PyObject* args) {
       GradMode off(false);
       packed = owned(PyObject_CallOneArg(pack, t.get()));
     }
-    KD_CHECK(saved.tensor.version() == before, Runtime, "A saved tensor pack hook is modifying its input in place. Tensors provided as "
-             "input to pack hook can not be modified by in-place operations as this can lead to unexpected side-effects. Please open "
-             "an issue if you need to perform in-place operations on the input to a pack hook.");
+    KD_CHECK(
+        saved.tensor.version() == before, Runtime,
+        "A saved tensor pack hook is modifying its input in place. Tensors provided as "
+        "input to pack hook can not be modified by in-place operations as this can lead to unexpected side-effects. Please open "
+        "an issue if you need to perform in-place operations on the input to a pack hook.");
     Py_INCREF(unpack);
     if (!saved.leaf || !saved.requires_grad) {
       if (!saved.is_output) saved.grad_fn = grad_fn(saved.tensor);
@@ -250,9 +254,9 @@ PyObject* saved_register_hooks(PyObject* self, PyObject* args) {
   });
 }
 
-PyMethodDef saved_methods[] = {
-    {"register_hooks", saved_register_hooks, METH_VARARGS, "register_hooks(pack, unpack): keep pack(tensor) instead of the tensor."},
-    {nullptr, nullptr, 0, nullptr}};
+PyMethodDef saved_methods[] = {{"register_hooks", saved_register_hooks, METH_VARARGS,
+                                "register_hooks(pack, unpack): keep pack(tensor) instead of the tensor."},
+                               {nullptr, nullptr, 0, nullptr}};
 
 PyObject* new_saved(OpNode& node, int index) {
   auto* o = PyObject_New(SavedObject, SavedType);
@@ -355,7 +359,8 @@ void node_dealloc(PyObject* self) {
 }
 
 PyGetSetDef node_properties[] = {
-    {"next_functions", get_next, nullptr, "The nodes that get this one's gradients: tuples (node, which of its outputs).", nullptr},
+    {"next_functions", get_next, nullptr, "The nodes that get this one's gradients: tuples (node, which of its outputs).",
+     nullptr},
     {"metadata", get_metadata, nullptr, "A dict for the user, and for anomaly mode.", nullptr},
     {"_input_metadata", get_input_metadata, nullptr, "Shape, dtype and device of what the forward returned.", nullptr},
     {"requires_grad", get_requires_grad, nullptr, "True.", nullptr},
@@ -442,8 +447,10 @@ void init_nodes(PyObject* module) {
                          {0, nullptr}};
   unsigned flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION;
   NodeBaseType = make_type("torch._C.Node", slots, sizeof(NodeObject), flags);
-  PyType_Slot saved_slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(saved_dealloc)}, {Py_tp_methods, saved_methods}, {0, nullptr}};
-  SavedType = make_type("torch._C._autograd.SavedTensor", saved_slots, sizeof(SavedObject), Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION);
+  PyType_Slot saved_slots[] = {
+      {Py_tp_dealloc, reinterpret_cast<void*>(saved_dealloc)}, {Py_tp_methods, saved_methods}, {0, nullptr}};
+  SavedType = make_type("torch._C._autograd.SavedTensor", saved_slots, sizeof(SavedObject),
+                        Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION);
   check(PyModule_AddObjectRef(module, "Node", reinterpret_cast<PyObject*>(NodeBaseType)));
 }
 

@@ -7,10 +7,12 @@ namespace {
 
 // ---- booleans of the thread's state ----
 
-template <bool ThreadState::*field>
-PyObject* get_flag(PyObject*, PyObject*) { return PyBool_FromLong(tls.*field); }
+template <bool ThreadState::* field>
+PyObject* get_flag(PyObject*, PyObject*) {
+  return PyBool_FromLong(tls.*field);
+}
 
-template <bool ThreadState::*field>
+template <bool ThreadState::* field>
 PyObject* set_flag(PyObject*, PyObject* value) {
   if (!PyBool_Check(value)) {
     PyErr_Format(PyExc_TypeError, "enabled must be a bool (got %s)", Py_TYPE(value)->tp_name);
@@ -55,8 +57,8 @@ PyObject* set_anomaly(PyObject*, PyObject* args) {
 
 struct HookStack {
   std::vector<std::pair<PyObject*, PyObject*>> pairs;
-  std::string disabled;             // why hooks may not be used; empty: they may
-  bool packing = false;             // what pack itself saves is not packed
+  std::string disabled;  // why hooks may not be used; empty: they may
+  bool packing = false;  // what pack itself saves is not packed
 };
 HookStack& hook_stack() {
   static thread_local HookStack stack;
@@ -125,9 +127,11 @@ bool pack(const Tensor& t, void** packed, void** unpack) {
   uint32_t before = t.version();
   PyRef given = owned(wrap(t));
   PyRef made = owned(PyObject_CallOneArg(pack_hook, given.get()));
-  KD_CHECK(t.version() == before, Runtime, "A saved tensor pack hook is modifying its input in place. Tensors provided as input to pack hook "
-           "can not be modified by in-place operations as this can lead to unexpected side-effects. Please open an issue if you need to "
-           "perform in-place operations on the input to a pack hook.");
+  KD_CHECK(
+      t.version() == before, Runtime,
+      "A saved tensor pack hook is modifying its input in place. Tensors provided as input to pack hook "
+      "can not be modified by in-place operations as this can lead to unexpected side-effects. Please open an issue if you need to "
+      "perform in-place operations on the input to a pack hook.");
   *packed = made.release();
   *unpack = Py_NewRef(unpack_hook);
   return true;
@@ -173,7 +177,8 @@ void report_stack(const Node& node) {
   auto* metadata = static_cast<PyObject*>(node.metadata);
   std::string stack = stack_text(metadata);
   if (stack.empty()) {
-    warn_of(concat("Error detected in ", node.name(), ". No forward pass information available. Enable detect anomaly during forward pass for "
+    warn_of(concat("Error detected in ", node.name(),
+                   ". No forward pass information available. Enable detect anomaly during forward pass for "
                    "more information."));
     return;
   }
@@ -181,7 +186,8 @@ void report_stack(const Node& node) {
   for (PyObject* parent = PyDict_GetItemString(metadata, "parent_"); parent;) {
     Ref<Node> p = node_of(parent);
     std::string outer = stack_text(static_cast<PyObject*>(p->metadata));
-    warn_of(concat("\n\nPrevious calculation was induced by ", p->name(), ". Traceback of forward call that induced the previous calculation:\n", outer));
+    warn_of(concat("\n\nPrevious calculation was induced by ", p->name(),
+                   ". Traceback of forward call that induced the previous calculation:\n", outer));
     parent = p->metadata ? PyDict_GetItemString(static_cast<PyObject*>(p->metadata), "parent_") : nullptr;
   }
 }
@@ -214,10 +220,11 @@ PyObject* py_make_dual(PyObject*, PyObject* args, PyObject* kwargs) {
     int level = 0;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|i", const_cast<char**>(names), &primal, &tangent, &level)) return nullptr;
     Tensor t = unwrap_checked(primal, "make_dual"), direction = unwrap_checked(tangent, "make_dual");
-    KD_CHECK(!tangent_of(t).defined(), Runtime, "Making a dual Tensor based on a Tensor that already has a forward gradient at the same level ",
-             level, " is not supported.");
-    KD_CHECK(t.dtype() == direction.dtype(), Runtime, "Expected the tangent to have the primal's dtype ", info(t.dtype()).name, ", but it has ",
-             info(direction.dtype()).name);
+    KD_CHECK(!tangent_of(t).defined(), Runtime,
+             "Making a dual Tensor based on a Tensor that already has a forward gradient at the same level ", level,
+             " is not supported.");
+    KD_CHECK(t.dtype() == direction.dtype(), Runtime, "Expected the tangent to have the primal's dtype ", info(t.dtype()).name,
+             ", but it has ", info(direction.dtype()).name);
     static const Op* view_as = find_op("view", "");
     Value values[] = {t, t.sizes()};
     OwnedValue ret;
@@ -246,9 +253,8 @@ PyObject* py_unpack_dual(PyObject*, PyObject* args, PyObject* kwargs) {
 }
 
 #define KD_KEYWORDS(f) reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(f))
-#define KD_FLAG(getter, setter, field)                                        \
-  {getter, get_flag<&ThreadState::field>, METH_NOARGS, nullptr},              \
-  {setter, set_flag<&ThreadState::field>, METH_O, nullptr}
+#define KD_FLAG(getter, setter, field) \
+  {getter, get_flag<&ThreadState::field>, METH_NOARGS, nullptr}, { setter, set_flag<&ThreadState::field>, METH_O, nullptr }
 
 PyMethodDef functions[] = {
     KD_FLAG("is_grad_enabled", "_set_grad_enabled", grad_enabled),
@@ -267,23 +273,29 @@ PyMethodDef functions[] = {
     {"_unpack_dual", KD_KEYWORDS(py_unpack_dual), METH_VARARGS | METH_KEYWORDS, nullptr},
     {nullptr, nullptr, 0, nullptr}};
 
-PyMethodDef saved_hook_functions[] = {
-    {"_push_saved_tensors_default_hooks", push_hooks, METH_VARARGS, nullptr},
-    {"_pop_saved_tensors_default_hooks", pop_hooks, METH_NOARGS, nullptr},
-    {"_top_saved_tensors_default_hooks", top_hooks, METH_VARARGS, nullptr},
-    {"_saved_tensors_hooks_disable", disable_hooks, METH_VARARGS, nullptr},
-    {"_saved_tensors_hooks_enable", enable_hooks, METH_NOARGS, nullptr},
-    {"_saved_tensors_hooks_is_enabled", hooks_enabled, METH_NOARGS, nullptr},
-    {"_saved_tensors_hooks_get_disabled_error_message", why_disabled, METH_NOARGS, nullptr},
-    {nullptr, nullptr, 0, nullptr}};
+PyMethodDef saved_hook_functions[] = {{"_push_saved_tensors_default_hooks", push_hooks, METH_VARARGS, nullptr},
+                                      {"_pop_saved_tensors_default_hooks", pop_hooks, METH_NOARGS, nullptr},
+                                      {"_top_saved_tensors_default_hooks", top_hooks, METH_VARARGS, nullptr},
+                                      {"_saved_tensors_hooks_disable", disable_hooks, METH_VARARGS, nullptr},
+                                      {"_saved_tensors_hooks_enable", enable_hooks, METH_NOARGS, nullptr},
+                                      {"_saved_tensors_hooks_is_enabled", hooks_enabled, METH_NOARGS, nullptr},
+                                      {"_saved_tensors_hooks_get_disabled_error_message", why_disabled, METH_NOARGS, nullptr},
+                                      {nullptr, nullptr, 0, nullptr}};
 
 }  // namespace
 
 void init_grad_modes(PyObject* module) {
   python_autograd = {drop_object, pack, run_unpack, record_stack, report_stack};
   check(PyModule_AddFunctions(module, functions));
-  static PyModuleDef submodule = {PyModuleDef_HEAD_INIT, "torch._C._autograd", "Autograd's inner functions.", -1, saved_hook_functions,
-                                  nullptr, nullptr, nullptr, nullptr};
+  static PyModuleDef submodule = {PyModuleDef_HEAD_INIT,
+                                  "torch._C._autograd",
+                                  "Autograd's inner functions.",
+                                  -1,
+                                  saved_hook_functions,
+                                  nullptr,
+                                  nullptr,
+                                  nullptr,
+                                  nullptr};
   PyRef autograd = owned(PyModule_Create(&submodule));
   check(PyModule_AddObjectRef(module, "_autograd", autograd.get()));
 }

@@ -10,7 +10,7 @@ namespace kindling::python {
 namespace {
 
 struct ModeStack {
-  std::vector<PyObject*> modes;   // owned
+  std::vector<PyObject*> modes;  // owned
   int32_t* count;
 };
 ModeStack& dispatch_stack() {
@@ -43,8 +43,7 @@ struct Aside {
 // ---- operator objects: torch._C._Op ----
 
 struct OpObject {
-  PyObject_HEAD
-  vectorcallfunc vectorcall;
+  PyObject_HEAD vectorcallfunc vectorcall;
   const Op* op;
 };
 PyTypeObject* OpType = nullptr;
@@ -98,9 +97,11 @@ PyGetSetDef op_properties[] = {{"name", op_name, nullptr, nullptr, nullptr},
                                {"is_differentiable", op_is_differentiable, nullptr, nullptr, nullptr},
                                {"family", op_family, nullptr, nullptr, nullptr},
                                {nullptr, nullptr, nullptr, nullptr, nullptr}};
-PyMethodDef op_methods[] = {{"below_autograd", KD_KEYWORDS(op_below), METH_FASTCALL | METH_KEYWORDS, nullptr}, {nullptr, nullptr, 0, nullptr}};
-PyMemberDef op_members[] = {{const_cast<char*>("__vectorcalloffset__"), T_PYSSIZET, offsetof(OpObject, vectorcall), READONLY, nullptr},
-                            {nullptr, 0, 0, 0, nullptr}};
+PyMethodDef op_methods[] = {{"below_autograd", KD_KEYWORDS(op_below), METH_FASTCALL | METH_KEYWORDS, nullptr},
+                            {nullptr, nullptr, 0, nullptr}};
+PyMemberDef op_members[] = {
+    {const_cast<char*>("__vectorcalloffset__"), T_PYSSIZET, offsetof(OpObject, vectorcall), READONLY, nullptr},
+    {nullptr, 0, 0, 0, nullptr}};
 
 PyObject* get_op(PyObject*, PyObject* args) {
   return guard([&]() -> PyObject* {
@@ -154,15 +155,21 @@ PyObject* overload_object(const Op& op) {
 }
 
 bool same_value(const Value& a, const Value& b) {
-  if (a.tag != b.tag) return a.is_number() && b.is_number() && !a.is_tensor() && a.tag != Tag::Bool && b.tag != Tag::Bool && a.scalar() == b.scalar();
+  if (a.tag != b.tag)
+    return a.is_number() && b.is_number() && !a.is_tensor() && a.tag != Tag::Bool && b.tag != Tag::Bool &&
+           a.scalar() == b.scalar();
   switch (a.tag) {
     case Tag::None: return true;
     case Tag::Float: return a.double_ == b.double_;
-    case Tag::Bool: case Tag::Int: return a.int_ == b.int_;
+    case Tag::Bool:
+    case Tag::Int: return a.int_ == b.int_;
     case Tag::Complex: return a.double_ == b.double_ && a.im_ == b.im_;
     case Tag::Ints: return same(a.ints(), b.ints());
     case Tag::Str: return a.str() == b.str();
-    case Tag::DType: case Tag::Device: case Tag::Layout: case Tag::MemoryFormat: return a.small_ == b.small_;
+    case Tag::DType:
+    case Tag::Device:
+    case Tag::Layout:
+    case Tag::MemoryFormat: return a.small_ == b.small_;
     case Tag::List: return a.len == 0 && b.len == 0;
     default: return false;
   }
@@ -315,7 +322,7 @@ PyObject* set_below_autograd(PyObject*, PyObject* on) {
   tls.below_autograd = PyObject_IsTrue(on) == 1;
   return PyBool_FromLong(before);
 }
-PyObject* disabled_torch_dispatch(PyObject*, PyObject* args) {   // (cls, func, types, args, kwargs)
+PyObject* disabled_torch_dispatch(PyObject*, PyObject* args) {  // (cls, func, types, args, kwargs)
   return guard([&]() -> PyObject* {
     PyObject *func, *types, *positional = nullptr, *kwargs = nullptr;
     if (!PyArg_ParseTuple(args, "OO|OO", &func, &types, &positional, &kwargs)) return nullptr;
@@ -339,23 +346,22 @@ PyObject* share_storage(PyObject*, PyObject* args) {
   });
 }
 
-PyMethodDef functions[] = {
-    {"_share_storage", share_storage, METH_VARARGS, nullptr},
-    {"_get_op", get_op, METH_VARARGS, nullptr},
-    {"_op_overloads", op_overloads, METH_O, nullptr},
-    {"_op_names", op_names, METH_NOARGS, nullptr},
-    {"_push_on_torch_dispatch_stack", push_dispatch, METH_O, nullptr},
-    {"_pop_torch_dispatch_stack", pop_dispatch, METH_VARARGS, nullptr},
-    {"_len_torch_dispatch_stack", len_dispatch, METH_NOARGS, nullptr},
-    {"_get_dispatch_stack_at", at_dispatch, METH_O, nullptr},
-    {"_push_on_torch_function_stack", push_function, METH_O, nullptr},
-    {"_pop_torch_function_stack", pop_function, METH_NOARGS, nullptr},
-    {"_len_torch_function_stack", len_function, METH_NOARGS, nullptr},
-    {"_get_function_stack_at", at_function, METH_O, nullptr},
-    {"_set_torch_dispatch_disabled", set_dispatch_disabled, METH_O, nullptr},
-    {"_set_below_autograd", set_below_autograd, METH_O, nullptr},
-    {"_disabled_torch_dispatch_impl", disabled_torch_dispatch, METH_VARARGS, nullptr},
-    {nullptr, nullptr, 0, nullptr}};
+PyMethodDef functions[] = {{"_share_storage", share_storage, METH_VARARGS, nullptr},
+                           {"_get_op", get_op, METH_VARARGS, nullptr},
+                           {"_op_overloads", op_overloads, METH_O, nullptr},
+                           {"_op_names", op_names, METH_NOARGS, nullptr},
+                           {"_push_on_torch_dispatch_stack", push_dispatch, METH_O, nullptr},
+                           {"_pop_torch_dispatch_stack", pop_dispatch, METH_VARARGS, nullptr},
+                           {"_len_torch_dispatch_stack", len_dispatch, METH_NOARGS, nullptr},
+                           {"_get_dispatch_stack_at", at_dispatch, METH_O, nullptr},
+                           {"_push_on_torch_function_stack", push_function, METH_O, nullptr},
+                           {"_pop_torch_function_stack", pop_function, METH_NOARGS, nullptr},
+                           {"_len_torch_function_stack", len_function, METH_NOARGS, nullptr},
+                           {"_get_function_stack_at", at_function, METH_O, nullptr},
+                           {"_set_torch_dispatch_disabled", set_dispatch_disabled, METH_O, nullptr},
+                           {"_set_below_autograd", set_below_autograd, METH_O, nullptr},
+                           {"_disabled_torch_dispatch_impl", disabled_torch_dispatch, METH_VARARGS, nullptr},
+                           {nullptr, nullptr, 0, nullptr}};
 
 PyTypeObject* tensor_class(PyObject* cls) {
   KD_CHECK(PyType_Check(cls), Type, "cls must be a type (got ", type_name(cls), ")");
@@ -375,11 +381,12 @@ PyObject* call_function_mode(PyObject* callable, PyObject* types, PyObject* args
 // _make_subclass(cls, data, require_grad=False, ...)
 PyObject* make_subclass(PyObject*, PyObject* args, PyObject* kwargs) {
   return guard([&]() -> PyObject* {
-    static const char* names[] = {"cls", "data", "require_grad", "dispatch_strides", "dispatch_device", "device_for_backend_keys", nullptr};
+    static const char* names[] = {
+        "cls", "data", "require_grad", "dispatch_strides", "dispatch_device", "device_for_backend_keys", nullptr};
     PyObject *cls, *data, *device = nullptr;
     int requires_grad = 0, strides = 0, dispatch_device = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|pppO:_make_subclass", const_cast<char**>(names), &cls, &data, &requires_grad, &strides,
-                                     &dispatch_device, &device))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|pppO:_make_subclass", const_cast<char**>(names), &cls, &data,
+                                     &requires_grad, &strides, &dispatch_device, &device))
       return nullptr;
     PyTypeObject* type = tensor_class(cls);
     Tensor t = detach(unwrap_checked(data, "_make_subclass"));
@@ -392,19 +399,33 @@ PyObject* make_subclass(PyObject*, PyObject* args, PyObject* kwargs) {
 // _make_wrapper_subclass(cls, size, strides=None, storage_offset=None, memory_format=None, dtype=None, layout=None, device=None, ...)
 PyObject* make_wrapper_subclass(PyObject*, PyObject* args, PyObject* kwargs) {
   return guard([&]() -> PyObject* {
-    static const char* names[] = {"cls", "size", "strides", "storage_offset", "memory_format", "dtype", "layout", "device", "pin_memory",
-                                  "requires_grad", "dispatch_sizes_strides_policy", "dispatch_device", "dispatch_layout", "_extra_dispatch_keys",
-                                  "storage_size", nullptr};
-    PyObject *cls, *size, *strides = Py_None, *offset = Py_None, *format = Py_None, *dtype = Py_None, *layout = Py_None, *device = Py_None;
+    static const char* names[] = {"cls",
+                                  "size",
+                                  "strides",
+                                  "storage_offset",
+                                  "memory_format",
+                                  "dtype",
+                                  "layout",
+                                  "device",
+                                  "pin_memory",
+                                  "requires_grad",
+                                  "dispatch_sizes_strides_policy",
+                                  "dispatch_device",
+                                  "dispatch_layout",
+                                  "_extra_dispatch_keys",
+                                  "storage_size",
+                                  nullptr};
+    PyObject *cls, *size, *strides = Py_None, *offset = Py_None, *format = Py_None, *dtype = Py_None, *layout = Py_None,
+                          *device = Py_None;
     PyObject *policy = nullptr, *keys = nullptr, *storage_size = nullptr;
     int pin = 0, requires_grad = 0, dispatch_device = 0, dispatch_layout = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|OOOOOOppOppOO:_make_wrapper_subclass", const_cast<char**>(names), &cls, &size, &strides,
-                                     &offset, &format, &dtype, &layout, &device, &pin, &requires_grad, &policy, &dispatch_device,
-                                     &dispatch_layout, &keys, &storage_size))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|OOOOOOppOppOO:_make_wrapper_subclass", const_cast<char**>(names), &cls,
+                                     &size, &strides, &offset, &format, &dtype, &layout, &device, &pin, &requires_grad, &policy,
+                                     &dispatch_device, &dispatch_layout, &keys, &storage_size))
       return nullptr;
     PyTypeObject* type = tensor_class(cls);
-    KD_CHECK(reinterpret_cast<TensorMetaObject*>(type)->overrides_dispatch, Type,
-             type->tp_name, " must define __torch_dispatch__: a tensor made by _make_wrapper_subclass has no elements of its own");
+    KD_CHECK(reinterpret_cast<TensorMetaObject*>(type)->overrides_dispatch, Type, type->tp_name,
+             " must define __torch_dispatch__: a tensor made by _make_wrapper_subclass has no elements of its own");
     auto ints = [](PyObject* o) {
       Dims d;
       PyRef all = owned(PySequence_Tuple(o));
