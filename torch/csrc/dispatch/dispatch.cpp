@@ -57,37 +57,13 @@ void mark_inference(const Op& op, const Value* args, OwnedValue* rets) {
 
 // Operators that modes see with conjugated arguments as they are; before any other, a mode sees the copy that resolves them.
 bool takes_conjugated(const Op& op) {
-  static const std::unordered_set<std::string_view> names = {"clone",
-                                                             "copy_",
-                                                             "mm",
-                                                             "addmm",
-                                                             "addmm_",
-                                                             "bmm",
-                                                             "baddbmm",
-                                                             "baddbmm_",
-                                                             "dot",
-                                                             "vdot",
-                                                             "_conj",
-                                                             "_conj_physical",
-                                                             "conj_physical",
-                                                             "conj_physical_",
-                                                             "resolve_conj",
-                                                             "resolve_neg",
-                                                             "angle",
-                                                             "empty_like",
-                                                             "zeros_like",
-                                                             "ones_like",
-                                                             "full_like",
-                                                             "new_empty",
-                                                             "new_empty_strided",
-                                                             "new_zeros",
-                                                             "new_ones",
-                                                             "new_full",
-                                                             "_linalg_svd",
-                                                             "_local_scalar_dense",
-                                                             "detach",
-                                                             "alias",
-                                                             "is_same_size"};
+  // clang-format off
+  static const std::unordered_set<std::string_view> names = {
+      "clone", "copy_", "mm", "addmm", "addmm_", "bmm", "baddbmm", "baddbmm_", "dot", "vdot", "_conj", "_conj_physical",
+      "conj_physical", "conj_physical_", "resolve_conj", "resolve_neg", "angle", "empty_like", "zeros_like", "ones_like",
+      "full_like", "new_empty", "new_empty_strided", "new_zeros", "new_ones", "new_full", "_linalg_svd", "_local_scalar_dense",
+      "detach", "alias", "is_same_size"};
+  // clang-format on
   return op.is_view || names.contains(op.name);
 }
 
