@@ -49,6 +49,8 @@ def leaky_relu(input, negative_slope=0.01, inplace=False):
 
 def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
     """Leaky ReLU whose slope is drawn from U(lower, upper) in training and is their mean otherwise; Xu et al. 2015."""
+    if lower > upper:
+        raise RuntimeError("Lower bound should be less than or equal to the upper bound")
     function = torch.rrelu_ if inplace else torch.rrelu
     return function(input, lower, upper, training)
 

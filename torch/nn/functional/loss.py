@@ -239,9 +239,14 @@ def linear_cross_entropy(input, linear_weight, target, *, linear_bias=None, weig
 
     Input (*, in_features), weight (num_classes, in_features) or (num_classes, *out, in_features).
     """
+    if input.dim() not in (1, 2):
+        raise RuntimeError(f"expected input with dimensionality 1 or 2, got {input.dim()}")
     if input.size(-1) != linear_weight.size(-1):
         raise RuntimeError("expected equal input and linear_weight last dimensions (in_features), got "
                            f"{input.size(-1)} and {linear_weight.size(-1)}, respectively")
+    if linear_weight.dim() > 2 and input.dim() == 1:
+        raise RuntimeError(f"K-dimensional loss defined by linear_weight shape {tuple(linear_weight.shape)} requires batched "
+                           f"input, (N, {input.size(-1)}), got unbatched input with shape {tuple(input.shape)}")
     logits = torch._C._nn.linear(input, linear_weight.reshape(-1, linear_weight.size(-1)),
                                  None if linear_bias is None else linear_bias.reshape(-1))
     classes, extra = linear_weight.size(0), linear_weight.size()[1:-1]
