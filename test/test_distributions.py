@@ -21,6 +21,8 @@ CONTINUOUS = {
     "log_normal": D.LogNormal(t(0.1), t(0.4)), "half_normal": D.HalfNormal(t(1.2)), "student_t": D.StudentT(t(9.0), t(0.5), t(1.1)),
     "fisher": D.FisherSnedecor(t(6.0), t(12.0)), "gumbel": D.Gumbel(t(0.5), t(0.8)), "pareto": D.Pareto(t(1.0), t(6.0)),
     "weibull": D.Weibull(t(1.1), t(2.3)), "kumaraswamy": D.Kumaraswamy(t(2.0), t(3.0)), "inverse_gamma": D.InverseGamma(t(6.0), t(2.0)),
+    "generalized_pareto": D.GeneralizedPareto(t(0.5), t(1.2), t(0.1)), "bounded_pareto": D.GeneralizedPareto(t(0.5), t(1.2), t(-0.3)),
+    "von_mises": D.VonMises(t(0.0), t(2.5)),
     "relaxed": D.RelaxedBernoulli(t(0.7), t(0.4)), "mixture": D.MixtureSameFamily(D.Categorical(t(0.3, 0.7)), D.Normal(t(-1.0, 2.0), t(0.5, 1.0))),
     "squashed": D.TransformedDistribution(D.Normal(t(0.2), t(0.9)), [D.SigmoidTransform(), D.AffineTransform(1.0, -2.0)]),
 }
@@ -54,7 +56,7 @@ def test_moments_and_entropy_are_those_of_the_samples(name):
 
     def close(expected, values):
         return bool(((values.mean(0) - expected).abs() < 6 * values.std(0) / len(values) ** 0.5 + 1e-9).all())
-    if name not in ("categorical", "relaxed", "squashed"):
+    if name not in ("categorical", "relaxed", "squashed", "von_mises"):
         assert close(d.mean, x) and close(d.variance, (x - x.mean(0)) ** 2) and torch.allclose(d.stddev**2, d.variance)
     try:
         entropy = d.entropy()
@@ -64,7 +66,7 @@ def test_moments_and_entropy_are_those_of_the_samples(name):
 
 
 @pytest.mark.parametrize("name", ["normal", "uniform", "laplace", "exponential", "half_normal", "log_normal", "gumbel", "pareto", "weibull",
-                                  "kumaraswamy", "squashed"])
+                                  "kumaraswamy", "squashed", "generalized_pareto", "bounded_pareto"])
 def test_quantiles_undo_cdf(name):
     d, p = CONTINUOUS[name], t(0.05, 0.4, 0.95).unsqueeze(-1)
     assert torch.allclose(d.cdf(d.icdf(p)), p, atol=1e-9)
@@ -113,6 +115,21 @@ def test_vectors():
     assert torch.allclose(kl_divergence(a, b), t(0.0), atol=1e-9)
     independent = D.Independent(D.Normal(m, 1.0), 1)
     assert torch.allclose(independent.log_prob(m), D.MultivariateNormal(m, torch.eye(3, dtype=F64)).log_prob(m))
+
+
+def test_low_rank_covariance():
+    w, d, m = torch.randn(4, 2, dtype=F64, generator=torch.Generator().manual_seed(1)), t(0.5, 1, 2, 3), t(1, 2, 3, 4)
+    low, full = D.LowRankMultivariateNormal(m, w, d), D.MultivariateNormal(m, w @ w.T + torch.diag(d))
+    x = samples(low, 100_000)
+    assert torch.allclose(low.log_prob(x), full.log_prob(x)) and torch.allclose(low.entropy(), full.entropy())
+    assert torch.allclose(low.precision_matrix, full.precision_matrix) and torch.allclose(torch.cov(x.T), full.covariance_matrix, atol=0.1)
+    assert low.expand(torch.Size([3])).log_prob(m).shape == (3,)
+
+
+def test_circular_mean_and_variance():
+    d = D.VonMises(t(2.0), t(3.0))
+    z = torch.polar(torch.ones(200_000, 1, dtype=F64), samples(d)).mean(0)
+    assert torch.allclose(z.angle(), t(2.0), atol=0.01) and torch.allclose(1 - z.abs(), d.variance, atol=0.01)
 
 
 def test_simplex_and_counts():
