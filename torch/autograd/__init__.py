@@ -8,14 +8,12 @@ tensor([2., 4.])
 
 from __future__ import annotations
 
+import importlib
 import warnings
 
 import torch
 from torch import _C
 
-from . import forward_ad, functional, graph
-from .anomaly_mode import detect_anomaly, set_detect_anomaly
-from .function import Function, NestedIOFunction
 from .grad_mode import (
     _force_original_view_tracking,
     _unsafe_preserve_version_counter,
@@ -27,16 +25,36 @@ from .grad_mode import (
     set_multithreading_enabled,
 )
 from .gradcheck import gradcheck, gradgradcheck
-from .graph import _engine_run_backward
-from .variable import Variable
 
 __all__ = ["Variable", "Function", "backward", "grad_mode", "NestedIOFunction", "detect_anomaly", "enable_grad", "grad", "gradcheck",
            "gradgradcheck", "inference_mode", "no_grad", "set_detect_anomaly", "set_grad_enabled", "set_multithreading_enabled", "variable",
            "enforce_grad_layout_policy"]
 
+# Loaded when first asked for: name -> module. The modules themselves are found likewise.
+_HOMES = {"Function": "function", "NestedIOFunction": "function", "detect_anomaly": "anomaly_mode", "set_detect_anomaly": "anomaly_mode",
+          "Variable": "variable"}
+_MODULES = ("anomaly_mode", "forward_ad", "function", "functional", "graph", "profiler", "profiler_util", "variable")
+
+
+def __getattr__(name):
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    if name in _HOMES:
+        value = globals()[name] = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+        return value
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+
+
+def __dir__():
+    return sorted({*globals(), *_HOMES, *_MODULES})
+
+
+def _is_edge(x):
+    return isinstance(x, tuple) and hasattr(x, "output_nr")
+
 
 def _shape_of(output):
-    if isinstance(output, graph.GradientEdge):
+    if _is_edge(output):
         return output.node._input_metadata[output.output_nr].shape
     return output.shape
 
@@ -49,7 +67,7 @@ def _check_shapes(i, grad, output):
 
 def _first_gradient(output):
     """Of an output for which none was given: one, if it is a real scalar."""
-    if isinstance(output, graph.GradientEdge):
+    if _is_edge(output):
         meta = output.node._input_metadata[output.output_nr]
         if tuple(meta.shape):
             raise RuntimeError("grad can be implicitly created only for scalar outputs")
@@ -71,7 +89,7 @@ def _make_grads(outputs, grads, is_grads_batched):
             continue
         if not isinstance(grad, torch.Tensor):
             raise TypeError(f"gradients can be either Tensors or None, but got {type(grad).__name__}")
-        if not isinstance(output, graph.GradientEdge) and output.dtype.is_complex != grad.dtype.is_complex:
+        if not _is_edge(output) and output.dtype.is_complex != grad.dtype.is_complex:
             raise RuntimeError("For complex Tensors, both grad_output and output are required to have the same dtype. Mismatch in dtype: "
                                f"grad_output[{i}] has a dtype of {grad.dtype} and output[{i}] has a dtype of {output.dtype}.")
         _check_shapes(i, grad[0] if is_grads_batched else grad, output)
@@ -82,7 +100,7 @@ def _make_grads(outputs, grads, is_grads_batched):
 def _as_tuple(value, n=None):
     if value is None:
         return (None,) * n
-    if isinstance(value, (torch.Tensor, graph.GradientEdge)):
+    if isinstance(value, torch.Tensor) or _is_edge(value):
         return (value,)
     return tuple(value)
 
@@ -114,7 +132,7 @@ def backward(tensors, grad_tensors=None, retain_graph: bool | None = None, creat
     grads = _make_grads(tensors, _as_tuple(grad_tensors, len(tensors)), is_grads_batched=False)
     if retain_graph is None:
         retain_graph = create_graph
-    _engine_run_backward(tensors, grads, retain_graph, create_graph, inputs, allow_unreachable=True, accumulate_grad=True)
+    _C._engine.run_backward(tensors, grads, retain_graph, create_graph, inputs, allow_unreachable=True, accumulate_grad=True)
 
 
 def grad(outputs, inputs, grad_outputs=None, retain_graph: bool | None = None, create_graph: bool = False, only_inputs: bool = True,
@@ -152,7 +170,7 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph: bool | None = None, c
         retain_graph = create_graph
 
     def run(weights, keep):
-        return _engine_run_backward(outputs, weights, keep, create_graph, inputs, allow_unused, accumulate_grad=False)
+        return _C._engine.run_backward(outputs, weights, keep, create_graph, inputs, allow_unused, accumulate_grad=False)
 
     if is_grads_batched:
         rows = len(next(g for g in grads if g is not None))

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import _C
-from torch.utils._contextlib import F, _DecoratorContextManager, _NoParamDecoratorContextManager
+from torch.utils._contextlib import _DecoratorContextManager, _NoParamDecoratorContextManager
 
 __all__ = ["no_grad", "enable_grad", "set_grad_enabled", "inference_mode", "set_multithreading_enabled", "enforce_grad_layout_policy"]
 
@@ -27,7 +25,7 @@ class no_grad(_NoParamDecoratorContextManager):
         self.prev = _C.is_grad_enabled()
         _C._set_grad_enabled(False)
 
-    def __exit__(self, exc_type: Any, exc_value: Any, traceback: Any) -> None:
+    def __exit__(self, exc_type, exc_value, traceback) -> None:
         _C._set_grad_enabled(self.prev)
 
 
@@ -38,7 +36,7 @@ class enable_grad(_NoParamDecoratorContextManager):
         self.prev = _C.is_grad_enabled()
         _C._set_grad_enabled(True)
 
-    def __exit__(self, exc_type: Any, exc_value: Any, traceback: Any) -> None:
+    def __exit__(self, exc_type, exc_value, traceback) -> None:
         _C._set_grad_enabled(self.prev)
 
 
@@ -55,14 +53,14 @@ class set_grad_enabled(_DecoratorContextManager):
         self.mode = mode
         _C._set_grad_enabled(bool(mode))
 
-    def __call__(self, orig_func: F) -> F:
+    def __call__(self, orig_func):
         _C._set_grad_enabled(self.prev)
         return super().__call__(orig_func)
 
     def __enter__(self) -> None:
         _C._set_grad_enabled(bool(self.mode))
 
-    def __exit__(self, exc_type: Any, exc_value: Any, traceback: Any) -> None:
+    def __exit__(self, exc_type, exc_value, traceback) -> None:
         _C._set_grad_enabled(self.prev)
 
     def __str__(self) -> str:
@@ -96,7 +94,7 @@ class inference_mode(_DecoratorContextManager):
     def __enter__(self) -> None:
         self._before = _C._enter_inference_mode(self.mode)
 
-    def __exit__(self, exc_type: Any, exc_value: Any, traceback: Any) -> None:
+    def __exit__(self, exc_type, exc_value, traceback) -> None:
         _C._exit_inference_mode(self._before)
 
     def clone(self):
@@ -115,7 +113,7 @@ class set_multithreading_enabled(_DecoratorContextManager):
     def __enter__(self) -> None:
         _C._set_multithreading_enabled(self.mode)
 
-    def __exit__(self, exc_type: Any, exc_value: Any, traceback: Any) -> None:
+    def __exit__(self, exc_type, exc_value, traceback) -> None:
         _C._set_multithreading_enabled(self.prev)
 
     def clone(self):
@@ -132,7 +130,7 @@ class enforce_grad_layout_policy(_DecoratorContextManager):
     def __enter__(self) -> None:
         pass
 
-    def __exit__(self, exc_type: Any, exc_value: Any, traceback: Any) -> None:
+    def __exit__(self, exc_type, exc_value, traceback) -> None:
         pass
 
     def clone(self):
@@ -151,7 +149,7 @@ class _force_original_view_tracking(_DecoratorContextManager):
     def __enter__(self) -> None:
         _C._set_view_replay_enabled(self.mode)
 
-    def __exit__(self, exc_type: Any, exc_value: Any, traceback: Any) -> None:
+    def __exit__(self, exc_type, exc_value, traceback) -> None:
         _C._set_view_replay_enabled(self.prev)
 
     def clone(self):

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import sys
 import warnings
-from typing import Any, Callable, TypeVar, cast
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 __all__ = ["context_decorator"]
 
@@ -41,6 +37,13 @@ def _wrap_generator(make_context, func):
     return wrapper
 
 
+def _is_generator_function(func):
+    while isinstance(func, functools.partial):
+        func = func.func
+    code = getattr(func, "__code__", None)
+    return code is not None and bool(code.co_flags & 0x20)   # inspect.CO_GENERATOR; inspect itself is slow to import
+
+
 def context_decorator(ctx, func):
     """`func` run inside of ``ctx``: a context manager, or a function that makes one for each call."""
     if callable(ctx) and hasattr(ctx, "__enter__"):
@@ -49,11 +52,11 @@ def context_decorator(ctx, func):
                         "context_decorator(lambda: ctx()); if you intended to pass a context manager directly, rewrite your call as "
                         "context_decorator(lambda: ctx)")
     make_context = ctx if callable(ctx) else lambda: ctx
-    if inspect.isclass(func):
+    if isinstance(func, type):
         raise RuntimeError("Cannot decorate classes; it is ambiguous whether or not only the constructor or all methods should have the "
                            "context manager applied; additionally, decorating a class at definition-site will prevent use of the "
                            "identifier as a conventional type. To specify which methods to decorate, decorate each of them individually.")
-    if inspect.isgeneratorfunction(func):
+    if _is_generator_function(func):
         return _wrap_generator(make_context, func)
 
     @functools.wraps(func)
@@ -67,20 +70,20 @@ def context_decorator(ctx, func):
 class _DecoratorContextManager:
     """Base of context managers that may be used as decorators."""
 
-    def __call__(self, orig_func: F) -> F:
-        if inspect.isclass(orig_func):
+    def __call__(self, orig_func):
+        if isinstance(orig_func, type):
             warnings.warn("Decorating classes is deprecated and will be disabled in future versions. You should only decorate functions or "
                           "methods. To preserve the current behavior of class decoration, you can directly decorate the `__init__` method "
                           "and nothing else.", FutureWarning, stacklevel=2)
-            func = cast(F, lambda *args, **kwargs: orig_func(*args, **kwargs))
+            func = lambda *args, **kwargs: orig_func(*args, **kwargs)  # noqa: E731
         else:
             func = orig_func
-        return cast(F, context_decorator(self.clone, func))
+        return context_decorator(self.clone, func)
 
     def __enter__(self) -> None:
         raise NotImplementedError(f"{type(self).__name__} must define __enter__")
 
-    def __exit__(self, exc_type: Any, exc_value: Any, traceback: Any) -> None:
+    def __exit__(self, exc_type, exc_value, traceback) -> None:
         raise NotImplementedError(f"{type(self).__name__} must define __exit__")
 
     def clone(self):
