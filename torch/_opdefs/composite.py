@@ -215,6 +215,10 @@ def gradient(self, spacing, dim, edge_order):
 def gradient_scalararray(self, spacing, dim, edge_order):
     """gradient along some dimensions with one spacing."""
     out = []
+    for i in range(len(dim)):
+        for j in range(i):
+            if dim[i] == dim[j]:
+                raise RuntimeError("dim ", dim[i], " appears multiple times in the list of dims")
     for v in dim:
         out.append(_gradient_along(self, None, spacing, v if v >= 0 else v + self.dim(), edge_order))
     return out
@@ -224,6 +228,10 @@ def gradient_scalararray(self, spacing, dim, edge_order):
 def gradient_array(self, dim, edge_order):
     """gradient along some dimensions."""
     out = []
+    for i in range(len(dim)):
+        for j in range(i):
+            if dim[i] == dim[j]:
+                raise RuntimeError("dim ", dim[i], " appears multiple times in the list of dims")
     for v in dim:
         out.append(_gradient_along(self, None, 1.0, v if v >= 0 else v + self.dim(), edge_order))
     return out

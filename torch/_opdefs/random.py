@@ -158,9 +158,15 @@ def binomial():
     """How many of `count` trials succeed, each with probability `prob`."""
 
 
-@kernel("_standard_gamma(Tensor self, Generator? generator=None) -> Tensor", grad=None, python="function")
+@kernel("_standard_gamma(Tensor self, Generator? generator=None) -> Tensor", grad={"self": "grad * _standard_gamma_grad(self, result)"},
+        python="function")
 def _standard_gamma():
     """Gamma numbers of the shapes self and rate 1."""
+
+
+@kernel("_standard_gamma_grad(Tensor self, Tensor output) -> Tensor", grad=None, python="function")
+def _standard_gamma_grad():
+    """The derivatives of gamma samples by their shapes."""
 
 
 @kernel("_sample_dirichlet(Tensor self, Generator? generator=None) -> Tensor", grad=None, python="function")

@@ -245,3 +245,30 @@ def im2col():
         grad={"self": "im2col(grad, kernel_size, dilation, padding, stride)"}, python="nn")
 def col2im():
     """Columns added back to their patches: the transpose of im2col."""
+
+
+@composite("affine_grid_generator(Tensor theta, SymInt[] size, bool align_corners) -> Tensor", python="function")
+def affine_grid_generator(theta, size, align_corners):
+    """The grid of an affine map: theta (N, 2, 3) and size (N, C, H, W) to (N, H, W, 2), or one dimension more."""
+    if len(size) != 4 and len(size) != 5:
+        raise RuntimeError("AffineGridGenerator needs 4d (spatial) or 5d (volumetric) inputs.")
+    n = len(size) - 2
+    places = 1
+    shape = [size[0]]
+    for i in range(n):
+        places *= size[i + 2]
+        shape.append(size[i + 2])
+    shape.append(n + 1)
+    base = ones(shape, dtype=theta.dtype, device=theta.device)
+    for i in range(n):
+        m = size[n + 1 - i]
+        line = linspace(-1, 1, m, dtype=theta.dtype, device=theta.device) if m > 1 else zeros([1], dtype=theta.dtype, device=theta.device)
+        if not align_corners:
+            line = line * ((m - 1.0) / m)
+        view = []
+        for j in range(n + 1):
+            view.append(m if j == n - i else 1)
+        aten.select.int(base, -1, i).copy_(line.view(view))
+    grid = base.view([size[0], places, n + 1]).bmm(theta.transpose(1, 2))
+    shape[n + 1] = n
+    return grid.view(shape)

@@ -333,6 +333,41 @@ Tensor _standard_gamma(const Tensor& self, Generator* generator) {
   });
 }
 
+// The derivative of a gamma sample by its shape, other things equal: -(dP/da) / p with P the distribution function and p its density.
+// P = x^a e^-x / Gamma(a + 1) * sum of x^n / ((a + 1) ... (a + n)), differentiated term by term; for large shapes, where the series
+// is long, the derivative of Marsaglia and Tsang's cube.
+static double gamma_sample_grad(double a, double x) {
+  if (x <= 0 || a <= 0) return 0;
+  if (a > 500) {
+    const double d = a - 1.0 / 3, c = 1 / std::sqrt(9 * d), cube = std::cbrt(x / d), z = (cube - 1) / c;
+    return cube * cube * cube - 1.5 * cube * cube * z * c;
+  }
+  double term = 1, slope = 0, sum = 1, slopes = 0;   // of one term: value, and minus its logarithmic derivative
+  for (int n = 1; n < 20000; n++) {
+    term *= x / (a + n);
+    slope += 1 / (a + n);
+    sum += term;
+    slopes += term * slope;
+    if (n > x && term < 1e-17 * sum) break;
+  }
+  constexpr double h = 1e-5;
+  const double digamma = a > 1 ? (std::lgamma(a + 1 + h) - std::lgamma(a + 1 - h)) / (2 * h)
+                               : (std::lgamma(a + 2 + h) - std::lgamma(a + 2 - h)) / (2 * h) - 1 / (a + 1);
+  // P / p = x / a * sum, since p = x^(a - 1) e^-x / Gamma(a)
+  return -(x / a) * (sum * (std::log(x) - digamma) - slopes);
+}
+
+Tensor _standard_gamma_grad(const Tensor& self, const Tensor& output) {
+  const Tensor shape = ops::contiguous(self), sample = ops::contiguous(output);
+  Tensor result = empty_like(shape);
+  if (result.is_meta()) return result;
+  visit<kFloatsT | kHalvesT>(shape.dtype(), "_standard_gamma_grad_cpu", [&]<class T>(Of<T>) {
+    for (int64_t i = 0; i < result.numel(); i++)
+      result.data<T>()[i] = store_as<T>(gamma_sample_grad(load_as<double>(shape.data<T>()[i]), load_as<double>(sample.data<T>()[i])));
+  });
+  return result;
+}
+
 Tensor _sample_dirichlet(const Tensor& self, Generator* generator) {
   Tensor gamma = _standard_gamma(self, generator);
   return gamma.is_meta() ? gamma : ops::div_Tensor(gamma, ops::sum_dim_IntList(gamma, Dims{-1}, true, DType::none));
@@ -350,6 +385,7 @@ std::tuple<Tensor, Tensor> native_dropout(const Tensor& input, double p, std::op
 Tensor rrelu_with_noise(const Tensor& self, const Tensor& noise, const Scalar& lower, const Scalar& upper, bool training,
                         Generator* generator) {
   const double low = lower.to_double(), high = upper.to_double();
+  KD_CHECK(low <= high, Runtime, "Lower bound should be less than or equal to the upper bound, got lower bound: ", low, " and upper bound: ", high);
   if (!training) return ops::leaky_relu(self, (low + high) / 2);
   KD_CHECK(same(self.sizes(), noise.sizes()), Runtime, "rrelu_with_noise: noise must have the shape of self, ", self.sizes(),
            ", but has ", noise.sizes());
