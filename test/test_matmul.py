@@ -1,6 +1,9 @@
 """Matrix products agree with NumPy for every layout, dtype and size, and no bit depends on the number of threads."""
 
 import itertools
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -177,3 +180,20 @@ def test_rows_that_see_nothing_are_zero():
     mask = torch.tensor([[True, False], [False, False]])
     out = torch.nn.functional.scaled_dot_product_attention(q, q, q, attn_mask=mask)
     assert out[0, 0, 1].eq(0).all()
+
+
+def test_bits_do_not_depend_on_the_instruction_set():
+    code = """
+import torch
+values = lambda *s: (torch.arange(torch.Size(s).numel()).mul(7919).remainder(1009).float() / 500 - 1).reshape(s)
+found = [values(33, 300) @ values(300, 70), values(1, 333) @ values(50, 333).t(), torch.dot(values(1237), values(1237) * 3)]
+q = values(1, 2, 70, 16)
+found.append(torch.nn.functional.scaled_dot_product_attention(q, q * 0.9, q * 1.1, is_causal=True))
+found.append(torch.nn.functional.batch_norm(values(3, 4, 37), None, None, training=True))
+print([x.flatten().view(torch.int32).sum().item() for x in found])
+"""
+    if torch.backends.cpu.get_cpu_capability() != "AVX512":
+        pytest.skip("needs both instruction sets")
+    runs = [subprocess.run([sys.executable, "-c", code], env={**os.environ, "KINDLING_ISA": isa}, capture_output=True, text=True, check=True).stdout
+            for isa in ("avx2", "avx512")]
+    assert runs[0] == runs[1]

@@ -49,16 +49,6 @@ inline void for_vectors(int64_t n, F&& body) {
   if (j < n) body(j, int(n - j));
 }
 template <class T>
-inline V<T> load_n(const T* p, int n) {
-  return n == kLanes<T> ? load(p) : load_part(p, n);
-}
-template <class T>
-inline void store_n(T* p, V<T> v, int n) {
-  if (n == kLanes<T>) store(p, v);
-  else store_part(p, v, n);
-}
-
-template <class T>
 T scale_max(int64_t n, T* s, T scale, const T* mask) {
   V<T> best = splat(T(-__builtin_inf()));
   T rest = T(-__builtin_inf());
@@ -76,17 +66,11 @@ T scale_max(int64_t n, T* s, T scale, const T* mask) {
 
 template <class T>
 T exp_sum(int64_t n, T* s, T max) {
-  V<T> sum = {};
-  T rest = 0;
-  for_vectors<T>(n, [&](int64_t j, int part) {
+  return sum_vectors<T>(n, [&](int64_t j, int part, V<T> sum) {
     V<T> v = exp_of<T>(load_n(s + j, part) - max);
     store_n(s + j, v, part);
-    if (part == kLanes<T>) sum += v;
-    else
-      for (int l = 0; l < part; l++) rest += v[l];
+    return sum + v;
   });
-  for (int l = 0; l < kLanes<T>; l++) rest += sum[l];
-  return rest;
 }
 
 template <class T>

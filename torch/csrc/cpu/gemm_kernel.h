@@ -166,20 +166,46 @@ void pack(T* dst, int width, const T* src, int64_t stride, int count, int64_t de
 }
 
 template <class T>
-T dot(int64_t n, const T* x, const T* y) {
-  constexpr int L = kLanes<T>, U = 4;
-  V<T> sum[U] = {};
+inline V<T> load_n(const T* p, int n) {
+  return n == kLanes<T> ? load(p) : load_part(p, n);
+}
+template <class T>
+inline void store_n(T* p, V<T> v, int n) {
+  if (n == kLanes<T>) store(p, v);
+  else store_part(p, v, n);
+}
+
+// Sum of the lanes that term(i, part, sum) adds: four chains of 64 bytes, whatever the vector, so that AVX2 and AVX-512 give the
+// same bits. `part` elements from i on are there.
+template <class T, class F>
+inline T sum_vectors(int64_t n, F&& term) {
+  constexpr int L = kLanes<T>, W = int(64 / sizeof(T)), P = W / L;
+  V<T> sum[4 * P] = {};
   int64_t i = 0;
-  for (; i + U * L <= n; i += U * L) {
-#pragma GCC unroll 4
-    for (int u = 0; u < U; u++) sum[u] = fma(load(x + i + u * L), load(y + i + u * L), sum[u]);
+  for (; i + 4 * W <= n; i += 4 * W) {
+#pragma GCC unroll 16
+    for (int u = 0; u < 4 * P; u++) sum[u] = term(i + u * L, L, sum[u]);
   }
-  for (; i + L <= n; i += L) sum[0] = fma(load(x + i), load(y + i), sum[0]);
-  V<T> all = (sum[0] + sum[1]) + (sum[2] + sum[3]);
+  for (; i + W <= n; i += W) {
+#pragma GCC unroll 4
+    for (int p = 0; p < P; p++) sum[p] = term(i + p * L, L, sum[p]);
+  }
   T total = 0;
-  for (int l = 0; l < L; l++) total += all[l];
-  for (; i < n; i++) total += x[i] * y[i];
+  for (int p = 0; p < P; p++) {
+    V<T> all = (sum[p] + sum[P + p]) + (sum[2 * P + p] + sum[3 * P + p]);
+    for (int l = 0; l < L; l++) total += all[l];
+  }
+  for (; i < n; i += L) {
+    int part = int(std::min<int64_t>(L, n - i));
+    V<T> rest = term(i, part, V<T>{});
+    for (int l = 0; l < part; l++) total += rest[l];
+  }
   return total;
+}
+
+template <class T>
+T dot(int64_t n, const T* x, const T* y) {
+  return sum_vectors<T>(n, [&](int64_t i, int part, V<T> sum) { return fma(load_n(x + i, part), load_n(y + i, part), sum); });
 }
 
 template <class T>
