@@ -28,7 +28,7 @@ def max_pool2d_with_indices():
     python="nn",
     out=["max_pool2d_with_indices_backward.grad_input(Tensor grad_output, Tensor self, int[2] kernel_size, int[2] stride, "
          "int[2] padding, int[2] dilation, bool ceil_mode, Tensor indices, *, Tensor(a!) grad_input) -> Tensor(a!)"],
-    grad={"grad_output": "_gather_planes(grad, indices, 2)"}, jvp="transposed",
+    grad={"grad_output": "_gather_planes(grad, indices, 2)", "self": "zeros_like(grad)"}, jvp="transposed",
 )
 def max_pool2d_with_indices_backward():
     """Sends each gradient to the element that was largest."""
@@ -64,7 +64,10 @@ def avg_pool2d():
     python="nn",
     out=["avg_pool2d_backward.grad_input(Tensor grad_output, Tensor self, int[2] kernel_size, int[2] stride, int[2] padding, "
          "bool ceil_mode, bool count_include_pad, int? divisor_override, *, Tensor(a!) grad_input) -> Tensor(a!)"],
-    grad={"grad_output": "avg_pool2d(grad, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)"}, jvp="transposed",
+    grad={
+        "grad_output": "avg_pool2d(grad, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)",
+        "self": "zeros_like(grad)",
+    }, jvp="transposed",
 )
 def avg_pool2d_backward():
     """Spreads each gradient over its window."""
@@ -84,7 +87,10 @@ def _adaptive_avg_pool2d():
     "_adaptive_avg_pool2d_backward(Tensor grad_output, Tensor self) -> Tensor",
     python="function",
     out=["_adaptive_avg_pool2d_backward.out(Tensor grad_output, Tensor self, *, Tensor(a!) out) -> Tensor(a!)"],
-    grad={"grad_output": "_adaptive_avg_pool2d(grad, [grad_output.size(i) for i in range(grad_output.ndim - 2, grad_output.ndim)])"}, jvp="transposed",
+    grad={
+        "grad_output": "_adaptive_avg_pool2d(grad, [grad_output.size(i) for i in range(grad_output.ndim - 2, grad_output.ndim)])",
+        "self": "zeros_like(grad)",
+    }, jvp="transposed",
 )
 def _adaptive_avg_pool2d_backward():
     """Spreads each gradient over its window."""
@@ -106,7 +112,7 @@ def adaptive_max_pool2d():
     python="nn",
     out=["adaptive_max_pool2d_backward.grad_input(Tensor grad_output, Tensor self, Tensor indices, *, Tensor(a!) grad_input) -> "
          "Tensor(a!)"],
-    grad={"grad_output": "_gather_planes(grad, indices, 2)"}, jvp="transposed",
+    grad={"grad_output": "_gather_planes(grad, indices, 2)", "self": "zeros_like(grad)"}, jvp="transposed",
 )
 def adaptive_max_pool2d_backward():
     """Sends each gradient to the element that was largest."""
@@ -129,7 +135,7 @@ def fractional_max_pool2d():
     python="nn",
     out=["fractional_max_pool2d_backward.grad_input(Tensor grad_output, Tensor self, int[2] kernel_size, int[2] output_size, "
          "Tensor indices, *, Tensor(a!) grad_input) -> Tensor(a!)"],
-    grad={"grad_output": "_gather_planes(grad, indices, 2)"}, jvp="transposed",
+    grad={"grad_output": "_gather_planes(grad, indices, 2)", "self": "zeros_like(grad)"}, jvp="transposed",
 )
 def fractional_max_pool2d_backward():
     """Sends each gradient to the element that was largest."""
@@ -183,7 +189,7 @@ def max_pool3d_with_indices():
     python="nn",
     out=["max_pool3d_with_indices_backward.grad_input(Tensor grad_output, Tensor self, int[3] kernel_size, int[3] stride, "
          "int[3] padding, int[3] dilation, bool ceil_mode, Tensor indices, *, Tensor(a!) grad_input) -> Tensor(a!)"],
-    grad={"grad_output": "_gather_planes(grad, indices, 3)"}, jvp="transposed",
+    grad={"grad_output": "_gather_planes(grad, indices, 3)", "self": "zeros_like(grad)"}, jvp="transposed",
 )
 def max_pool3d_with_indices_backward():
     """Sends each gradient to the element that was largest."""
@@ -219,7 +225,10 @@ def avg_pool3d():
     python="nn",
     out=["avg_pool3d_backward.grad_input(Tensor grad_output, Tensor self, int[3] kernel_size, int[3] stride, int[3] padding, "
          "bool ceil_mode, bool count_include_pad, int? divisor_override, *, Tensor(a!) grad_input) -> Tensor(a!)"],
-    grad={"grad_output": "avg_pool3d(grad, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)"}, jvp="transposed",
+    grad={
+        "grad_output": "avg_pool3d(grad, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)",
+        "self": "zeros_like(grad)",
+    }, jvp="transposed",
 )
 def avg_pool3d_backward():
     """Spreads each gradient over its window."""
@@ -239,7 +248,10 @@ def _adaptive_avg_pool3d():
     "_adaptive_avg_pool3d_backward(Tensor grad_output, Tensor self) -> Tensor",
     python="function",
     out=["_adaptive_avg_pool3d_backward.out(Tensor grad_output, Tensor self, *, Tensor(a!) out) -> Tensor(a!)"],
-    grad={"grad_output": "_adaptive_avg_pool3d(grad, [grad_output.size(i) for i in range(grad_output.ndim - 3, grad_output.ndim)])"}, jvp="transposed",
+    grad={
+        "grad_output": "_adaptive_avg_pool3d(grad, [grad_output.size(i) for i in range(grad_output.ndim - 3, grad_output.ndim)])",
+        "self": "zeros_like(grad)",
+    }, jvp="transposed",
 )
 def _adaptive_avg_pool3d_backward():
     """Spreads each gradient over its window."""
@@ -261,7 +273,7 @@ def adaptive_max_pool3d():
     python="nn",
     out=["adaptive_max_pool3d_backward.grad_input(Tensor grad_output, Tensor self, Tensor indices, *, Tensor(a!) grad_input) -> "
          "Tensor(a!)"],
-    grad={"grad_output": "_gather_planes(grad, indices, 3)"}, jvp="transposed",
+    grad={"grad_output": "_gather_planes(grad, indices, 3)", "self": "zeros_like(grad)"}, jvp="transposed",
 )
 def adaptive_max_pool3d_backward():
     """Sends each gradient to the element that was largest."""
@@ -284,7 +296,7 @@ def fractional_max_pool3d():
     python="nn",
     out=["fractional_max_pool3d_backward.grad_input(Tensor grad_output, Tensor self, int[3] kernel_size, int[3] output_size, "
          "Tensor indices, *, Tensor(a!) grad_input) -> Tensor(a!)"],
-    grad={"grad_output": "_gather_planes(grad, indices, 3)"}, jvp="transposed",
+    grad={"grad_output": "_gather_planes(grad, indices, 3)", "self": "zeros_like(grad)"}, jvp="transposed",
 )
 def fractional_max_pool3d_backward():
     """Sends each gradient to the element that was largest."""
