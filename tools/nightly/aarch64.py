@@ -28,7 +28,7 @@ struct row { const char* name; kernel run; int nout, nin; const char* types; };
 static const struct row rows[] = {%(rows)s};
 static uint64_t state = 88172645463325252ull;
 static uint64_t draw(void) { state ^= state << 13; state ^= state >> 7; state ^= state << 17; return state; }
-static char buffers[8][4096 * 16] __attribute__((aligned(64)));
+static char buffers[16][4096 * 16] __attribute__((aligned(64)));
 static void fill(char* p, char type, int n) {
   for (int i = 0; i < n; i++) {
     double x = (double)(int64_t)(draw() >> 20) / (1ull << 40) - 2.0;
@@ -42,13 +42,13 @@ static void fill(char* p, char type, int n) {
 static int bytes(char type) { return type == 'b' ? 1 : type == 'i' || type == 'f' ? 4 : 8; }
 int main(void) {
   static const int lengths[] = {1, 7, 31, 64, 257};
-  char scalars[16 * 8];
+  char scalars[16 * 16];
   for (unsigned k = 0; k < sizeof rows / sizeof *rows; k++) {
     const struct row* r = &rows[k];
     uint64_t hash = 1469598103934665603ull;
     for (int t = 0; t < 5; t++) {
       int n = lengths[t];
-      char* operands[8];
+      char* operands[16];
       for (int o = 0; o < r->nout + r->nin; o++) {
         operands[o] = buffers[o];
         int pairs = r->types[2 * o + 1] == '2' ? 2 : 1;
@@ -56,7 +56,7 @@ int main(void) {
         else memset(buffers[o], 0, sizeof buffers[o]);
       }
       memset(scalars, 0, sizeof scalars);
-      for (int s = 0; s < 8; s++) {
+      for (int s = 0; s < 16; s++) {
         char type = r->types[2 * (r->nout + r->nin)];
         if (type == 'f') *(float*)(scalars + 16 * s) = 0.75f;
         else if (type == 'd') *(double*)(scalars + 16 * s) = 0.75;
