@@ -235,6 +235,52 @@ def upsample_bicubic2d_vec(input, output_size, align_corners, scale_factors):
     return upsample_bicubic2d(input, size, align_corners, scale_factors[0], scale_factors[1])
 
 
+@kernel("_upsample_bilinear2d_aa(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor",
+        grad={"self": "_upsample_bilinear2d_aa_backward(grad, output_size, self.shape, align_corners, scales_h, scales_w)"}, python="nn")
+def _upsample_bilinear2d_aa():
+    """Linear interpolation whose filter widens when shrinking: (N, C, H, W) to (N, C, *output_size)."""
+
+
+@kernel("_upsample_bilinear2d_aa_backward(Tensor grad_output, SymInt[2] output_size, SymInt[4] input_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor",
+        grad={"grad_output": "_upsample_bilinear2d_aa(grad, output_size, align_corners, scales_h, scales_w)"}, out=False, python="")
+def _upsample_bilinear2d_aa_backward():
+    """The gradient of _upsample_bilinear2d_aa."""
+
+
+@composite("_upsample_bilinear2d_aa.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor", python="nn")
+def _upsample_bilinear2d_aa_vec(input, output_size, align_corners, scale_factors):
+    """_upsample_bilinear2d_aa by size or by factors."""
+    size = []
+    for i in range(2):
+        size.append(int(input.size(i + 2) * scale_factors[i]) if output_size is None else output_size[i])
+    if scale_factors is None:
+        return _upsample_bilinear2d_aa(input, size, align_corners)
+    return _upsample_bilinear2d_aa(input, size, align_corners, scale_factors[0], scale_factors[1])
+
+
+@kernel("_upsample_bicubic2d_aa(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor",
+        grad={"self": "_upsample_bicubic2d_aa_backward(grad, output_size, self.shape, align_corners, scales_h, scales_w)"}, python="nn")
+def _upsample_bicubic2d_aa():
+    """Cubic convolution (a = -0.5) whose filter widens when shrinking: (N, C, H, W) to (N, C, *output_size)."""
+
+
+@kernel("_upsample_bicubic2d_aa_backward(Tensor grad_output, SymInt[2] output_size, SymInt[4] input_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor",
+        grad={"grad_output": "_upsample_bicubic2d_aa(grad, output_size, align_corners, scales_h, scales_w)"}, out=False, python="")
+def _upsample_bicubic2d_aa_backward():
+    """The gradient of _upsample_bicubic2d_aa."""
+
+
+@composite("_upsample_bicubic2d_aa.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor", python="nn")
+def _upsample_bicubic2d_aa_vec(input, output_size, align_corners, scale_factors):
+    """_upsample_bicubic2d_aa by size or by factors."""
+    size = []
+    for i in range(2):
+        size.append(int(input.size(i + 2) * scale_factors[i]) if output_size is None else output_size[i])
+    if scale_factors is None:
+        return _upsample_bicubic2d_aa(input, size, align_corners)
+    return _upsample_bicubic2d_aa(input, size, align_corners, scale_factors[0], scale_factors[1])
+
+
 @kernel("im2col(Tensor self, int[2] kernel_size, int[2] dilation, int[2] padding, int[2] stride) -> Tensor",
         grad={"self": "col2im(grad, [self.size(-2), self.size(-1)], kernel_size, dilation, padding, stride)"}, python="nn")
 def im2col():

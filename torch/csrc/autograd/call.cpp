@@ -19,7 +19,9 @@ bool fusable(std::initializer_list<const Tensor*> operands) {
   if (first.dtype() != DType::float32 && first.dtype() != DType::float64) return false;
   constexpr uint16_t plain = TensorImpl::WrappedNumber | TensorImpl::Conj | TensorImpl::Neg | TensorImpl::PythonDispatch;
   for (const Tensor* t : operands)
-    if (!t->defined() || t->dtype() != first.dtype() || t->get()->flags & plain || !t->is_cpu() || !same(t->sizes(), first.sizes())) return false;
+    if (!t->defined() || t->dtype() != first.dtype() || t->get()->flags & plain || !t->is_cpu() ||
+        !same(t->sizes(), first.sizes()))
+      return false;
   return true;
 }
 

@@ -99,7 +99,7 @@ auto power(A a, B b) {
 }
 inline Scalar conj_of(const Scalar& s) { return s.is_complex() ? Scalar(std::conj(s.to_complex())) : s; }
 
-Tensor conj_if_complex(const Tensor& t);   // aten::conj for complex tensors, the tensor itself otherwise
+Tensor conj_if_complex(const Tensor& t);  // aten::conj for complex tensors, the tensor itself otherwise
 
 // number - t and number / t, by the operators that C++ programs of PyTorch show: empty_like, fill_, sub_ or div_.
 Tensor sub_from_number(const Scalar& number, const Tensor& t);

@@ -17,9 +17,12 @@ int64_t reduced_count(IntList sizes, std::optional<IntList> dim);
 Tensor prod_backward(const Tensor& grad, const Tensor& self, int64_t dim);
 Tensor cumprod_backward(const Tensor& grad, const Tensor& self, int64_t dim, const Tensor& result);
 Tensor logcumsumexp_backward(const Tensor& grad, const Tensor& self, const Tensor& result, int64_t dim);
-Tensor var_backward(const Tensor& grad, const Tensor& self, std::optional<IntList> dim, std::optional<Scalar> correction, bool keepdim);
-Tensor std_backward(const Tensor& grad, const Tensor& self, const Tensor& result, std::optional<IntList> dim, std::optional<Scalar> correction, bool keepdim);
-Tensor norm_backward(const Tensor& grad, const Tensor& self, const Scalar& ord, const Tensor& norm, std::optional<IntList> dim, bool keepdim);
+Tensor var_backward(const Tensor& grad, const Tensor& self, std::optional<IntList> dim, std::optional<Scalar> correction,
+                    bool keepdim);
+Tensor std_backward(const Tensor& grad, const Tensor& self, const Tensor& result, std::optional<IntList> dim,
+                    std::optional<Scalar> correction, bool keepdim);
+Tensor norm_backward(const Tensor& grad, const Tensor& self, const Scalar& ord, const Tensor& norm, std::optional<IntList> dim,
+                     bool keepdim);
 
 // ---- views and joins ----
 // Of squeeze: puts the dimensions of size one back.
@@ -29,7 +32,8 @@ Tensor unsqueeze_to_dims(const Tensor& grad, IntList dims, IntList sizes);
 Tensor sum_to_size(const Tensor& t, IntList sizes);
 Tensor repeat_backward(const Tensor& grad, IntList repeats, IntList sizes);
 // Of as_strided: adds what each element of the view got to where it lies in the argument.
-Tensor as_strided_backward(const Tensor& grad, IntList self_sizes, IntList self_strides, int64_t self_offset, IntList size, IntList stride, std::optional<int64_t> storage_offset);
+Tensor as_strided_backward(const Tensor& grad, IntList self_sizes, IntList self_strides, int64_t self_offset, IntList size,
+                           IntList stride, std::optional<int64_t> storage_offset);
 // The order of dimensions that undoes permute(dims).
 Dims inverse_permutation(IntList dims);
 // Of split and unbind: the gradients of the parts, with zeros for parts that got none. One part size stands for all but the
@@ -60,15 +64,19 @@ Tensor fft_line(const Tensor& self, std::optional<int64_t> n, int64_t dim, std::
 Tensor fft_grid(const Tensor& self, std::optional<IntList> s, std::optional<IntList> dim, std::string_view norm, bool forward);
 // Of real numbers, half of the spectrum: rfft, ihfft.
 Tensor fft_half_line(const Tensor& self, std::optional<int64_t> n, int64_t dim, std::string_view norm, bool forward);
-Tensor fft_half_grid(const Tensor& self, std::optional<IntList> s, std::optional<IntList> dim, std::string_view norm, bool forward);
+Tensor fft_half_grid(const Tensor& self, std::optional<IntList> s, std::optional<IntList> dim, std::string_view norm,
+                     bool forward);
 // Back to real numbers: irfft, hfft.
 Tensor fft_real_line(const Tensor& self, std::optional<int64_t> n, int64_t dim, std::string_view norm, bool forward);
-Tensor fft_real_grid(const Tensor& self, std::optional<IntList> s, std::optional<IntList> dim, std::string_view norm, bool forward);
+Tensor fft_real_grid(const Tensor& self, std::optional<IntList> s, std::optional<IntList> dim, std::string_view norm,
+                     bool forward);
 Tensor fft_shift(const Tensor& self, std::optional<IntList> dim, bool forward);
 Tensor fft_half_backward(const Tensor& grad, IntList dim, int64_t normalization, bool onesided, int64_t last_dim_size);
 Tensor fft_real_backward(const Tensor& grad, IntList dim, int64_t normalization);
 // stft and istft (cpu/stft.cpp); length < 0: as long as the windows reach.
-Tensor short_time_spectra(const Tensor& self, int64_t n_fft, int64_t hop, int64_t win_length, const Tensor& window, bool center, std::string_view pad_mode, bool normalized, bool onesided);
-Tensor overlap_add(const Tensor& self, int64_t n_fft, int64_t hop, int64_t win_length, const Tensor& window, bool center, bool normalized, bool onesided, int64_t length, bool return_complex);
+Tensor short_time_spectra(const Tensor& self, int64_t n_fft, int64_t hop, int64_t win_length, const Tensor& window, bool center,
+                          std::string_view pad_mode, bool normalized, bool onesided);
+Tensor overlap_add(const Tensor& self, int64_t n_fft, int64_t hop, int64_t win_length, const Tensor& window, bool center,
+                   bool normalized, bool onesided, int64_t length, bool return_complex);
 
 }  // namespace kindling::formulas

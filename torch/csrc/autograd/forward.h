@@ -9,12 +9,12 @@ struct ForwardContext {
   const Op& op;
   const Value* args;
   const OwnedValue* results;
-  TensorVec& out;                                      // tangent of each result, undefined means zero
+  TensorVec& out;  // tangent of each result, undefined means zero
 
   const Value& arg(int position) const { return args[position]; }
-  Tensor primal(int position) const;                   // without its tangent
-  bool has_tangent(int position) const;                // of any element, for a list
-  Tensor tangent(int position) const;                  // zeros where there is none
+  Tensor primal(int position) const;     // without its tangent
+  bool has_tangent(int position) const;  // of any element, for a list
+  Tensor tangent(int position) const;    // zeros where there is none
   SmallVec<Tensor, 4> primal_list(int position) const;
   SmallVec<Tensor, 4> tangent_list(int position) const;
   Tensor result(int i = 0) const;
@@ -28,8 +28,8 @@ void transposed_jvp(ForwardContext& c);  // where there is no formula: backward,
 bool any_tangent(const Op& op, const Value* args);
 void propagate_tangents(const Op& op, const Derivative& d, const Value* args, OwnedValue* rets, const Tensor& old_self);
 Tensor tangent_of(const Tensor& t);
-void set_tangent(const Tensor& t, Tensor tangent);     // checks shape and dtype
-int enter_dual_level();                                // RuntimeError when one is open
+void set_tangent(const Tensor& t, Tensor tangent);  // checks shape and dtype
+int enter_dual_level();                             // RuntimeError when one is open
 void exit_dual_level(int level);
 
 }  // namespace kindling

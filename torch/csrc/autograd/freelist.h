@@ -7,7 +7,9 @@ namespace kindling {
 
 template <class T, int kKept = 256>
 struct Freelist {
-  union Block { Block* next; };
+  union Block {
+    Block* next;
+  };
   static constexpr size_t kBytes = sizeof(T);
   static inline thread_local Block* first = nullptr;
   static inline thread_local int count = 0;

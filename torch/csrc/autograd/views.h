@@ -13,7 +13,7 @@ struct ViewPath {
   };
   bool strided = false;
   Dims sizes, strides;
-  int64_t offset = 0;            // from the base's
+  int64_t offset = 0;  // from the base's
   std::vector<Step> steps;
 
   static ViewPath of(const Tensor& view);

@@ -22,13 +22,13 @@ namespace kindling::allocator {
 namespace {
 
 constexpr size_t kAlign = 64, kChunk = 256 << 10, kMapped = 1 << 20, kHuge = 2 << 20;
-constexpr int kBins = 16 + 5 * 4;           // 64-byte steps up to 1 KiB, then four classes to a doubling up to 32 KiB
+constexpr int kBins = 16 + 5 * 4;  // 64-byte steps up to 1 KiB, then four classes to a doubling up to 32 KiB
 constexpr int kBigClasses = 8 * 40;
-constexpr uint32_t kBinBytes = 1 << 20;     // what a thread's bin keeps for itself
+constexpr uint32_t kBinBytes = 1 << 20;  // what a thread's bin keeps for itself
 
 struct FreeBlock {
-  FreeBlock* next;                          // in its bin or class
-  FreeBlock *before, *newer, *older;        // big blocks only
+  FreeBlock* next;                    // in its bin or class
+  FreeBlock *before, *newer, *older;  // big blocks only
   size_t bytes;
 };
 
@@ -50,7 +50,7 @@ thread_local constinit bool exited = false;
 
 int bin_of(size_t n) {
   if (n <= 1024) return int((n + 63) / 64) - 1;
-  const int log = std::bit_width(n - 1) - 1;              // 2^log < n <= 2^(log + 1)
+  const int log = std::bit_width(n - 1) - 1;  // 2^log < n <= 2^(log + 1)
   return 16 + (log - 10) * 4 + int((n - 1) >> (log - 2) & 3);
 }
 
@@ -89,7 +89,7 @@ struct Central {
     pthread_atfork([] { central().lock.lock(); }, [] { central().lock.unlock(); }, [] { central().lock.unlock(); });
   }
   static Central& central() {
-    static Central* c = new Central;        // outlives every static and thread that frees late
+    static Central* c = new Central;  // outlives every static and thread that frees late
     return *c;
   }
 };
@@ -231,7 +231,10 @@ Local* make_local(Central& c) {
 FreeBlock* carve(Central& c, size_t bytes) {
   if (size_t(c.chunk_end - c.chunk) < bytes) {
     c.chunk = static_cast<char*>(std::aligned_alloc(kAlign, kChunk));
-    if (!c.chunk) { c.chunk_end = nullptr; return nullptr; }
+    if (!c.chunk) {
+      c.chunk_end = nullptr;
+      return nullptr;
+    }
     c.chunk_end = c.chunk + kChunk;
   }
   return reinterpret_cast<FreeBlock*>(std::exchange(c.chunk, c.chunk + bytes));
@@ -289,7 +292,7 @@ bool ever_guarded = false;
 
 struct Guarded {
   std::mutex lock;
-  std::unordered_map<void*, char*> maps;     // block -> start of its mapping
+  std::unordered_map<void*, char*> maps;  // block -> start of its mapping
   static Guarded& instance() {
     static Guarded* g = new Guarded;
     return *g;
@@ -359,8 +362,8 @@ void free_object(void* p, size_t nbytes) {
 
 void* allocate(size_t nbytes) {
   if (nbytes == 0) return nullptr;
-  if (__builtin_expect(guard != Guard::Off, 0) &&
-      (guard != Guard::Unknown || guard_from_environment() != Guard::Off)) return allocate_guarded(nbytes);
+  if (__builtin_expect(guard != Guard::Off, 0) && (guard != Guard::Unknown || guard_from_environment() != Guard::Off))
+    return allocate_guarded(nbytes);
   return nbytes <= kSmall ? allocate_object(nbytes) : allocate_big(nbytes);
 }
 

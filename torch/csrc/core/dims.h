@@ -19,19 +19,34 @@ class SmallVec {
  public:
   SmallVec() = default;
   explicit SmallVec(int64_t n, const T& value = T()) { resize(n, value); }
-  SmallVec(std::initializer_list<T> v) { for (const T& x : v) push_back(x); }
-  SmallVec(std::span<const T> v) { for (const T& x : v) push_back(x); }
-  SmallVec(const SmallVec& o) { for (const T& x : o) push_back(x); }
+  SmallVec(std::initializer_list<T> v) {
+    for (const T& x : v) push_back(x);
+  }
+  SmallVec(std::span<const T> v) {
+    for (const T& x : v) push_back(x);
+  }
+  SmallVec(const SmallVec& o) {
+    for (const T& x : o) push_back(x);
+  }
   SmallVec(SmallVec&& o) noexcept { *this = std::move(o); }
   SmallVec& operator=(const SmallVec& o) {
-    if (this != &o) { clear(); for (const T& x : o) push_back(x); }
+    if (this != &o) {
+      clear();
+      for (const T& x : o) push_back(x);
+    }
     return *this;
   }
   SmallVec& operator=(SmallVec&& o) noexcept {
     if (this == &o) return *this;
-    if (o.heap_) { heap_ = std::move(o.heap_); capacity_ = o.capacity_; o.capacity_ = N; }
-    else { std::move(o.inline_, o.inline_ + o.size_, data()); }
-    size_ = o.size_; o.size_ = 0;
+    if (o.heap_) {
+      heap_ = std::move(o.heap_);
+      capacity_ = o.capacity_;
+      o.capacity_ = N;
+    } else {
+      std::move(o.inline_, o.inline_ + o.size_, data());
+    }
+    size_ = o.size_;
+    o.size_ = 0;
     return *this;
   }
   T* data() { return heap_ ? heap_.get() : inline_; }

@@ -27,8 +27,8 @@ float to_float(half h) {
 half to_half(float f) {
   const uint32_t u = std::bit_cast<uint32_t>(f), sign = u >> 16 & 0x8000, magnitude = u & 0x7fffffff;
   if (magnitude > 0x7f800000) return {uint16_t(sign | 0x7e00)};
-  if (magnitude >= 0x477ff000) return {uint16_t(sign | 0x7c00)};   // 65520 and above round to infinity
-  if (magnitude < 0x38800000) {                                    // subnormal half: the adder rounds at 2^-24
+  if (magnitude >= 0x477ff000) return {uint16_t(sign | 0x7c00)};  // 65520 and above round to infinity
+  if (magnitude < 0x38800000) {                                   // subnormal half: the adder rounds at 2^-24
     const float rounded = std::bit_cast<float>(magnitude) + 0.5f;
     return {uint16_t(sign | (std::bit_cast<uint32_t>(rounded) - 0x3f000000))};
   }
@@ -36,7 +36,10 @@ half to_half(float f) {
 }
 
 // Exponent and mantissa bits and bias of the 8-bit floats; fnuz ones have one NaN (0x80), e5m2 alone has infinities.
-struct Float8 { int mantissa, bias; bool fnuz, inf; };
+struct Float8 {
+  int mantissa, bias;
+  bool fnuz, inf;
+};
 
 static Float8 float8_format(DType d) {
   switch (d) {
@@ -55,7 +58,8 @@ float float8_to_float(uint8_t bits, DType d) {
   if (f.fnuz && bits == 128) return NAN;
   if (f.inf && e == 31) return m ? NAN : sign * INFINITY;
   if (!f.fnuz && !f.inf && magnitude == 127) return NAN;
-  return sign * (e ? std::ldexp(float(m + (1 << f.mantissa)), e - f.bias - f.mantissa) : std::ldexp(float(m), 1 - f.bias - f.mantissa));
+  return sign *
+         (e ? std::ldexp(float(m + (1 << f.mantissa)), e - f.bias - f.mantissa) : std::ldexp(float(m), 1 - f.bias - f.mantissa));
 }
 
 // A power of two: the exponent, rounded to nearest (ties to even) by the mantissa.
@@ -76,18 +80,18 @@ uint8_t float_to_float8(float v, DType d) {
   if (std::isinf(v)) return overflow;
   const float a = std::fabs(v);
   const int e = std::max(a > 0 ? std::ilogb(a) : -1000, 1 - f.bias);
-  const float steps = a > 0 ? std::nearbyint(std::ldexp(a, f.mantissa - e)) : 0;     // in units of the last place: ties to even
-  const int code = steps == 0 ? 0 : int(steps) + ((e + f.bias - 1) << f.mantissa);   // a carry moves into the exponent
+  const float steps = a > 0 ? std::nearbyint(std::ldexp(a, f.mantissa - e)) : 0;    // in units of the last place: ties to even
+  const int code = steps == 0 ? 0 : int(steps) + ((e + f.bias - 1) << f.mantissa);  // a carry moves into the exponent
   if (code > largest) return overflow;
   return code == 0 && f.fnuz ? 0 : uint8_t(sign | code);
 }
 
 const char* legacy_name(DType d) {
-  static const char* const names[] = {
-      "Bool",  "Byte",   "Char",        "Short",        "Int",           "Long",        "UInt16",
-      "UInt32", "UInt64", "Half",       "BFloat16",     "Float",         "Double",      "ComplexHalf",
-      "ComplexFloat", "ComplexDouble",  "Float8_e5m2",  "Float8_e4m3fn", "Float8_e5m2fnuz",
-      "Float8_e4m3fnuz", "Float8_e8m0fnu", "Undefined"};
+  static const char* const names[] = {"Bool",           "Byte",        "Char",          "Short",           "Int",
+                                      "Long",           "UInt16",      "UInt32",        "UInt64",          "Half",
+                                      "BFloat16",       "Float",       "Double",        "ComplexHalf",     "ComplexFloat",
+                                      "ComplexDouble",  "Float8_e5m2", "Float8_e4m3fn", "Float8_e5m2fnuz", "Float8_e4m3fnuz",
+                                      "Float8_e8m0fnu", "Undefined"};
   return names[int(d)];
 }
 

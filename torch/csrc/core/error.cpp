@@ -13,8 +13,14 @@ void (*warning_hook)(WarningKind, const std::string&) = [](WarningKind, const st
 namespace text {
 
 void put(std::string& s, double v) {
-  if (std::isnan(v)) { s += "nan"; return; }
-  if (std::isinf(v)) { s += v < 0 ? "-inf" : "inf"; return; }
+  if (std::isnan(v)) {
+    s += "nan";
+    return;
+  }
+  if (std::isinf(v)) {
+    s += v < 0 ? "-inf" : "inf";
+    return;
+  }
   char digits[32];
   const auto end = std::to_chars(digits, digits + sizeof digits, v).ptr;
   s.append(digits, end);

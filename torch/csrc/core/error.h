@@ -10,7 +10,16 @@
 namespace kindling {
 
 enum class ErrorKind : uint8_t {
-  Runtime, Type, Value, Index, Attribute, NotImplemented, Assertion, Memory, Buffer, LinAlg,
+  Runtime,
+  Type,
+  Value,
+  Index,
+  Attribute,
+  NotImplemented,
+  Assertion,
+  Memory,
+  Buffer,
+  LinAlg,
   OutOfMemory,  // torch.OutOfMemoryError
   Python,       // a Python exception is already set
 };
@@ -34,8 +43,8 @@ inline void put(std::string& s, long v) { s += std::to_string(v); }
 inline void put(std::string& s, long long v) { s += std::to_string(v); }
 inline void put(std::string& s, unsigned long v) { s += std::to_string(v); }
 inline void put(std::string& s, unsigned long long v) { s += std::to_string(v); }
-void put(std::string& s, double v);                     // shortest form that reads back
-void put(std::string& s, std::span<const int64_t> v);   // [2, 3]
+void put(std::string& s, double v);                    // shortest form that reads back
+void put(std::string& s, std::span<const int64_t> v);  // [2, 3]
 }  // namespace text
 
 template <class... Parts>
@@ -52,7 +61,7 @@ template <class... Parts>
 }
 
 enum class WarningKind : uint8_t { User, Deprecation, Future, Runtime };
-extern void (*warning_hook)(WarningKind, const std::string&);   // python/ makes it warnings.warn
+extern void (*warning_hook)(WarningKind, const std::string&);  // python/ makes it warnings.warn
 
 template <class... Parts>
 void warn(WarningKind kind, const Parts&... parts) {
@@ -62,7 +71,7 @@ void warn(WarningKind kind, const Parts&... parts) {
 }  // namespace kindling
 
 // The message is built only when the condition fails.
-#define KD_CHECK(condition, kind, ...)                                            \
-  do {                                                                            \
+#define KD_CHECK(condition, kind, ...)                                                                 \
+  do {                                                                                                 \
     if (__builtin_expect(!(condition), 0)) ::kindling::fail(::kindling::ErrorKind::kind, __VA_ARGS__); \
   } while (0)

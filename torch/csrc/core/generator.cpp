@@ -22,12 +22,8 @@ Words load(const uint32_t* p) { return *reinterpret_cast<const Words*>(p); }
 void store(uint32_t* p, Words v) { *reinterpret_cast<Words*>(p) = v; }
 
 // word i of the next block, from words i and i+1 of this one and word i+397 of the stream
-uint32_t mix(uint32_t a, uint32_t b, uint32_t far) {
-  return far ^ ((a & kUpper) | (b & kLower)) >> 1 ^ (-(b & 1) & kMatrix);
-}
-Words mix(Words a, Words b, Words far) {
-  return far ^ ((a & kUpper) | (b & kLower)) >> 1 ^ (-(b & 1) & kMatrix);
-}
+uint32_t mix(uint32_t a, uint32_t b, uint32_t far) { return far ^ ((a & kUpper) | (b & kLower)) >> 1 ^ (-(b & 1) & kMatrix); }
+Words mix(Words a, Words b, Words far) { return far ^ ((a & kUpper) | (b & kLower)) >> 1 ^ (-(b & 1) & kMatrix); }
 
 // The next 624 words; the distance 227 or more between a word and the ones it needs leaves room for 8 at a time.
 void next_block(uint32_t* s) {
@@ -77,7 +73,7 @@ void Generator::manual_seed(uint64_t seed) {
 uint64_t nondeterministic_seed() {
   uint64_t s;
   if (getrandom(&s, sizeof s, 0) != ssize_t(sizeof s)) s = uint64_t(std::chrono::system_clock::now().time_since_epoch().count());
-  return s & ((1ull << 53) - 1);   // exact as a float, as users store seeds in all kinds of places
+  return s & ((1ull << 53) - 1);  // exact as a float, as users store seeds in all kinds of places
 }
 
 uint64_t Generator::seed() {
@@ -144,8 +140,7 @@ void Generator::fill53(double* out, int64_t n) {
     int64_t k = std::min(kChunk, n - i);
     fill32(w, 2 * k);
     // The top 21 bits and the low 32 are exact as doubles, and so is their sum.
-    for (int64_t j = 0; j < k; j++)
-      out[i + j] = double(int32_t(w[2 * j] & 0x1fffffu)) * 0x1p-21 + double(w[2 * j + 1]) * 0x1p-53;
+    for (int64_t j = 0; j < k; j++) out[i + j] = double(int32_t(w[2 * j] & 0x1fffffu)) * 0x1p-21 + double(w[2 * j + 1]) * 0x1p-53;
   }
 }
 
@@ -176,7 +171,8 @@ void Generator::get_state(char out[kStateBytes]) const {
 
 void Generator::set_state(const char* bytes, int64_t nbytes) {
   KD_CHECK(nbytes == kStateBytes, Runtime, "Expected a CPUGeneratorImplState of size ", kStateBytes,
-           " but found the input RNG state size to be ", nbytes, ": give the tensor that get_rng_state() or Generator.get_state() returned");
+           " but found the input RNG state size to be ", nbytes,
+           ": give the tensor that get_rng_state() or Generator.get_state() returned");
   State s;
   std::memcpy(&s, bytes, sizeof s);
   KD_CHECK(s.left > 0 && s.left <= N + 1 && s.next <= N && s.left + int64_t(s.next) <= N + 1, Runtime,
@@ -198,7 +194,7 @@ Ref<Generator> Generator::clone() const {
 }
 
 Generator& default_generator() {
-  static Generator* generator = new Generator;   // outlives every static object that might still draw
+  static Generator* generator = new Generator;  // outlives every static object that might still draw
   return *generator;
 }
 

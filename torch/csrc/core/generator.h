@@ -13,14 +13,14 @@ struct Generator final : RefCounted {
   static constexpr int kWords = 624;
   static constexpr int64_t kStateBytes = 5056;
 
-  std::mutex mutex;              // held by a kernel for as long as it draws
+  std::mutex mutex;  // held by a kernel for as long as it draws
   Device device;
-  void* pyobj = nullptr;         // the Python object of this generator, borrowed
+  void* pyobj = nullptr;  // the Python object of this generator, borrowed
 
   explicit Generator(Device d = {}, uint64_t seed = kDefaultSeed);
 
-  void manual_seed(uint64_t seed);       // only the low 32 bits choose the stream
-  uint64_t seed();                       // seeds from the system's entropy and returns that seed
+  void manual_seed(uint64_t seed);  // only the low 32 bits choose the stream
+  uint64_t seed();                  // seeds from the system's entropy and returns that seed
   uint64_t initial_seed() const { return initial_; }
   void get_state(char out[kStateBytes]) const;
   void set_state(const char* bytes, int64_t nbytes);
@@ -31,18 +31,18 @@ struct Generator final : RefCounted {
     left_--;
     return temper(words_[next_++]);
   }
-  uint64_t random64() {                  // the first draw is the high word
+  uint64_t random64() {  // the first draw is the high word
     uint64_t high = random32();
     return high << 32 | random32();
   }
   double uniform53() { return double(random64() & ((1ull << 53) - 1)) * 0x1p-53; }
   float uniform24() { return float(random32() & ((1u << 24) - 1)) * 0x1p-24f; }
-  double normal();                       // Box-Muller; every second call returns the cached value
+  double normal();  // Box-Muller; every second call returns the cached value
 
   // The same stream in bulk.
   void fill32(uint32_t* out, int64_t n);
   void fill64(uint64_t* out, int64_t n);
-  void fill24(float* out, int64_t n);    // uniforms in [0, 1)
+  void fill24(float* out, int64_t n);  // uniforms in [0, 1)
   void fill53(double* out, int64_t n);
 
  private:
@@ -56,7 +56,8 @@ struct Generator final : RefCounted {
   uint64_t initial_ = 0;
 
   void twist();
-  template <class Take> void blocks(int64_t n, Take take);
+  template <class Take>
+  void blocks(int64_t n, Take take);
   static uint32_t temper(uint32_t y) {
     y ^= y >> 11;
     y ^= y << 7 & 0x9d2c5680u;
@@ -65,7 +66,7 @@ struct Generator final : RefCounted {
   }
 };
 
-Generator& default_generator();          // of the CPU
+Generator& default_generator();  // of the CPU
 uint64_t nondeterministic_seed();
 
 }  // namespace kindling

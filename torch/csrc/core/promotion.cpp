@@ -7,8 +7,7 @@ static bool is_barebones_unsigned(DType d) { return d == DType::uint16 || d == D
 
 static DType promote_floats(DType a, DType b) {
   const DType ra = to_real(a), rb = to_real(b);
-  const DType real = ra == rb ? ra
-                   : ra == DType::float64 || rb == DType::float64 ? DType::float64 : DType::float32;
+  const DType real = ra == rb ? ra : ra == DType::float64 || rb == DType::float64 ? DType::float64 : DType::float32;
   return is_complex(a) || is_complex(b) ? to_complex(real) : real;
 }
 
@@ -21,8 +20,8 @@ DType promote(DType a, DType b) {
   if (odd_a || odd_b) {
     if (odd_a && is_floating(b)) return b;
     if (odd_b && is_floating(a)) return a;
-    fail(ErrorKind::Runtime, "Promotion for uint16, uint32, uint64 types is not supported, attempted to promote ",
-         legacy_name(a), " and ", legacy_name(b));
+    fail(ErrorKind::Runtime, "Promotion for uint16, uint32, uint64 types is not supported, attempted to promote ", legacy_name(a),
+         " and ", legacy_name(b));
   }
   const bool float_a = is_differentiable(a), float_b = is_differentiable(b);
   if (float_a && float_b) return promote_floats(a, b);

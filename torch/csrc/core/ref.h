@@ -29,17 +29,34 @@ class Ref {
  public:
   Ref() = default;
   Ref(std::nullptr_t) {}
-  static Ref steal(T* p) { Ref r; r.p_ = p; return r; }           // takes over one count
-  static Ref share(T* p) { retain(p); return steal(p); }          // adds one
-  template <class... A> static Ref make(A&&... a) { return steal(new T(std::forward<A>(a)...)); }
+  static Ref steal(T* p) {
+    Ref r;
+    r.p_ = p;
+    return r;
+  }  // takes over one count
+  static Ref share(T* p) {
+    retain(p);
+    return steal(p);
+  }  // adds one
+  template <class... A>
+  static Ref make(A&&... a) {
+    return steal(new T(std::forward<A>(a)...));
+  }
   Ref(const Ref& o) : p_(o.p_) { retain(p_); }
   Ref(Ref&& o) noexcept : p_(std::exchange(o.p_, nullptr)) {}
-  template <class U> Ref(const Ref<U>& o) : p_(o.get()) { retain(p_); }
-  template <class U> Ref(Ref<U>&& o) noexcept : p_(o.detach()) {}
-  Ref& operator=(Ref o) noexcept { std::swap(p_, o.p_); return *this; }
+  template <class U>
+  Ref(const Ref<U>& o) : p_(o.get()) {
+    retain(p_);
+  }
+  template <class U>
+  Ref(Ref<U>&& o) noexcept : p_(o.detach()) {}
+  Ref& operator=(Ref o) noexcept {
+    std::swap(p_, o.p_);
+    return *this;
+  }
   ~Ref() { release(p_); }
   T* get() const { return p_; }
-  T* detach() { return std::exchange(p_, nullptr); }               // gives the count away
+  T* detach() { return std::exchange(p_, nullptr); }  // gives the count away
   T* operator->() const { return p_; }
   T& operator*() const { return *p_; }
   explicit operator bool() const { return p_; }

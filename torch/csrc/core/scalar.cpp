@@ -10,10 +10,15 @@ void put(std::string& s, const Scalar& v) {
     case Scalar::Type::Bool: put(s, v.i != 0); break;
     case Scalar::Type::Int: put(s, v.i); break;
     case Scalar::Type::Float: put(s, v.d); break;
-    case Scalar::Type::Complex: s += '('; put(s, v.d); s += v.im < 0 ? "" : "+"; put(s, v.im); s += "j)"; break;
+    case Scalar::Type::Complex:
+      s += '(';
+      put(s, v.d);
+      s += v.im < 0 ? "" : "+";
+      put(s, v.im);
+      s += "j)";
+      break;
   }
 }
-
 
 // The arithmetic type of a and b: bool counts as int, as in Python.
 template <class F>

@@ -9,7 +9,10 @@ namespace kindling {
 
 struct Scalar {
   enum class Type : uint8_t { Bool, Int, Float, Complex } type = Type::Int;
-  union { int64_t i; double d; };
+  union {
+    int64_t i;
+    double d;
+  };
   double im = 0;
 
   constexpr Scalar(int64_t v = 0) : type(Type::Int), i(v) {}
@@ -25,13 +28,15 @@ struct Scalar {
   bool to_bool() const { return is_integral() ? i != 0 : (d != 0 || im != 0); }
   std::complex<double> to_complex() const { return {to_double(), im}; }
   DType dtype() const {  // dtype of the 0-dim tensor it wraps into, before default-dtype rules
-    return type == Type::Bool ? DType::bool_ : type == Type::Int ? DType::int64
-         : type == Type::Float ? DType::float64 : DType::complex128;
+    return type == Type::Bool    ? DType::bool_
+           : type == Type::Int   ? DType::int64
+           : type == Type::Float ? DType::float64
+                                 : DType::complex128;
   }
   bool operator==(const Scalar& o) const { return to_complex() == o.to_complex(); }
 };
 
-void put(std::string& s, const Scalar& v);   // as Python prints it; for messages
+void put(std::string& s, const Scalar& v);  // as Python prints it; for messages
 
 Scalar operator-(const Scalar& a);
 Scalar operator+(const Scalar& a, const Scalar& b);

@@ -7,7 +7,8 @@ namespace kindling {
 
 int64_t wrap_dim(int64_t d, int64_t ndim) {
   const int64_t n = std::max<int64_t>(ndim, 1);
-  KD_CHECK(-n <= d && d < n, Index, "Dimension out of range (expected to be in range of [", -n, ", ", n - 1, "], but got ", d, ")");
+  KD_CHECK(-n <= d && d < n, Index, "Dimension out of range (expected to be in range of [", -n, ", ", n - 1, "], but got ", d,
+           ")");
   return d < 0 ? d + n : d;
 }
 
@@ -58,7 +59,7 @@ Dims dense_strides_like(IntList sizes, IntList strides) {
   const int64_t n = int64_t(sizes.size());
   Dims order;
   for (int64_t i = n; i-- > 0;) order.push_back(i);
-  const auto compare = [&](int64_t a, int64_t b) {   // > 0: a is slower than b
+  const auto compare = [&](int64_t a, int64_t b) {  // > 0: a is slower than b
     if (strides[a] == 0 || strides[b] == 0) return 0;
     if (strides[a] != strides[b]) return strides[a] < strides[b] ? -1 : 1;
     return sizes[a] > sizes[b] ? 1 : 0;
@@ -149,7 +150,7 @@ static bool strides_follow(IntList sizes, IntList strides, std::initializer_list
   if (strides[1] == 0) return false;
   for (int d : order) {
     if (sizes[d] == 0 || strides[d] < least) return false;
-    if (d == 0 && least == strides[1]) return false;   // N1HW or NC11 without a hint: row-major
+    if (d == 0 && least == strides[1]) return false;  // N1HW or NC11 without a hint: row-major
     least = strides[d] * (sizes[d] > 1 ? sizes[d] : 1);
   }
   return true;
@@ -171,7 +172,7 @@ bool overlaps_internally(const Tensor& t) {
 Overlap overlap(const Tensor& a, const Tensor& b) {
   if (a.is(b)) return Overlap::Full;
   if (a.storage().get() != b.storage().get() || a.numel() == 0 || b.numel() == 0 || a.is_meta()) return Overlap::None;
-  if (!a.is_non_overlapping_and_dense() || !b.is_non_overlapping_and_dense()) return Overlap::None;   // too hard to tell
+  if (!a.is_non_overlapping_and_dense() || !b.is_non_overlapping_and_dense()) return Overlap::None;  // too hard to tell
   const char *a0 = a.raw(), *a1 = a0 + a.numel() * a.itemsize(), *b0 = b.raw(), *b1 = b0 + b.numel() * b.itemsize();
   if (a0 == b0 && a1 == b1) return same(a.strides(), b.strides()) ? Overlap::Full : Overlap::Partial;
   return a0 < b1 && b0 < a1 ? Overlap::Partial : Overlap::None;

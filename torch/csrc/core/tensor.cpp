@@ -5,7 +5,7 @@
 
 namespace kindling {
 
-void destroy_autograd_meta(AutogradMeta* m);   // autograd/meta.cpp
+void destroy_autograd_meta(AutogradMeta* m);  // autograd/meta.cpp
 
 void (*release_pyobject)(void*) = nullptr;
 
@@ -43,7 +43,7 @@ static bool row_major(IntList sizes, IntList strides) {
 
 void TensorImpl::set_sizes_strides(IntList sizes, IntList strides) {
   KD_CHECK(sizes.size() == strides.size(), Runtime, "mismatch in length of strides and shape");
-  const Dims s(sizes), st(strides);                 // they may look into this tensor
+  const Dims s(sizes), st(strides);  // they may look into this tensor
   const int64_t n = numel_of(s);
   set_ndim(*this, int32_t(s.size()));
   std::copy(s.begin(), s.end(), dims);
@@ -97,7 +97,8 @@ bool Tensor::is_non_overlapping_and_dense() const {
   if (is_contiguous()) return true;
   const IntList sizes = this->sizes(), strides = this->strides();
   Dims order;
-  for (int64_t i = 0; i < dim(); i++) if (sizes[i] != 1) order.push_back(i);
+  for (int64_t i = 0; i < dim(); i++)
+    if (sizes[i] != 1) order.push_back(i);
   std::sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return strides[a] < strides[b]; });
   int64_t expected = 1;
   for (int64_t d : order) {
@@ -118,7 +119,8 @@ static Tensor make(TensorOptions o) {
 
 static size_t checked_bytes(int64_t elements, DType d, IntList sizes) {
   int64_t bytes;
-  KD_CHECK(!__builtin_mul_overflow(elements, itemsize(d), &bytes), Runtime, "Storage size calculation overflowed with sizes=", sizes);
+  KD_CHECK(!__builtin_mul_overflow(elements, itemsize(d), &bytes), Runtime,
+           "Storage size calculation overflowed with sizes=", sizes);
   return size_t(bytes);
 }
 
@@ -160,8 +162,16 @@ Tensor empty_like(const Tensor& t, DType d) {
 // ---- one element ----
 
 namespace {
-template <class T> T load(const char* p) { T v; std::memcpy(&v, p, sizeof v); return v; }
-template <class T> void store(char* p, T v) { std::memcpy(p, &v, sizeof v); }
+template <class T>
+T load(const char* p) {
+  T v;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
+template <class T>
+void store(char* p, T v) {
+  std::memcpy(p, &v, sizeof v);
+}
 
 }  // namespace
 
@@ -190,17 +200,19 @@ Scalar load_scalar(const char* p, DType d) {
 void store_scalar(char* p, const Scalar& s, DType d) {
   switch (d) {
     case DType::bool_: return store(p, uint8_t(s.to_bool()));
-    case DType::uint8: case DType::int8: return store(p, uint8_t(s.to_int()));
-    case DType::int16: case DType::uint16: return store(p, uint16_t(s.to_int()));
-    case DType::int32: case DType::uint32: return store(p, uint32_t(s.to_int()));
-    case DType::int64: case DType::uint64: return store(p, s.to_int());
+    case DType::uint8:
+    case DType::int8: return store(p, uint8_t(s.to_int()));
+    case DType::int16:
+    case DType::uint16: return store(p, uint16_t(s.to_int()));
+    case DType::int32:
+    case DType::uint32: return store(p, uint32_t(s.to_int()));
+    case DType::int64:
+    case DType::uint64: return store(p, s.to_int());
     case DType::float16: return store(p, to_half(float(s.to_double())));
     case DType::bfloat16: return store(p, to_bfloat16(float(s.to_double())));
     case DType::float32: return store(p, float(s.to_double()));
     case DType::float64: return store(p, s.to_double());
-    case DType::complex32:
-      store(p, to_half(float(s.to_double())));
-      return store(p + 2, to_half(float(s.im)));
+    case DType::complex32: store(p, to_half(float(s.to_double()))); return store(p + 2, to_half(float(s.im)));
     case DType::complex64: return store(p, std::complex<float>(s.to_complex()));
     case DType::complex128: return store(p, s.to_complex());
     default: return store(p, float_to_float8(float(s.to_double()), d));

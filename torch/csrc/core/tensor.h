@@ -19,12 +19,13 @@ struct VersionCounter final : RefCounted {
 
 struct TensorImpl final {
   enum Flag : uint16_t {
-    Contiguous = 1,      // row-major, cached from sizes and strides
-    WrappedNumber = 2,   // 0-dim tensor standing for a Python number: weak in type promotion
-    Conj = 4, Neg = 8,   // lazy bits, resolved when the values are read
-    PythonDispatch = 16, // a subclass with __torch_dispatch__
-    Inference = 32,      // made in inference mode: no version counter, no autograd
-    OwnsPyObject = 64,   // C++ keeps the Python object alive (its last Python reference went away first)
+    Contiguous = 1,     // row-major, cached from sizes and strides
+    WrappedNumber = 2,  // 0-dim tensor standing for a Python number: weak in type promotion
+    Conj = 4,
+    Neg = 8,              // lazy bits, resolved when the values are read
+    PythonDispatch = 16,  // a subclass with __torch_dispatch__
+    Inference = 32,       // made in inference mode: no version counter, no autograd
+    OwnsPyObject = 64,    // C++ keeps the Python object alive (its last Python reference went away first)
   };
 
   mutable std::atomic<uint32_t> refs{1};
@@ -34,22 +35,22 @@ struct TensorImpl final {
   uint16_t flags = Contiguous;
   int32_t ndim = 0;
   int64_t numel = 1;
-  int64_t offset = 0;            // in elements
-  int64_t* dims = inline_dims;   // sizes, then strides
+  int64_t offset = 0;           // in elements
+  int64_t* dims = inline_dims;  // sizes, then strides
   int64_t inline_dims[12];
   Ref<Storage> storage;
-  Ref<VersionCounter> version;   // made on first need
+  Ref<VersionCounter> version;  // made on first need
   AutogradMeta* autograd = nullptr;
-  void* pyobj = nullptr;         // the one Python object of this tensor
+  void* pyobj = nullptr;  // the one Python object of this tensor
 
   bool has(Flag f) const { return flags & f; }
   void set(Flag f, bool on) { flags = on ? flags | f : flags & ~f; }
-  void set_sizes_strides(IntList sizes, IntList strides);   // also numel and Contiguous
+  void set_sizes_strides(IntList sizes, IntList strides);  // also numel and Contiguous
   void set_sizes_contiguous(IntList sizes);
 };
-TensorImpl* new_impl();                    // from the freelist, refs == 1
-extern void (*release_pyobject)(void*);    // python/ sets it: drops the Python object that an OwnsPyObject tensor keeps alive
-void destroy_impl(const TensorImpl* p);    // drops storage, autograd, Python object; back to the freelist
+TensorImpl* new_impl();                  // from the freelist, refs == 1
+extern void (*release_pyobject)(void*);  // python/ sets it: drops the Python object that an OwnsPyObject tensor keeps alive
+void destroy_impl(const TensorImpl* p);  // drops storage, autograd, Python object; back to the freelist
 
 inline void retain(const TensorImpl* p) {
   if (p) p->refs.fetch_add(1, std::memory_order_relaxed);
@@ -68,11 +69,21 @@ class Tensor {
 
  public:
   Tensor() = default;
-  static Tensor steal(TensorImpl* p) { Tensor t; t.p_ = p; return t; }
-  static Tensor share(TensorImpl* p) { retain(p); return steal(p); }
+  static Tensor steal(TensorImpl* p) {
+    Tensor t;
+    t.p_ = p;
+    return t;
+  }
+  static Tensor share(TensorImpl* p) {
+    retain(p);
+    return steal(p);
+  }
   Tensor(const Tensor& o) : p_(o.p_) { retain(p_); }
   Tensor(Tensor&& o) noexcept : p_(std::exchange(o.p_, nullptr)) {}
-  Tensor& operator=(Tensor o) noexcept { std::swap(p_, o.p_); return *this; }
+  Tensor& operator=(Tensor o) noexcept {
+    std::swap(p_, o.p_);
+    return *this;
+  }
   ~Tensor() { release(p_); }
 
   TensorImpl* get() const { return p_; }
@@ -86,7 +97,7 @@ class Tensor {
   int64_t numel() const { return p_->numel; }
   IntList sizes() const { return {p_->dims, size_t(p_->ndim)}; }
   IntList strides() const { return {p_->dims + p_->ndim, size_t(p_->ndim)}; }
-  int64_t size(int64_t d) const;           // negative d counts from the end; IndexError
+  int64_t size(int64_t d) const;  // negative d counts from the end; IndexError
   int64_t stride(int64_t d) const;
   int64_t offset() const { return p_->offset; }
   DType dtype() const { return p_->dtype; }
@@ -104,44 +115,47 @@ class Tensor {
   bool is_conj() const { return p_->has(TensorImpl::Conj); }
   bool is_neg() const { return p_->has(TensorImpl::Neg); }
   bool is_wrapped_number() const { return p_->has(TensorImpl::WrappedNumber); }
-  bool requires_grad() const;              // autograd/meta.cpp
+  bool requires_grad() const;  // autograd/meta.cpp
 
   char* raw() const { return p_->storage->data + p_->offset * kindling::itemsize(p_->dtype); }
-  template <class T> T* data() const { return reinterpret_cast<T*>(raw()); }
+  template <class T>
+  T* data() const {
+    return reinterpret_cast<T*>(raw());
+  }
 
   uint32_t version() const { return p_->version ? p_->version->value.load() : 0; }
   void bump_version() const;
 };
 
 // ---- making tensors: no dispatch, no autograd ----
-Tensor empty(IntList sizes, TensorOptions o);                          // contiguous, uninitialised
+Tensor empty(IntList sizes, TensorOptions o);  // contiguous, uninitialised
 Tensor empty_strided(IntList sizes, IntList strides, TensorOptions o);
 Tensor empty(IntList sizes, TensorOptions o, MemoryFormat f);
-Tensor empty_like(const Tensor& t);                                    // same options; layout kept if dense, PyTorch's rule otherwise
+Tensor empty_like(const Tensor& t);  // same options; layout kept if dense, PyTorch's rule otherwise
 Tensor empty_like(const Tensor& t, DType d);
-Tensor scalar_tensor(const Scalar& s, DType d);                        // 0-dim
-Tensor wrap_number(const Scalar& s);                                   // 0-dim, WrappedNumber, dtype by default-dtype rules
+Tensor scalar_tensor(const Scalar& s, DType d);  // 0-dim
+Tensor wrap_number(const Scalar& s);             // 0-dim, WrappedNumber, dtype by default-dtype rules
 // A tensor over the same storage and version counter. No view metadata: ops that are views get it from the autograd layer.
 Tensor alias(const Tensor& t, IntList sizes, IntList strides, int64_t offset);
 Tensor alias(const Tensor& t);
-Scalar load_scalar(const char* p, DType d);                            // the element at p, which need not be aligned
+Scalar load_scalar(const char* p, DType d);  // the element at p, which need not be aligned
 void store_scalar(char* p, const Scalar& s, DType d);
-Scalar item(const Tensor& t);                                          // the only element of a CPU tensor, conj/neg resolved
+Scalar item(const Tensor& t);  // the only element of a CPU tensor, conj/neg resolved
 
 // ---- shape.cpp ----
-int64_t wrap_dim(int64_t d, int64_t ndim);                             // IndexError "Dimension out of range (expected ...)"
-int64_t numel_of(IntList sizes);                                       // checks negative sizes and overflow
+int64_t wrap_dim(int64_t d, int64_t ndim);  // IndexError "Dimension out of range (expected ...)"
+int64_t numel_of(IntList sizes);            // checks negative sizes and overflow
 Dims contiguous_strides(IntList sizes);
 Dims strides_for(IntList sizes, MemoryFormat f);
-Dims dense_strides_like(IntList sizes, IntList strides);               // without holes, in the order of the given strides
-Dims broadcast_shapes(IntList a, IntList b);                           // RuntimeError "The size of tensor a (3) must match ..."
-Dims infer_size(IntList shape, int64_t numel);                         // resolves one -1 of view/reshape
+Dims dense_strides_like(IntList sizes, IntList strides);  // without holes, in the order of the given strides
+Dims broadcast_shapes(IntList a, IntList b);              // RuntimeError "The size of tensor a (3) must match ..."
+Dims infer_size(IntList shape, int64_t numel);            // resolves one -1 of view/reshape
 bool compute_view_strides(IntList sizes, IntList strides, IntList new_sizes, Dims& new_strides);  // false: needs a copy
 MemoryFormat suggest_memory_format(const Tensor& t);
-bool overlaps_internally(const Tensor& t);                             // some element has two indices (expanded)
+bool overlaps_internally(const Tensor& t);  // some element has two indices (expanded)
 enum class Overlap { None, Full, Partial };
 Overlap overlap(const Tensor& a, const Tensor& b);
-void resize(const Tensor& t, IntList sizes);                           // resize_: grows the storage if need be
+void resize(const Tensor& t, IntList sizes);  // resize_: grows the storage if need be
 
 // ---- promotion.cpp ----
 DType promote(DType a, DType b);
@@ -151,7 +165,7 @@ struct ResultType {
   DType dim = DType::none, zero = DType::none, wrapped = DType::none;
   void add(const Tensor& t);
   void add(const Scalar& s);
-  void add_wrapped(DType d);               // a number of this dtype
+  void add_wrapped(DType d);  // a number of this dtype
   DType get() const;
 };
 

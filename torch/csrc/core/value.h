@@ -10,13 +10,23 @@ namespace kindling {
 struct Generator;
 
 enum class Tag : uint8_t {
-  None, Tensor, Bool, Int, Float, Complex,
-  Ints,       // int[]                         -> ints, len
-  Floats,     // float[]                       -> doubles, len
-  List,       // Tensor[], Tensor?[], Scalar[], bool[], str[] -> list, len
-  Str,        // chars, len
-  DType, Device, Layout, MemoryFormat,         // small
-  Generator, Storage, Object,                  // Object: a PyObject* (Python composites only)
+  None,
+  Tensor,
+  Bool,
+  Int,
+  Float,
+  Complex,
+  Ints,    // int[]                         -> ints, len
+  Floats,  // float[]                       -> doubles, len
+  List,    // Tensor[], Tensor?[], Scalar[], bool[], str[] -> list, len
+  Str,     // chars, len
+  DType,
+  Device,
+  Layout,
+  MemoryFormat,  // small
+  Generator,
+  Storage,
+  Object,  // Object: a PyObject* (Python composites only)
 };
 
 struct Value {
@@ -55,7 +65,10 @@ struct Value {
   constexpr Value(kindling::Layout l) : tag(Tag::Layout), small_(uint64_t(l)) {}
   constexpr Value(kindling::MemoryFormat f) : tag(Tag::MemoryFormat), small_(uint64_t(f)) {}
   constexpr Value(kindling::Generator* g) : tag(g ? Tag::Generator : Tag::None), ptr_(g) {}
-  template <class T> Value(const std::optional<T>& v) : Value() { if (v) *this = Value(*v); }
+  template <class T>
+  Value(const std::optional<T>& v) : Value() {
+    if (v) *this = Value(*v);
+  }
 
   bool is_none() const { return tag == Tag::None; }
   bool is_tensor() const { return tag == Tag::Tensor; }
@@ -92,21 +105,27 @@ class OwnedValue : public Value {
 
  public:
   OwnedValue() = default;
-  explicit OwnedValue(const Value& v);                                   // deep copy: lists, strings, tensor references
+  explicit OwnedValue(const Value& v);  // deep copy: lists, strings, tensor references
   OwnedValue(Tensor&& t) : Value(t) { t.detach_impl(); }
   OwnedValue(const Tensor& t) : Value(t) { retain(t.get()); }
   OwnedValue(const Scalar& s) : Value(s) {}
   OwnedValue(bool v) : Value(v) {}
   OwnedValue(int64_t v) : Value(v) {}
   OwnedValue(double v) : Value(v) {}
-  static OwnedValue tensors(std::span<Tensor> v);                        // Tensor[] result, moves the tensors out
+  static OwnedValue tensors(std::span<Tensor> v);  // Tensor[] result, moves the tensors out
   OwnedValue(OwnedValue&& o) noexcept : Value(o) { static_cast<Value&>(o) = Value(); }
   OwnedValue& operator=(OwnedValue&& o) noexcept {
-    if (this != &o) { if (tag != Tag::None) drop(); static_cast<Value&>(*this) = o; static_cast<Value&>(o) = Value(); }
+    if (this != &o) {
+      if (tag != Tag::None) drop();
+      static_cast<Value&>(*this) = o;
+      static_cast<Value&>(o) = Value();
+    }
     return *this;
   }
-  ~OwnedValue() { if (tag == Tag::Tensor || tag >= Tag::Ints) drop(); }
-  Tensor take() {                                                        // moves the tensor out
+  ~OwnedValue() {
+    if (tag == Tag::Tensor || tag >= Tag::Ints) drop();
+  }
+  Tensor take() {  // moves the tensor out
     Tensor t = tag == Tag::Tensor ? Tensor::steal(tensor_) : Tensor();
     static_cast<Value&>(*this) = Value();
     return t;

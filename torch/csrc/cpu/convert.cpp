@@ -7,9 +7,14 @@ namespace kindling {
 
 DType compute_dtype(DType d) {
   switch (d) {
-    case DType::bool_: case DType::uint8: case DType::int8: case DType::int16: case DType::uint16: return DType::int32;
+    case DType::bool_:
+    case DType::uint8:
+    case DType::int8:
+    case DType::int16:
+    case DType::uint16: return DType::int32;
     case DType::uint32: return DType::int64;
-    case DType::float16: case DType::bfloat16: return DType::float32;
+    case DType::float16:
+    case DType::bfloat16: return DType::float32;
     case DType::complex32: return DType::complex64;
     default: return is_float8(d) ? DType::float32 : d;
   }
@@ -29,7 +34,9 @@ Compute compute_of(DType d) {
 
 namespace {
 
-struct Wide { uint64_t low, high; };
+struct Wide {
+  uint64_t low, high;
+};
 
 // A type as wide as an element, for moves.
 template <class F>
@@ -81,7 +88,9 @@ V get(const char* p) {
   return v;
 }
 template <class V>
-void put(char* p, V v) { std::memcpy(p, &v, sizeof v); }
+void put(char* p, V v) {
+  std::memcpy(p, &v, sizeof v);
+}
 
 void transpose_square(char* dst, int64_t dr, const char* src, int64_t sc, uint32_t) {
   const Words a = get<Words>(src), b = get<Words>(src + sc), c = get<Words>(src + 2 * sc), d = get<Words>(src + 3 * sc);
@@ -125,8 +134,7 @@ void move_tile(char* dst, int64_t dc, int64_t dr, const char* src, int64_t sc, i
   if (std::abs(sr) < std::abs(sc) && rows >= 8) return transpose_tile<T>(dst, dc, dr, src, sc, sr, columns, rows);
   if (dc == item && sc == item && columns < 16) {
     for (int64_t j = 0; j < rows; j++)
-      for (int64_t i = 0; i < columns; i++)
-        reinterpret_cast<T*>(dst + j * dr)[i] = reinterpret_cast<const T*>(src + j * sr)[i];
+      for (int64_t i = 0; i < columns; i++) reinterpret_cast<T*>(dst + j * dr)[i] = reinterpret_cast<const T*>(src + j * sr)[i];
     return;
   }
   for (int64_t j = 0; j < rows; j++) move_run<T>(dst + j * dr, dc, src + j * sr, sc, columns);
@@ -179,18 +187,29 @@ void convert_tile(char* dst, DType to, int64_t dc, int64_t dr, const char* src, 
 }
 
 void conjugate_run(char* p, DType d, int64_t n) {
-  if (d == DType::complex64) for (int64_t i = 0; i < n; i++) reinterpret_cast<float*>(p)[2 * i + 1] *= -1;
-  if (d == DType::complex128) for (int64_t i = 0; i < n; i++) reinterpret_cast<double*>(p)[2 * i + 1] *= -1;
-  if (d == DType::complex32) for (int64_t i = 0; i < n; i++) reinterpret_cast<uint16_t*>(p)[2 * i + 1] ^= 0x8000;
+  if (d == DType::complex64)
+    for (int64_t i = 0; i < n; i++) reinterpret_cast<float*>(p)[2 * i + 1] *= -1;
+  if (d == DType::complex128)
+    for (int64_t i = 0; i < n; i++) reinterpret_cast<double*>(p)[2 * i + 1] *= -1;
+  if (d == DType::complex32)
+    for (int64_t i = 0; i < n; i++) reinterpret_cast<uint16_t*>(p)[2 * i + 1] ^= 0x8000;
 }
 
 void negate_run(char* p, DType d, int64_t n) {
   const int64_t parts = is_complex(d) ? 2 * n : n;
   switch (to_real(d)) {
-    case DType::float32: for (int64_t i = 0; i < parts; i++) reinterpret_cast<float*>(p)[i] *= -1; break;
-    case DType::float64: for (int64_t i = 0; i < parts; i++) reinterpret_cast<double*>(p)[i] *= -1; break;
-    case DType::float16: case DType::bfloat16: for (int64_t i = 0; i < parts; i++) reinterpret_cast<uint16_t*>(p)[i] ^= 0x8000; break;
-    default: for (int64_t i = 0; i < n; i++) store_scalar(p + i * itemsize(d), -load_scalar(p + i * itemsize(d), d), d);
+    case DType::float32:
+      for (int64_t i = 0; i < parts; i++) reinterpret_cast<float*>(p)[i] *= -1;
+      break;
+    case DType::float64:
+      for (int64_t i = 0; i < parts; i++) reinterpret_cast<double*>(p)[i] *= -1;
+      break;
+    case DType::float16:
+    case DType::bfloat16:
+      for (int64_t i = 0; i < parts; i++) reinterpret_cast<uint16_t*>(p)[i] ^= 0x8000;
+      break;
+    default:
+      for (int64_t i = 0; i < n; i++) store_scalar(p + i * itemsize(d), -load_scalar(p + i * itemsize(d), d), d);
   }
 }
 

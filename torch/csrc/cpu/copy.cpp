@@ -64,7 +64,8 @@ void copy_into(const Tensor& dst, const Tensor& src) {
   if (dst.is(src)) return;
   if (!same(dst.sizes(), src.sizes())) {
     const Dims shape = broadcast_shapes(dst.sizes(), src.sizes());
-    KD_CHECK(same(shape, dst.sizes()), Runtime, "output with shape ", dst.sizes(), " doesn't match the broadcast shape ", IntList(shape));
+    KD_CHECK(same(shape, dst.sizes()), Runtime, "output with shape ", dst.sizes(), " doesn't match the broadcast shape ",
+             IntList(shape));
   }
   if (dst.is_meta()) return;
   KD_CHECK(!src.is_meta(), NotImplemented, "Cannot copy out of meta tensor; no data!");
@@ -76,7 +77,8 @@ void copy_into(const Tensor& dst, const Tensor& src) {
   if (to == from && !conj && !neg && dst.is_contiguous() && src.is_contiguous() && dst.numel() == src.numel()) {
     char *d = dst.raw(), *s = src.raw();
     const int64_t item = itemsize(to);
-    parallel_for(0, dst.numel(), 4 * kGrain, [&](int64_t b, int64_t e) { std::memcpy(d + b * item, s + b * item, size_t((e - b) * item)); });
+    parallel_for(0, dst.numel(), 4 * kGrain,
+                 [&](int64_t b, int64_t e) { std::memcpy(d + b * item, s + b * item, size_t((e - b) * item)); });
     return;
   }
   Walk w(dst.sizes());
@@ -96,7 +98,7 @@ static bool representable(const Scalar& s, DType d) {
   if (s.is_complex() && !is_complex(d) && s.im != 0) return false;
   const double v = s.to_double();
   switch (d) {
-    case DType::uint8: return fits<uint8_t>(v) || (s.is_integral() && s.i < 0 && s.i >= -255);   // wraps, as C does
+    case DType::uint8: return fits<uint8_t>(v) || (s.is_integral() && s.i < 0 && s.i >= -255);  // wraps, as C does
     case DType::int8: return fits<int8_t>(v);
     case DType::int16: return fits<int16_t>(v);
     case DType::int32: return fits<int32_t>(v);
@@ -104,16 +106,18 @@ static bool representable(const Scalar& s, DType d) {
     case DType::uint32: return fits<uint32_t>(v);
     case DType::int64: return s.is_integral() || fits<int64_t>(v);
     case DType::float16: return !std::isfinite(v) || std::fabs(v) <= 65504;
-    case DType::float32: case DType::bfloat16: return !std::isfinite(v) || fits<float>(v);
+    case DType::float32:
+    case DType::bfloat16: return !std::isfinite(v) || fits<float>(v);
     default: return true;
   }
 }
 
 void check_representable(const Scalar& s, DType d) {
-  static const char* const names[] = {"bool", "uint8_t", "int8_t", "int16_t", "int", "int64_t", "uint16_t", "uint32_t", "uint64_t",
-                                      "at::Half", "at::BFloat16", "float", "double"};
+  static const char* const names[] = {"bool",     "uint8_t",  "int8_t",   "int16_t",      "int",   "int64_t", "uint16_t",
+                                      "uint32_t", "uint64_t", "at::Half", "at::BFloat16", "float", "double"};
   if (!representable(s, d))
-    fail(ErrorKind::Runtime, "value cannot be converted to type ", d <= DType::float64 ? names[int(d)] : info(d).name, " without overflow");
+    fail(ErrorKind::Runtime, "value cannot be converted to type ", d <= DType::float64 ? names[int(d)] : info(d).name,
+         " without overflow");
 }
 
 void fill_with(const Tensor& dst, const Scalar& value) {
@@ -167,10 +171,9 @@ static void copy_result(const Op& op, const Tensor& target, const Tensor& result
            " can't be cast to the desired output type ", legacy_name(target.dtype()));
   check_no_internal_overlap(target);
   if (op.inplace)
-    KD_CHECK(same(target.sizes(), result.sizes()), Runtime, "output with shape ", target.sizes(), " doesn't match the broadcast shape ",
-             result.sizes());
-  else
-    resize_output(target, result.sizes());
+    KD_CHECK(same(target.sizes(), result.sizes()), Runtime, "output with shape ", target.sizes(),
+             " doesn't match the broadcast shape ", result.sizes());
+  else resize_output(target, result.sizes());
   copy_into(target, result);
 }
 
@@ -254,7 +257,8 @@ Tensor fill__Scalar(const Tensor& self, const Scalar& value) {
 }
 
 Tensor fill__Tensor(const Tensor& self, const Tensor& value) {
-  KD_CHECK(value.dim() == 0, Runtime, "fill_ only supports 0-dimension value tensor but got tensor with ", value.dim(), " dimensions.");
+  KD_CHECK(value.dim() == 0, Runtime, "fill_ only supports 0-dimension value tensor but got tensor with ", value.dim(),
+           " dimensions.");
   if (value.is_meta() || self.is_meta()) return self;
   fill_with(self, item(value));
   return self;
@@ -274,7 +278,10 @@ Tensor _to_copy(const Tensor& self, DType dtype, std::optional<Layout>, std::opt
   Tensor out;
   if (f != MemoryFormat::preserve) out = empty(self.sizes(), o, f);
   else if (o.device == self.device()) out = empty_like(self, o.dtype);
-  else out = empty_strided(self.sizes(), self.is_non_overlapping_and_dense() ? Dims(self.strides()) : dense_strides_like(self.sizes(), self.strides()), o);
+  else
+    out = empty_strided(
+        self.sizes(),
+        self.is_non_overlapping_and_dense() ? Dims(self.strides()) : dense_strides_like(self.sizes(), self.strides()), o);
   copy_into(out, self);
   return out;
 }

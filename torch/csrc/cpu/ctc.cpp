@@ -25,9 +25,13 @@ struct Batch {
   int64_t steps, samples, classes, longest = 0, blank;
 
   Batch(const Tensor& log_probs, const Tensor& given, IntList input_lengths, IntList target_lengths, int64_t blank_)
-      : scores(dense(log_probs)), targets(dense(cast(given, DType::int64))), inputs(input_lengths.begin(), input_lengths.end()),
-        lengths(target_lengths.begin(), target_lengths.end()), blank(blank_) {
-    KD_CHECK(log_probs.dim() == 3, Runtime, "Expected 3-dimensional tensor for argument log_probs, but got shape ", log_probs.sizes());
+      : scores(dense(log_probs)),
+        targets(dense(cast(given, DType::int64))),
+        inputs(input_lengths.begin(), input_lengths.end()),
+        lengths(target_lengths.begin(), target_lengths.end()),
+        blank(blank_) {
+    KD_CHECK(log_probs.dim() == 3, Runtime, "Expected 3-dimensional tensor for argument log_probs, but got shape ",
+             log_probs.sizes());
     steps = log_probs.sizes()[0];
     samples = log_probs.sizes()[1];
     classes = log_probs.sizes()[2];
@@ -37,13 +41,15 @@ struct Batch {
     int64_t at = 0;
     for (int64_t n = 0; n < samples; n++) {
       KD_CHECK(lengths[n] >= 0, Runtime, "Expected target_lengths to have value at least 0, but got value ", lengths[n]);
-      KD_CHECK(inputs[n] >= 0 && inputs[n] <= steps, Runtime, "Expected input_lengths to have value at most ", steps, ", but got value ", inputs[n]);
+      KD_CHECK(inputs[n] >= 0 && inputs[n] <= steps, Runtime, "Expected input_lengths to have value at most ", steps,
+               ", but got value ", inputs[n]);
       starts.push_back(targets.dim() == 1 ? at : n * targets.sizes()[1]);
       at += lengths[n];
       longest = std::max(longest, lengths[n]);
     }
     if (targets.dim() == 1)
-      KD_CHECK(targets.numel() == at, Runtime, "Expected targets to hold the ", at, " labels of target_lengths, but it has ", targets.numel());
+      KD_CHECK(targets.numel() == at, Runtime, "Expected targets to hold the ", at, " labels of target_lengths, but it has ",
+               targets.numel());
     else
       KD_CHECK(targets.dim() == 2 && targets.sizes()[0] == samples && targets.sizes()[1] >= longest, Runtime,
                "Expected tensor to have size at least ", longest, " at dimension 1, but got size ", targets.sizes());
@@ -108,25 +114,29 @@ std::vector<int64_t> numbers(const Tensor& t) {
 
 namespace kernels {
 
-std::tuple<Tensor, Tensor> _ctc_loss(const Tensor& log_probs, const Tensor& targets, IntList input_lengths, IntList target_lengths, int64_t blank, bool) {
+std::tuple<Tensor, Tensor> _ctc_loss(const Tensor& log_probs, const Tensor& targets, IntList input_lengths,
+                                     IntList target_lengths, int64_t blank, bool) {
   const Batch b(log_probs, targets, input_lengths, target_lengths, blank);
   const int64_t width = 2 * b.longest + 1;
-  Tensor loss = empty(Dims{b.samples}, log_probs.options()), log_alpha = empty(Dims{b.samples, b.steps, width}, log_probs.options());
+  Tensor loss = empty(Dims{b.samples}, log_probs.options()),
+         log_alpha = empty(Dims{b.samples, b.steps, width}, log_probs.options());
   visit<kFloatsT>(log_probs.dtype(), "ctc_loss_cpu", [&]<class T>(Of<T>) {
     std::fill_n(log_alpha.data<T>(), log_alpha.numel(), T(kNever));
     parallel_for(0, b.samples, 1, [&](int64_t from, int64_t to) {
-      for (int64_t n = from; n < to; n++) loss.data<T>()[n] = T(forward_one(b, n, log_alpha.data<T>() + n * b.steps * width, width));
+      for (int64_t n = from; n < to; n++)
+        loss.data<T>()[n] = T(forward_one(b, n, log_alpha.data<T>() + n * b.steps * width, width));
     });
   });
   return {loss, log_alpha};
 }
-std::tuple<Tensor, Tensor> _ctc_loss_Tensor(const Tensor& log_probs, const Tensor& targets, const Tensor& input_lengths, const Tensor& target_lengths,
-                                            int64_t blank, bool zero_infinity) {
+std::tuple<Tensor, Tensor> _ctc_loss_Tensor(const Tensor& log_probs, const Tensor& targets, const Tensor& input_lengths,
+                                            const Tensor& target_lengths, int64_t blank, bool zero_infinity) {
   return _ctc_loss(log_probs, targets, numbers(input_lengths), numbers(target_lengths), blank, zero_infinity);
 }
 
-Tensor _ctc_loss_backward(const Tensor& grad_, const Tensor& log_probs, const Tensor& targets, IntList input_lengths, IntList target_lengths,
-                          const Tensor& neg_log_likelihood, const Tensor& log_alpha_, int64_t blank, bool zero_infinity) {
+Tensor _ctc_loss_backward(const Tensor& grad_, const Tensor& log_probs, const Tensor& targets, IntList input_lengths,
+                          IntList target_lengths, const Tensor& neg_log_likelihood, const Tensor& log_alpha_, int64_t blank,
+                          bool zero_infinity) {
   const Batch b(log_probs, targets, input_lengths, target_lengths, blank);
   const Tensor grad = dense(grad_), log_alpha = dense(log_alpha_), loss = dense(neg_log_likelihood);
   const int64_t width = log_alpha.sizes()[2];
@@ -143,9 +153,10 @@ Tensor _ctc_loss_backward(const Tensor& grad_, const Tensor& log_probs, const Te
   return result;
 }
 Tensor _ctc_loss_backward_Tensor(const Tensor& grad, const Tensor& log_probs, const Tensor& targets, const Tensor& input_lengths,
-                                 const Tensor& target_lengths, const Tensor& neg_log_likelihood, const Tensor& log_alpha, int64_t blank,
-                                 bool zero_infinity) {
-  return _ctc_loss_backward(grad, log_probs, targets, numbers(input_lengths), numbers(target_lengths), neg_log_likelihood, log_alpha, blank, zero_infinity);
+                                 const Tensor& target_lengths, const Tensor& neg_log_likelihood, const Tensor& log_alpha,
+                                 int64_t blank, bool zero_infinity) {
+  return _ctc_loss_backward(grad, log_probs, targets, numbers(input_lengths), numbers(target_lengths), neg_log_likelihood,
+                            log_alpha, blank, zero_infinity);
 }
 
 }  // namespace kernels

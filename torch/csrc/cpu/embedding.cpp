@@ -18,8 +18,8 @@ Tensor checked_indices(const Tensor& indices, const char* name) {
 }
 
 void check_row(int64_t v, int64_t rows, int64_t position, const char* name) {
-  KD_CHECK(v >= 0 && v < rows, Index, "index out of range in self: ", name, " found ", v, " at position ", position, " of its indices, but weight has ",
-           rows, " rows (valid: 0 to ", rows - 1, ")");
+  KD_CHECK(v >= 0 && v < rows, Index, "index out of range in self: ", name, " found ", v, " at position ", position,
+           " of its indices, but weight has ", rows, " rows (valid: 0 to ", rows - 1, ")");
 }
 
 enum Mode : int64_t { kSumBag, kMeanBag, kMaxBag };
@@ -35,7 +35,9 @@ struct Bags {
     const int64_t n = indices.numel();
     for (int64_t b = 0; b < offsets.numel(); b++) {
       const int64_t v = offsets.data<int64_t>()[b];
-      KD_CHECK(b > 0 || v == 0, Runtime, "offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. However, got ", v);
+      KD_CHECK(b > 0 || v == 0, Runtime,
+               "offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. However, got ",
+               v);
       KD_CHECK(v <= n, Runtime, "offsets[-1] can not be greater than input's length(", n, "), but got offsets[-1] of ", v);
     }
   }
@@ -63,7 +65,8 @@ Tensor embedding(const Tensor& weight, const Tensor& indices_, int64_t, bool, bo
   return result;
 }
 
-Tensor embedding_dense_backward(const Tensor& grad_output, const Tensor& indices_, int64_t num_weights, int64_t padding_idx, bool scale_grad_by_freq) {
+Tensor embedding_dense_backward(const Tensor& grad_output, const Tensor& indices_, int64_t num_weights, int64_t padding_idx,
+                                bool scale_grad_by_freq) {
   const Tensor indices = checked_indices(indices_, "embedding_backward");
   const int64_t width = grad_output.sizes().back(), n = indices.numel();
   Tensor result = ops::zeros(Dims{num_weights, width}, grad_output.dtype(), std::nullopt, grad_output.device(), std::nullopt);
@@ -112,8 +115,9 @@ Tensor embedding_renorm_(const Tensor& self, const Tensor& indices_, double max_
 }
 
 // Results: the bags, offset2bag, bag_size, and for max the index that won each column.
-std::tuple<Tensor, Tensor, Tensor, Tensor> _embedding_bag(const Tensor& weight_, const Tensor& indices, const Tensor& offsets, bool, int64_t mode,
-                                                          bool, const Tensor& per_sample_weights, bool include_last_offset, int64_t padding_idx) {
+std::tuple<Tensor, Tensor, Tensor, Tensor> _embedding_bag(const Tensor& weight_, const Tensor& indices, const Tensor& offsets,
+                                                          bool, int64_t mode, bool, const Tensor& per_sample_weights,
+                                                          bool include_last_offset, int64_t padding_idx) {
   KD_CHECK(weight_.dim() == 2, Runtime, "'weight' must be 2-D");
   KD_CHECK(!per_sample_weights.defined() || mode == kSumBag, Runtime,
            "embedding_bag: per_sample_weights only supported with mode='sum'");
@@ -123,7 +127,8 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> _embedding_bag(const Tensor& weight_,
   const TensorOptions longs{DType::int64, weight.device()};
   Tensor result = ops::zeros(Dims{bags.count, width}, weight.dtype(), std::nullopt, weight.device(), std::nullopt);
   Tensor bag_of = empty(Dims{n}, longs), sizes = empty(Dims{bags.count}, longs);
-  Tensor winners = ops::zeros(mode == kMaxBag ? Dims{bags.count, width} : Dims{bags.count}, DType::int64, std::nullopt, weight.device(), std::nullopt);
+  Tensor winners = ops::zeros(mode == kMaxBag ? Dims{bags.count, width} : Dims{bags.count}, DType::int64, std::nullopt,
+                              weight.device(), std::nullopt);
   const int64_t* index = bags.indices.data<int64_t>();
   for (int64_t i = 0; i < n; i++) check_row(index[i], rows, i, "embedding_bag()");
   visit<kFloatsT | kHalvesT>(weight.dtype(), "embedding_bag", [&]<class T>(Of<T>) {
@@ -156,16 +161,19 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> _embedding_bag(const Tensor& weight_,
   return {result, bag_of, sizes, winners};
 }
 
-std::tuple<Tensor, Tensor, Tensor, Tensor> _embedding_bag_forward_only(const Tensor& weight, const Tensor& indices, const Tensor& offsets,
-                                                                       bool scale_grad_by_freq, int64_t mode, bool sparse,
+std::tuple<Tensor, Tensor, Tensor, Tensor> _embedding_bag_forward_only(const Tensor& weight, const Tensor& indices,
+                                                                       const Tensor& offsets, bool scale_grad_by_freq,
+                                                                       int64_t mode, bool sparse,
                                                                        const Tensor& per_sample_weights, bool include_last_offset,
                                                                        int64_t padding_idx) {
-  return _embedding_bag(weight, indices, offsets, scale_grad_by_freq, mode, sparse, per_sample_weights, include_last_offset, padding_idx);
+  return _embedding_bag(weight, indices, offsets, scale_grad_by_freq, mode, sparse, per_sample_weights, include_last_offset,
+                        padding_idx);
 }
 
-Tensor _embedding_bag_dense_backward(const Tensor& grad_, const Tensor& indices_, const Tensor& offset2bag, const Tensor& bag_size,
-                                     const Tensor& maximum_indices, int64_t num_weights, bool scale_grad_by_freq, int64_t mode,
-                                     const Tensor& per_sample_weights, int64_t padding_idx) {
+Tensor _embedding_bag_dense_backward(const Tensor& grad_, const Tensor& indices_, const Tensor& offset2bag,
+                                     const Tensor& bag_size, const Tensor& maximum_indices, int64_t num_weights,
+                                     bool scale_grad_by_freq, int64_t mode, const Tensor& per_sample_weights,
+                                     int64_t padding_idx) {
   const Tensor grad = dense(grad_), indices = checked_indices(indices_, "embedding_bag");
   const Tensor scale = per_sample_weights.defined() ? dense(per_sample_weights) : Tensor();
   const int64_t width = grad.sizes()[1], n = indices.numel(), bags = grad.sizes()[0];
@@ -195,8 +203,8 @@ Tensor _embedding_bag_dense_backward(const Tensor& grad_, const Tensor& indices_
   return result;
 }
 
-Tensor _embedding_bag_per_sample_weights_backward(const Tensor& grad_, const Tensor& weight_, const Tensor& indices_, const Tensor&,
-                                                  const Tensor& offset2bag, int64_t, int64_t padding_idx) {
+Tensor _embedding_bag_per_sample_weights_backward(const Tensor& grad_, const Tensor& weight_, const Tensor& indices_,
+                                                  const Tensor&, const Tensor& offset2bag, int64_t, int64_t padding_idx) {
   const Tensor grad = dense(grad_), weight = dense(weight_), indices = checked_indices(indices_, "embedding_bag");
   const int64_t width = grad.sizes()[1];
   Tensor result = empty(Dims{indices.numel()}, grad.options());

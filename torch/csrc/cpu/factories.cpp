@@ -13,7 +13,8 @@ namespace kindling {
 namespace {
 
 TensorOptions options_of(DType dtype, std::optional<Layout> layout, std::optional<Device> device) {
-  KD_CHECK(!layout || *layout == Layout::strided, Runtime, "only tensors with layout torch.strided can be made here, got ", to_string(*layout));
+  KD_CHECK(!layout || *layout == Layout::strided, Runtime, "only tensors with layout torch.strided can be made here, got ",
+           to_string(*layout));
   return {dtype == DType::none ? default_dtype() : dtype, device.value_or(Device{})};
 }
 
@@ -26,7 +27,8 @@ Tensor make_like(const Tensor& t, TensorOptions o, std::optional<MemoryFormat> f
   if (f != MemoryFormat::preserve) return empty(t.sizes(), o, f);
   if (t.is_contiguous()) return empty(t.sizes(), o);
   if (o.device == t.device()) return empty_like(t, o.dtype);
-  return empty_strided(t.sizes(), t.is_non_overlapping_and_dense() ? Dims(t.strides()) : dense_strides_like(t.sizes(), t.strides()), o);
+  return empty_strided(t.sizes(),
+                       t.is_non_overlapping_and_dense() ? Dims(t.strides()) : dense_strides_like(t.sizes(), t.strides()), o);
 }
 
 Tensor filled(Tensor t, const Scalar& value) {
@@ -62,7 +64,8 @@ void generate(const Tensor& t, F&& value) {
 }
 
 Tensor make_range(const Scalar& start, const Scalar& end, const Scalar& step, bool inclusive, TensorOptions o) {
-  KD_CHECK(!start.is_complex() && !end.is_complex() && !step.is_complex(), NotImplemented, "\"arange_cpu\" not implemented for 'ComplexDouble'");
+  KD_CHECK(!start.is_complex() && !end.is_complex() && !step.is_complex(), NotImplemented,
+           "\"arange_cpu\" not implemented for 'ComplexDouble'");
   const double a = start.to_double(), b = end.to_double(), s = step.to_double();
   KD_CHECK(s != 0, Runtime, "step must be nonzero");
   KD_CHECK(std::isfinite(a) && std::isfinite(b), Runtime, "unsupported range: ", a, " -> ", b);
@@ -110,8 +113,8 @@ struct Even {
   T operator()(int64_t i) const { return i < steps / 2 || steps == 1 ? start + step * T(i) : end - step * T(steps - 1 - i); }
 };
 
-Tensor make_even(const Scalar& start, const Scalar& end, int64_t steps, DType dtype, std::optional<Layout> layout, std::optional<Device> device,
-                 std::optional<double> base) {
+Tensor make_even(const Scalar& start, const Scalar& end, int64_t steps, DType dtype, std::optional<Layout> layout,
+                 std::optional<Device> device, std::optional<double> base) {
   KD_CHECK(steps >= 0, Runtime, "number of steps must be non-negative");
   const bool complex = start.is_complex() || end.is_complex();
   if (dtype == DType::none && complex) dtype = to_complex(default_dtype());
@@ -131,7 +134,8 @@ Tensor make_even(const Scalar& start, const Scalar& end, int64_t steps, DType dt
 }
 
 Scalar zero_dim(const Tensor& t, const char* name) {
-  KD_CHECK(t.dim() == 0, Runtime, name, " only supports 0-dimensional start and end tensors, but got a tensor with ", t.dim(), " dimension(s).");
+  KD_CHECK(t.dim() == 0, Runtime, name, " only supports 0-dimensional start and end tensors, but got a tensor with ", t.dim(),
+           " dimension(s).");
   return item(t);
 }
 
@@ -186,15 +190,17 @@ Tensor empty_strided(IntList size, IntList stride, DType dtype, MaybeLayout layo
   return kindling::empty_strided(size, stride, options_of(dtype, layout, device));
 }
 Tensor empty_permuted(IntList size, IntList order, DType dtype, MaybeLayout layout, MaybeDevice device, Pin) {
-  KD_CHECK(size.size() == order.size(), Runtime, "Number of dimensions in size does not match the length of the physical_layout; i.e. len(size) = ",
-           size.size(), " is not equal to len(physical_layout) = ", order.size());
+  KD_CHECK(size.size() == order.size(), Runtime,
+           "Number of dimensions in size does not match the length of the physical_layout; i.e. len(size) = ", size.size(),
+           " is not equal to len(physical_layout) = ", order.size());
   const int64_t n = int64_t(size.size());
   Dims strides(n);
   int64_t stride = 1;
   for (size_t i = 0; i < order.size(); i++) {
-    KD_CHECK(0 <= order[i] && order[i] < n, Runtime, "Dimension out of range (expected to be between 0 and ", n - 1, ", but got ", order[i],
-             " at index ", i, ").  NB: negative dims not currently supported; file an issue if you want it.");
-    KD_CHECK(std::find(order.begin(), order.begin() + int64_t(i), order[i]) == order.begin() + int64_t(i), Runtime, "Duplicate dim not allowed");
+    KD_CHECK(0 <= order[i] && order[i] < n, Runtime, "Dimension out of range (expected to be between 0 and ", n - 1, ", but got ",
+             order[i], " at index ", i, ").  NB: negative dims not currently supported; file an issue if you want it.");
+    KD_CHECK(std::find(order.begin(), order.begin() + int64_t(i), order[i]) == order.begin() + int64_t(i), Runtime,
+             "Duplicate dim not allowed");
   }
   for (size_t i = order.size(); i-- > 0;) {
     strides[order[i]] = stride;
@@ -208,7 +214,8 @@ Tensor empty_like(const Tensor& self, DType dtype, MaybeLayout layout, MaybeDevi
 Tensor new_empty(const Tensor& self, IntList size, DType dtype, MaybeLayout layout, MaybeDevice device, Pin) {
   return kindling::empty(size, options_like(self, dtype, layout, device));
 }
-Tensor new_empty_strided(const Tensor& self, IntList size, IntList stride, DType dtype, MaybeLayout layout, MaybeDevice device, Pin) {
+Tensor new_empty_strided(const Tensor& self, IntList size, IntList stride, DType dtype, MaybeLayout layout, MaybeDevice device,
+                         Pin) {
   return kindling::empty_strided(size, stride, options_like(self, dtype, layout, device));
 }
 
@@ -227,7 +234,8 @@ Tensor zeros_like(const Tensor& self, DType dtype, MaybeLayout layout, MaybeDevi
 Tensor ones_like(const Tensor& self, DType dtype, MaybeLayout layout, MaybeDevice device, Pin, MaybeFormat format) {
   return filled(make_like(self, options_like(self, dtype, layout, device), format), Scalar(1));
 }
-Tensor full_like(const Tensor& self, const Scalar& value, DType dtype, MaybeLayout layout, MaybeDevice device, Pin, MaybeFormat format) {
+Tensor full_like(const Tensor& self, const Scalar& value, DType dtype, MaybeLayout layout, MaybeDevice device, Pin,
+                 MaybeFormat format) {
   return filled(make_like(self, options_like(self, dtype, layout, device), format), value);
 }
 Tensor new_zeros(const Tensor& self, IntList size, DType dtype, MaybeLayout layout, MaybeDevice device, Pin pin) {
@@ -236,7 +244,8 @@ Tensor new_zeros(const Tensor& self, IntList size, DType dtype, MaybeLayout layo
 Tensor new_ones(const Tensor& self, IntList size, DType dtype, MaybeLayout layout, MaybeDevice device, Pin pin) {
   return filled(new_empty(self, size, dtype, layout, device, pin), Scalar(1));
 }
-Tensor new_full(const Tensor& self, IntList size, const Scalar& value, DType dtype, MaybeLayout layout, MaybeDevice device, Pin pin) {
+Tensor new_full(const Tensor& self, IntList size, const Scalar& value, DType dtype, MaybeLayout layout, MaybeDevice device,
+                Pin pin) {
   return filled(new_empty(self, size, dtype, layout, device, pin), value);
 }
 Tensor scalar_tensor(const Scalar& s, DType dtype, MaybeLayout layout, MaybeDevice device, Pin) {
@@ -249,35 +258,44 @@ Tensor arange(const Scalar& end, DType dtype, MaybeLayout layout, MaybeDevice de
 Tensor arange_start(const Scalar& start, const Scalar& end, DType dtype, MaybeLayout layout, MaybeDevice device, Pin) {
   return make_range(start, end, Scalar(1), false, options_of(range_dtype(dtype, {start, end}), layout, device));
 }
-Tensor arange_start_step(const Scalar& start, const Scalar& end, const Scalar& step, DType dtype, MaybeLayout layout, MaybeDevice device, Pin) {
+Tensor arange_start_step(const Scalar& start, const Scalar& end, const Scalar& step, DType dtype, MaybeLayout layout,
+                         MaybeDevice device, Pin) {
   return make_range(start, end, step, false, options_of(range_dtype(dtype, {start, end, step}), layout, device));
 }
-Tensor range_step(const Scalar& start, const Scalar& end, const Scalar& step, DType dtype, MaybeLayout layout, MaybeDevice device, Pin) {
+Tensor range_step(const Scalar& start, const Scalar& end, const Scalar& step, DType dtype, MaybeLayout layout, MaybeDevice device,
+                  Pin) {
   return make_range(start, end, step, true, options_of(dtype, layout, device));
 }
 
 Tensor linspace(const Scalar& start, const Scalar& end, int64_t steps, DType dtype, MaybeLayout layout, MaybeDevice device, Pin) {
   return make_even(start, end, steps, dtype, layout, device, std::nullopt);
 }
-Tensor linspace_Tensor_Tensor(const Tensor& start, const Tensor& end, int64_t steps, DType dtype, MaybeLayout layout, MaybeDevice device, Pin pin) {
+Tensor linspace_Tensor_Tensor(const Tensor& start, const Tensor& end, int64_t steps, DType dtype, MaybeLayout layout,
+                              MaybeDevice device, Pin pin) {
   return linspace(zero_dim(start, "linspace"), zero_dim(end, "linspace"), steps, dtype, layout, device, pin);
 }
-Tensor linspace_Tensor_Scalar(const Tensor& start, const Scalar& end, int64_t steps, DType dtype, MaybeLayout layout, MaybeDevice device, Pin pin) {
+Tensor linspace_Tensor_Scalar(const Tensor& start, const Scalar& end, int64_t steps, DType dtype, MaybeLayout layout,
+                              MaybeDevice device, Pin pin) {
   return linspace(zero_dim(start, "linspace"), end, steps, dtype, layout, device, pin);
 }
-Tensor linspace_Scalar_Tensor(const Scalar& start, const Tensor& end, int64_t steps, DType dtype, MaybeLayout layout, MaybeDevice device, Pin pin) {
+Tensor linspace_Scalar_Tensor(const Scalar& start, const Tensor& end, int64_t steps, DType dtype, MaybeLayout layout,
+                              MaybeDevice device, Pin pin) {
   return linspace(start, zero_dim(end, "linspace"), steps, dtype, layout, device, pin);
 }
-Tensor logspace(const Scalar& start, const Scalar& end, int64_t steps, double base, DType dtype, MaybeLayout layout, MaybeDevice device, Pin) {
+Tensor logspace(const Scalar& start, const Scalar& end, int64_t steps, double base, DType dtype, MaybeLayout layout,
+                MaybeDevice device, Pin) {
   return make_even(start, end, steps, dtype, layout, device, base);
 }
-Tensor logspace_Tensor_Tensor(const Tensor& start, const Tensor& end, int64_t steps, double base, DType dtype, MaybeLayout layout, MaybeDevice device, Pin pin) {
+Tensor logspace_Tensor_Tensor(const Tensor& start, const Tensor& end, int64_t steps, double base, DType dtype, MaybeLayout layout,
+                              MaybeDevice device, Pin pin) {
   return logspace(zero_dim(start, "logspace"), zero_dim(end, "logspace"), steps, base, dtype, layout, device, pin);
 }
-Tensor logspace_Tensor_Scalar(const Tensor& start, const Scalar& end, int64_t steps, double base, DType dtype, MaybeLayout layout, MaybeDevice device, Pin pin) {
+Tensor logspace_Tensor_Scalar(const Tensor& start, const Scalar& end, int64_t steps, double base, DType dtype, MaybeLayout layout,
+                              MaybeDevice device, Pin pin) {
   return logspace(zero_dim(start, "logspace"), end, steps, base, dtype, layout, device, pin);
 }
-Tensor logspace_Scalar_Tensor(const Scalar& start, const Tensor& end, int64_t steps, double base, DType dtype, MaybeLayout layout, MaybeDevice device, Pin pin) {
+Tensor logspace_Scalar_Tensor(const Scalar& start, const Tensor& end, int64_t steps, double base, DType dtype, MaybeLayout layout,
+                              MaybeDevice device, Pin pin) {
   return logspace(start, zero_dim(end, "logspace"), steps, base, dtype, layout, device, pin);
 }
 
@@ -289,7 +307,9 @@ Tensor eye_m(int64_t n, int64_t m, DType dtype, MaybeLayout layout, MaybeDevice 
   fill_with(kindling::alias(t, size, stride, 0), Scalar(1));
   return t;
 }
-Tensor eye(int64_t n, DType dtype, MaybeLayout layout, MaybeDevice device, Pin pin) { return eye_m(n, n, dtype, layout, device, pin); }
+Tensor eye(int64_t n, DType dtype, MaybeLayout layout, MaybeDevice device, Pin pin) {
+  return eye_m(n, n, dtype, layout, device, pin);
+}
 
 Tensor tril_indices(int64_t row, int64_t col, int64_t offset, DType dtype, MaybeLayout layout, MaybeDevice device, Pin) {
   return triangle_indices(row, col, offset, true, options_of(dtype == DType::none ? DType::int64 : dtype, layout, device));

@@ -4,11 +4,11 @@
 
 namespace kindling {
 
-void pointwise_kernel(const Op& op, const Value* args, OwnedValue* rets);   // cpu/loop.cpp
-void reduction_kernel(const Op& op, const Value* args, OwnedValue* rets);   // cpu/reduce.cpp
-void scan_kernel(const Op& op, const Value* args, OwnedValue* rets);        // cpu/scan.cpp
-void rows_kernel(const Op& op, const Value* args, OwnedValue* rets);        // cpu/rows.cpp
+void pointwise_kernel(const Op& op, const Value* args, OwnedValue* rets);  // cpu/loop.cpp
+void reduction_kernel(const Op& op, const Value* args, OwnedValue* rets);  // cpu/reduce.cpp
+void scan_kernel(const Op& op, const Value* args, OwnedValue* rets);       // cpu/scan.cpp
+void rows_kernel(const Op& op, const Value* args, OwnedValue* rets);       // cpu/rows.cpp
 // In-place and out= forms of operators whose kernel only makes new tensors: run op.functional, then copy.
-void derived_form(const Op& op, const Value* args, OwnedValue* rets);       // cpu/copy.cpp
+void derived_form(const Op& op, const Value* args, OwnedValue* rets);  // cpu/copy.cpp
 
 }  // namespace kindling

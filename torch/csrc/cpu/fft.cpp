@@ -26,9 +26,10 @@ namespace {
 
 constexpr int kLargestRadix = 61;
 constexpr int64_t kLongLine = 16384, kLanes = 16;
-constexpr int64_t kSkew = 80;                  // keeps arrays of a power of two from sharing the same few places of the cache
+constexpr int64_t kSkew = 80;  // keeps arrays of a power of two from sharing the same few places of the cache
 
-template <class T> using Complex = std::complex<T>;
+template <class T>
+using Complex = std::complex<T>;
 
 // exp(-2 pi i k / n)
 Complex<double> root(int64_t k, int64_t n) {
@@ -76,7 +77,7 @@ class Plan {
     std::vector<T> twiddles, roots;
   };
   std::vector<Stage> stages_;
-  std::shared_ptr<const Plan> convolution_;    // Bluestein: of the length in which the chirps are convolved
+  std::shared_ptr<const Plan> convolution_;  // Bluestein: of the length in which the chirps are convolved
   std::vector<T> chirp_, chirp_spectrum_;
 
   void add_stage(int radix, int64_t m);
@@ -87,18 +88,21 @@ class Plan {
   const int64_t n;
   explicit Plan(int64_t length);
   static std::shared_ptr<const Plan> of(int64_t n);
-  void run(Buffers<T>& b, int64_t lanes) const;      // leaves the result in b.re, b.im
+  void run(Buffers<T>& b, int64_t lanes) const;  // leaves the result in b.re, b.im
 };
 
 template <class T>
 Plan<T>::Plan(int64_t length) : n(length) {
   std::vector<int> factors;
   int64_t rest = n;
-  for (int r : {4, 2, 3}) for (; rest % r == 0; rest /= r) factors.push_back(r);
-  for (int r = 5; r <= kLargestRadix && rest > 1; r += 2) for (; rest % r == 0; rest /= r) factors.push_back(r);
+  for (int r : {4, 2, 3})
+    for (; rest % r == 0; rest /= r) factors.push_back(r);
+  for (int r = 5; r <= kLargestRadix && rest > 1; r += 2)
+    for (; rest % r == 0; rest /= r) factors.push_back(r);
   int64_t m = n;
   if (rest > 1) prepare_bluestein();
-  else for (int r : factors) add_stage(r, m /= r);
+  else
+    for (int r : factors) add_stage(r, m /= r);
 }
 
 template <class T>
@@ -127,7 +131,7 @@ void Plan<T>::prepare_bluestein() {
   std::fill(space.get(), space.get() + 4 * m, T(0));
   Buffers<T> b{space, space + m, space + 2 * m, space + 3 * m};
   for (int64_t j = 0; j < n; j++) {
-    const Complex<double> c = root(int64_t((unsigned __int128)(j) * j % (2 * n)), 2 * n);
+    const Complex<double> c = root(int64_t((unsigned __int128)(j)*j % (2 * n)), 2 * n);
     chirp_[size_t(2 * j)] = T(c.real());
     chirp_[size_t(2 * j + 1)] = T(c.imag());
     b.re[j] = b.re[(m - j) % m] = T(c.real());
@@ -160,7 +164,7 @@ void Plan<T>::run_bluestein(Buffers<T>& out, int64_t lanes) const {
   std::fill(b.re + n * lanes, b.re + m * lanes, T(0));
   std::fill(b.im + n * lanes, b.im + m * lanes, T(0));
   convolution_->run(b, lanes);
-  multiply(chirp_spectrum_.data(), b.re, b.im, b.re, b.im, m, T(-1));   // conjugates, so that the forward plan inverts
+  multiply(chirp_spectrum_.data(), b.re, b.im, b.re, b.im, m, T(-1));  // conjugates, so that the forward plan inverts
   convolution_->run(b, lanes);
   for (int64_t q = 0; q < n * lanes; q++) b.im[q] = -b.im[q];
   multiply(chirp_.data(), out.re, out.im, b.re, b.im, n, T(1));
@@ -240,28 +244,29 @@ void transform_long(Complex<T>* x, int64_t n, int64_t a, bool forward, T scale) 
   const auto twist = roots_of<T>(n);
   const T sign = forward ? T(1) : T(-1);
   Scratch<Complex<T>> between(n);
-  transform_lines<T>(a, b,
-    [&](int64_t j2, int64_t lanes, T* re, T* im) { fft::gather_neighbours(x + j2, a, b, lanes, sign, re, im); },
-    [&](int64_t j2, int64_t lanes, T* re, T* im) {
-      for (int64_t k1 = 0; k1 < a; k1++)
-        for (int64_t q = 0; q < lanes; q++) {
-          const T* w = &(*twist)[size_t(2 * (k1 * (j2 + q)))];
-          T &zr = re[k1 * lanes + q], &zi = im[k1 * lanes + q];
-          const T product = zr * w[0] - zi * w[1];
-          zi = zr * w[1] + zi * w[0];
-          zr = product;
-        }
-      fft::scatter_neighbours(between + j2, a, b, lanes, T(1), T(1), re, im);
-    });
-  transform_lines<T>(b, a,
-    [&](int64_t k1, int64_t lanes, T* re, T* im) {
-      const Complex<T>* rows[kLanes];
-      for (int64_t q = 0; q < lanes; q++) rows[q] = between + (k1 + q) * b;
-      fft::gather_rows(rows, b, lanes, T(1), re, im);
-    },
-    [&](int64_t k1, int64_t lanes, const T* re, const T* im) {
-      fft::scatter_neighbours(x + k1, b, a, lanes, scale, sign, re, im);
-    });
+  transform_lines<T>(
+      a, b, [&](int64_t j2, int64_t lanes, T* re, T* im) { fft::gather_neighbours(x + j2, a, b, lanes, sign, re, im); },
+      [&](int64_t j2, int64_t lanes, T* re, T* im) {
+        for (int64_t k1 = 0; k1 < a; k1++)
+          for (int64_t q = 0; q < lanes; q++) {
+            const T* w = &(*twist)[size_t(2 * (k1 * (j2 + q)))];
+            T &zr = re[k1 * lanes + q], &zi = im[k1 * lanes + q];
+            const T product = zr * w[0] - zi * w[1];
+            zi = zr * w[1] + zi * w[0];
+            zr = product;
+          }
+        fft::scatter_neighbours(between + j2, a, b, lanes, T(1), T(1), re, im);
+      });
+  transform_lines<T>(
+      b, a,
+      [&](int64_t k1, int64_t lanes, T* re, T* im) {
+        const Complex<T>* rows[kLanes];
+        for (int64_t q = 0; q < lanes; q++) rows[q] = between + (k1 + q) * b;
+        fft::gather_rows(rows, b, lanes, T(1), re, im);
+      },
+      [&](int64_t k1, int64_t lanes, const T* re, const T* im) {
+        fft::scatter_neighbours(x + k1, b, a, lanes, scale, sign, re, im);
+      });
 }
 
 // In place, along a dimension of n elements with `inner` elements between neighbours, of `count` lines.
@@ -274,30 +279,34 @@ void transform(Complex<T>* data, int64_t n, int64_t inner, int64_t count, bool f
     }
   const T sign = forward ? T(1) : T(-1);
   if (inner == 1)
-    return transform_lines<T>(n, count,
-      [&](int64_t first, int64_t lanes, T* re, T* im) {
-        const Complex<T>* rows[kLanes];
-        for (int64_t q = 0; q < lanes; q++) rows[q] = data + (first + q) * n;
-        fft::gather_rows(rows, n, lanes, sign, re, im);
-      },
-      [&](int64_t first, int64_t lanes, const T* re, const T* im) {
-        Complex<T>* rows[kLanes];
-        for (int64_t q = 0; q < lanes; q++) rows[q] = data + (first + q) * n;
-        fft::scatter_rows(rows, n, lanes, scale, sign, re, im);
-      });
+    return transform_lines<T>(
+        n, count,
+        [&](int64_t first, int64_t lanes, T* re, T* im) {
+          const Complex<T>* rows[kLanes];
+          for (int64_t q = 0; q < lanes; q++) rows[q] = data + (first + q) * n;
+          fft::gather_rows(rows, n, lanes, sign, re, im);
+        },
+        [&](int64_t first, int64_t lanes, const T* re, const T* im) {
+          Complex<T>* rows[kLanes];
+          for (int64_t q = 0; q < lanes; q++) rows[q] = data + (first + q) * n;
+          fft::scatter_rows(rows, n, lanes, scale, sign, re, im);
+        });
   for (int64_t block = 0; block < count; block += inner, data += n * inner)
-    transform_lines<T>(n, inner,
-      [&](int64_t first, int64_t lanes, T* re, T* im) { fft::gather_neighbours(data + first, n, inner, lanes, sign, re, im); },
-      [&](int64_t first, int64_t lanes, const T* re, const T* im) {
-        fft::scatter_neighbours(data + first, n, inner, lanes, scale, sign, re, im);
-      });
+    transform_lines<T>(
+        n, inner,
+        [&](int64_t first, int64_t lanes, T* re, T* im) { fft::gather_neighbours(data + first, n, inner, lanes, sign, re, im); },
+        [&](int64_t first, int64_t lanes, const T* re, const T* im) {
+          fft::scatter_neighbours(data + first, n, inner, lanes, scale, sign, re, im);
+        });
 }
 
 template <class F>
 void by_precision(DType d, F&& f) {
   switch (d) {
-    case DType::complex64: case DType::float32: return f(float());
-    case DType::complex128: case DType::float64: return f(double());
+    case DType::complex64:
+    case DType::float32: return f(float());
+    case DType::complex128:
+    case DType::float64: return f(double());
     default: fail(ErrorKind::Runtime, "Unsupported dtype ", legacy_name(d));
   }
 }
@@ -378,7 +387,7 @@ void fill_hermitian(const Tensor& full, const Tensor& stored, IntList dims) {
   if (n == kept) return;
   Tensor mirror = sliced(stored, last, 1, n - kept + 1);
   mirror = ops::flip(mirror, Dims{last});
-  for (size_t i = 0; i + 1 < dims.size(); i++)   // index k -> -k mod n
+  for (size_t i = 0; i + 1 < dims.size(); i++)  // index k -> -k mod n
     mirror = ops::roll(ops::flip(mirror, Dims{dims[i]}), Dims{1}, Dims{dims[i]});
   mirror = alias(mirror);
   mirror->set(TensorImpl::Conj, !mirror.is_conj());
@@ -387,7 +396,8 @@ void fill_hermitian(const Tensor& full, const Tensor& stored, IntList dims) {
 
 Tensor move_last(const Tensor& t, int64_t dim) {
   Dims order;
-  for (int64_t d = 0; d < t.dim(); d++) if (d != dim) order.push_back(d);
+  for (int64_t d = 0; d < t.dim(); d++)
+    if (d != dim) order.push_back(d);
   order.push_back(dim);
   return permuted(t, order);
 }

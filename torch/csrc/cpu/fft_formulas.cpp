@@ -119,7 +119,8 @@ Tensor fft_half_line(const Tensor& self, std::optional<int64_t> n, int64_t dim, 
   return forward ? spectrum : conjugate(spectrum);
 }
 
-Tensor fft_half_grid(const Tensor& self, std::optional<IntList> s, std::optional<IntList> dim, std::string_view norm, bool forward) {
+Tensor fft_half_grid(const Tensor& self, std::optional<IntList> s, std::optional<IntList> dim, std::string_view norm,
+                     bool forward) {
   check_real(self, forward ? "rfftn" : "ihfftn");
   const Grid g = grid_of(self, s, dim);
   KD_CHECK(!g.dims.empty(), Runtime, forward ? "rfftn" : "ihfftn", " must transform at least one axis");
@@ -141,7 +142,8 @@ Tensor fft_real_line(const Tensor& self, std::optional<int64_t> n, int64_t dim, 
   return ops::_fft_c2r(x, Dims{dim}, mode_of(norm, forward), length);
 }
 
-Tensor fft_real_grid(const Tensor& self, std::optional<IntList> s, std::optional<IntList> dim, std::string_view norm, bool forward) {
+Tensor fft_real_grid(const Tensor& self, std::optional<IntList> s, std::optional<IntList> dim, std::string_view norm,
+                     bool forward) {
   int64_t last;
   const Grid g = real_grid(self, s, dim, last);
   Tensor x = resized(floating(self, true), g);
@@ -157,7 +159,8 @@ Tensor fft_real_grid(const Tensor& self, std::optional<IntList> s, std::optional
 Tensor fft_shift(const Tensor& self, std::optional<IntList> dim, bool forward) {
   Dims dims, shifts;
   if (dim) dims = Dims(*dim);
-  else for (int64_t d = 0; d < self.dim(); d++) dims.push_back(d);
+  else
+    for (int64_t d = 0; d < self.dim(); d++) dims.push_back(d);
   for (int64_t d : dims) shifts.push_back((self.size(d) + !forward) / 2);
   return ops::roll(self, shifts, dims);
 }

@@ -9,8 +9,8 @@ template <class T>
 void pass2(const T* xr, const T* xi, T* yr, T* yi, int64_t m, int64_t s, const T* w) {
   for (int64_t p = 0; p < m; p++) {
     const T wr = w[2 * p], wi = w[2 * p + 1];
-    const T *__restrict ar = xr + s * p, *__restrict ai = xi + s * p, *__restrict br = ar + s * m, *__restrict bi = ai + s * m;
-    T *__restrict cr = yr + 2 * s * p, *__restrict ci = yi + 2 * s * p, *__restrict dr = cr + s, *__restrict di = ci + s;
+    const T* __restrict ar = xr + s * p, * __restrict ai = xi + s * p, * __restrict br = ar + s * m, * __restrict bi = ai + s * m;
+    T* __restrict cr = yr + 2 * s * p, * __restrict ci = yi + 2 * s * p, * __restrict dr = cr + s, * __restrict di = ci + s;
 #pragma GCC ivdep
     for (int64_t q = 0; q < s; q++) {
       const T tr = ar[q] - br[q], ti = ai[q] - bi[q];
@@ -24,11 +24,11 @@ void pass2(const T* xr, const T* xi, T* yr, T* yi, int64_t m, int64_t s, const T
 
 template <class T>
 void pass3(const T* xr, const T* xi, T* yr, T* yi, int64_t m, int64_t s, const T* w) {
-  const T h = T(0.86602540378443864676);       // sin(pi / 3)
+  const T h = T(0.86602540378443864676);  // sin(pi / 3)
   for (int64_t p = 0; p < m; p++, w += 4) {
-    const T *__restrict ar = xr + s * p, *__restrict ai = xi + s * p;
-    const T *__restrict br = ar + s * m, *__restrict bi = ai + s * m, *__restrict cr = br + s * m, *__restrict ci = bi + s * m;
-    T *__restrict or_ = yr + 3 * s * p, *__restrict oi = yi + 3 * s * p;
+    const T* __restrict ar = xr + s * p, * __restrict ai = xi + s * p;
+    const T* __restrict br = ar + s * m, * __restrict bi = ai + s * m, * __restrict cr = br + s * m, * __restrict ci = bi + s * m;
+    T* __restrict or_ = yr + 3 * s * p, * __restrict oi = yi + 3 * s * p;
 #pragma GCC ivdep
     for (int64_t q = 0; q < s; q++) {
       const T tr = br[q] + cr[q], ti = bi[q] + ci[q], ur = h * (bi[q] - ci[q]), ui = h * (cr[q] - br[q]);
@@ -47,9 +47,9 @@ void pass3(const T* xr, const T* xi, T* yr, T* yi, int64_t m, int64_t s, const T
 template <class T>
 void pass4(const T* xr, const T* xi, T* yr, T* yi, int64_t m, int64_t s, const T* w) {
   for (int64_t p = 0; p < m; p++, w += 6) {
-    const T *__restrict ar = xr + s * p, *__restrict ai = xi + s * p, *__restrict br = ar + s * m, *__restrict bi = ai + s * m;
-    const T *__restrict cr = br + s * m, *__restrict ci = bi + s * m, *__restrict dr = cr + s * m, *__restrict di = ci + s * m;
-    T *__restrict or_ = yr + 4 * s * p, *__restrict oi = yi + 4 * s * p;
+    const T* __restrict ar = xr + s * p, * __restrict ai = xi + s * p, * __restrict br = ar + s * m, * __restrict bi = ai + s * m;
+    const T* __restrict cr = br + s * m, * __restrict ci = bi + s * m, * __restrict dr = cr + s * m, * __restrict di = ci + s * m;
+    T* __restrict or_ = yr + 4 * s * p, * __restrict oi = yi + 4 * s * p;
 #pragma GCC ivdep
     for (int64_t q = 0; q < s; q++) {
       const T er = ar[q] + cr[q], ei = ai[q] + ci[q], fr = ar[q] - cr[q], fi = ai[q] - ci[q];
@@ -79,14 +79,14 @@ void pass_prime(int r, const T* xr, const T* xi, T* yr, T* yi, int64_t m, int64_
         for (int q = 0; q < lanes; q++) ar[q] = ai[q] = 0;
         for (int k = 0; k < r; k++) {
           const T cr = root[2 * (j * k % r)], ci = root[2 * (j * k % r) + 1];
-          const T *__restrict br = xr + s * (p + m * k) + q0, *__restrict bi = xi + s * (p + m * k) + q0;
+          const T* __restrict br = xr + s * (p + m * k) + q0, * __restrict bi = xi + s * (p + m * k) + q0;
           for (int q = 0; q < lanes; q++) {
             ar[q] += br[q] * cr - bi[q] * ci;
             ai[q] += br[q] * ci + bi[q] * cr;
           }
         }
         const T wr = j ? w[2 * (j - 1)] : T(1), wi = j ? w[2 * (j - 1) + 1] : T(0);
-        T *__restrict outr = yr + s * (r * p + j) + q0, *__restrict outi = yi + s * (r * p + j) + q0;
+        T* __restrict outr = yr + s * (r * p + j) + q0, * __restrict outi = yi + s * (r * p + j) + q0;
         for (int q = 0; q < lanes; q++) {
           outr[q] = ar[q] * wr - ai[q] * wi;
           outi[q] = ar[q] * wi + ai[q] * wr;

@@ -10,9 +10,16 @@ namespace kindling::fft {
 typedef float Quad [[gnu::vector_size(16)]];
 typedef double Pair [[gnu::vector_size(16)]];
 
-template <class T> struct LaneVector;
-template <> struct LaneVector<float> { using type = Quad; };
-template <> struct LaneVector<double> { using type = Pair; };
+template <class T>
+struct LaneVector;
+template <>
+struct LaneVector<float> {
+  using type = Quad;
+};
+template <>
+struct LaneVector<double> {
+  using type = Pair;
+};
 
 template <class V, class T>
 inline V read(const T* p) {
@@ -21,7 +28,9 @@ inline V read(const T* p) {
   return v;
 }
 template <class V, class T>
-inline void write(T* p, V v) { std::memcpy(p, &v, sizeof v); }
+inline void write(T* p, V v) {
+  std::memcpy(p, &v, sizeof v);
+}
 
 inline Quad evens(Quad a, Quad b) { return __builtin_shufflevector(a, b, 0, 2, 4, 6); }
 inline Quad odds(Quad a, Quad b) { return __builtin_shufflevector(a, b, 1, 3, 5, 7); }
@@ -74,7 +83,8 @@ void scatter_neighbours(std::complex<T>* p, int64_t n, int64_t step, int64_t lan
 }
 
 // Lanes that are rows of memory: 4 of float, 2 numbers long, are a square of registers; 2 of double, one number long.
-inline int64_t gather_square(const std::complex<float>* const* lines, int64_t j, int64_t lanes, float sign, float* re, float* im) {
+inline int64_t gather_square(const std::complex<float>* const* lines, int64_t j, int64_t lanes, float sign, float* re,
+                             float* im) {
   const auto row = [&](int q) { return read<Quad>(reinterpret_cast<const float*>(lines[q] + j)); };
   const Quad a = row(0), b = row(1), c = row(2), d = row(3);
   const Quad ab0 = low(a, b), ab1 = high(a, b), cd0 = low(c, d), cd1 = high(c, d);
@@ -84,14 +94,16 @@ inline int64_t gather_square(const std::complex<float>* const* lines, int64_t j,
   write(im + (j + 1) * lanes, second_halves(ab1, cd1) * sign);
   return 2;
 }
-inline int64_t gather_square(const std::complex<double>* const* lines, int64_t j, int64_t lanes, double sign, double* re, double* im) {
+inline int64_t gather_square(const std::complex<double>* const* lines, int64_t j, int64_t lanes, double sign, double* re,
+                             double* im) {
   const auto row = [&](int q) { return read<Pair>(reinterpret_cast<const double*>(lines[q] + j)); };
   const Pair a = row(0), b = row(1);
   write(re + j * lanes, evens(a, b));
   write(im + j * lanes, odds(a, b) * sign);
   return 1;
 }
-inline int64_t scatter_square(std::complex<float>* const* lines, int64_t j, int64_t lanes, float scale, float sign, const float* re, const float* im) {
+inline int64_t scatter_square(std::complex<float>* const* lines, int64_t j, int64_t lanes, float scale, float sign,
+                              const float* re, const float* im) {
   const Quad a = read<Quad>(re + j * lanes) * scale, b = read<Quad>(im + j * lanes) * (sign * scale);
   const Quad c = read<Quad>(re + (j + 1) * lanes) * scale, d = read<Quad>(im + (j + 1) * lanes) * (sign * scale);
   const Quad ab0 = low(a, b), ab1 = high(a, b), cd0 = low(c, d), cd1 = high(c, d);
@@ -102,14 +114,15 @@ inline int64_t scatter_square(std::complex<float>* const* lines, int64_t j, int6
   row(3, second_halves(ab1, cd1));
   return 2;
 }
-inline int64_t scatter_square(std::complex<double>* const* lines, int64_t j, int64_t lanes, double scale, double sign, const double* re, const double* im) {
+inline int64_t scatter_square(std::complex<double>* const* lines, int64_t j, int64_t lanes, double scale, double sign,
+                              const double* re, const double* im) {
   const Pair a = read<Pair>(re + j * lanes) * scale, b = read<Pair>(im + j * lanes) * (sign * scale);
   write(reinterpret_cast<double*>(lines[0] + j), low(a, b));
   write(reinterpret_cast<double*>(lines[1] + j), high(a, b));
   return 1;
 }
 
-constexpr int64_t kColumnBlock = 32;           // of all lanes, so that the lanes' cache lines are filled while they are near
+constexpr int64_t kColumnBlock = 32;  // of all lanes, so that the lanes' cache lines are filled while they are near
 
 template <class T>
 void gather_rows(const std::complex<T>* const* lines, int64_t n, int64_t lanes, T sign, T* re, T* im) {
@@ -121,7 +134,8 @@ void gather_rows(const std::complex<T>* const* lines, int64_t n, int64_t lanes, 
       int64_t j = j0;
       while (j + depth <= end) j += gather_square(lines + q, j, lanes, sign, re + q, im + q);
       for (; j < end; j++)
-        for (int64_t k = q; k < q + width; k++) re[j * lanes + k] = lines[k][j].real(), im[j * lanes + k] = sign * lines[k][j].imag();
+        for (int64_t k = q; k < q + width; k++)
+          re[j * lanes + k] = lines[k][j].real(), im[j * lanes + k] = sign * lines[k][j].imag();
     }
     for (; q < lanes; q++)
       for (int64_t j = j0; j < end; j++) re[j * lanes + q] = lines[q][j].real(), im[j * lanes + q] = sign * lines[q][j].imag();

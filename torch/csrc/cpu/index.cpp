@@ -12,7 +12,7 @@ void fill_offsets(IntList sizes, IntList strides, int64_t* out) {
   const int64_t n = numel_of(sizes), nd = int64_t(sizes.size());
   if (n == 0) return;
   out[0] = 0;
-  int64_t filled = 1;   // offsets of the trailing dimensions so far, repeated for each index of the one before
+  int64_t filled = 1;  // offsets of the trailing dimensions so far, repeated for each index of the one before
   for (int64_t d = nd - 1; d >= 0; d--) {
     for (int64_t i = 1; i < sizes[d]; i++)
       for (int64_t j = 0; j < filled; j++) out[i * filled + j] = out[j] + i * strides[d];
@@ -56,11 +56,12 @@ std::vector<Tensor> expand_masks(const Tensor& self, TensorList indices) {
       mask_to_indices(t, self, int64_t(k), int64_t(out.size()), out);
       continue;
     }
-    KD_CHECK(d == DType::int64 || d == DType::int32, Index, "tensors used as indices must be long, int, byte or bool tensors, but index ",
-             k, " has dtype ", info(d).name);
+    KD_CHECK(d == DType::int64 || d == DType::int32, Index,
+             "tensors used as indices must be long, int, byte or bool tensors, but index ", k, " has dtype ", info(d).name);
     out.push_back(t);
   }
-  KD_CHECK(int64_t(out.size()) <= self.dim(), Index, "too many indices for tensor of dimension ", self.dim(), " (got ", out.size(), ")");
+  KD_CHECK(int64_t(out.size()) <= self.dim(), Index, "too many indices for tensor of dimension ", self.dim(), " (got ",
+           out.size(), ")");
   out.resize(self.dim());
   return out;
 }
@@ -93,10 +94,16 @@ Indexed prepare(const Tensor& self, TensorList given) {
     sizes.push_back(self.sizes()[d]);
     strides.push_back(self.strides()[d]);
   };
-  for (int64_t i = 0; i < x.first; i++) { place(free[i]); x.result.push_back(self.sizes()[free[i]]); }
+  for (int64_t i = 0; i < x.first; i++) {
+    place(free[i]);
+    x.result.push_back(self.sizes()[free[i]]);
+  }
   for (int64_t d : used) place(d);
   for (int64_t n : x.shape) x.result.push_back(n);
-  for (int64_t i = x.first; i < free.size(); i++) { place(free[i]); x.result.push_back(self.sizes()[free[i]]); }
+  for (int64_t i = x.first; i < free.size(); i++) {
+    place(free[i]);
+    x.result.push_back(self.sizes()[free[i]]);
+  }
   x.self = alias(self, sizes, strides, self.offset());
   x.dims = used;
   for (int64_t d : used) x.indices.push_back(dense(ops::expand(cast(indices[d], DType::int64), x.shape)));
@@ -116,7 +123,8 @@ Selection select(const Indexed& x) {
   fill_offsets(front, strides.first(x.first), s.before.get());
   fill_offsets(back, strides.subspan(x.first + k), s.after.get());
   s.rows = s.nafter > 0 && s.after[s.nafter - 1] == s.nafter - 1;
-  for (int64_t a = 1; s.rows && a < int64_t(back.size()); a++) s.rows = strides[x.first + k + a - 1] >= strides[x.first + k + a] || back[a - 1] == 1 || back[a] == 1;
+  for (int64_t a = 1; s.rows && a < int64_t(back.size()); a++)
+    s.rows = strides[x.first + k + a - 1] >= strides[x.first + k + a] || back[a - 1] == 1 || back[a] == 1;
   for (int64_t j = 0; j < k; j++) s.reach += std::max<int64_t>(0, (sizes[x.first + j] - 1) * strides[x.first + j]);
   for (int64_t j = 0; j < k; j++)
     KD_CHECK(n == 0 || sizes[x.first + j] > 0, Index, "index is out of bounds for dimension with size 0");
@@ -146,8 +154,8 @@ Tensor index_vector(const Tensor& index, const char* name) {
 }
 
 [[noreturn]] void out_of_self(int64_t v, int64_t size, int64_t dim, int64_t position, const char* name) {
-  fail(ErrorKind::Index, "index out of range in self: ", name, " found ", v, " at position ", position, " of its index, but dimension ", dim,
-       " has size ", size);
+  fail(ErrorKind::Index, "index out of range in self: ", name, " found ", v, " at position ", position,
+       " of its index, but dimension ", dim, " has size ", size);
 }
 
 }  // namespace
@@ -156,8 +164,8 @@ namespace kernels {
 
 Tensor index_Tensor(const Tensor& self_, TensorList indices) {
   const Tensor self = resolved(self_);
-  if (indices.size() == 1 && indices[0].defined() && indices[0].dtype() == DType::bool_ && self.dim() > 0 && same(indices[0].sizes(), self.sizes()) &&
-      !self.is_meta())
+  if (indices.size() == 1 && indices[0].defined() && indices[0].dtype() == DType::bool_ && self.dim() > 0 &&
+      same(indices[0].sizes(), self.sizes()) && !self.is_meta())
     return ops::masked_select(self, indices[0]);
   Indexed x = prepare(self, indices);
   Tensor result = empty(x.result, self.options());
@@ -180,8 +188,8 @@ Tensor _index_put_impl_(const Tensor& self, TensorList indices, const Tensor& va
     const int64_t v = values.sizes()[values.dim() - i];
     fits = v == 1 || v == x.result[x.result.size() - i];
   }
-  KD_CHECK(fits, Runtime, "shape mismatch: value tensor of shape ", values.sizes(), " cannot be broadcast to indexing result of shape ",
-           IntList(x.result));
+  KD_CHECK(fits, Runtime, "shape mismatch: value tensor of shape ", values.sizes(),
+           " cannot be broadcast to indexing result of shape ", IntList(x.result));
   if (self.is_meta()) return self;
   if (x.indices.empty()) return accumulate ? ops::add__Tensor(self, values) : ops::copy_(self, values);
   const bool single = values.numel() == 1;
@@ -189,9 +197,9 @@ Tensor _index_put_impl_(const Tensor& self, TensorList indices, const Tensor& va
   if (numel_of(x.result) == 0) return self;
   Selection s = select(x);
   if (accumulate)
-    visit<kAnyT>(self.dtype(), "index_put", [&]<class T>(Of<T>) { put_rows(x.self.data<T>(), source.data<T>(), single, s, Add()); });
-  else
-    visit_width(self.itemsize(), [&]<class T>(Of<T>) { put_rows(x.self.data<T>(), source.data<T>(), single, s, Assign()); });
+    visit<kAnyT>(self.dtype(), "index_put",
+                 [&]<class T>(Of<T>) { put_rows(x.self.data<T>(), source.data<T>(), single, s, Add()); });
+  else visit_width(self.itemsize(), [&]<class T>(Of<T>) { put_rows(x.self.data<T>(), source.data<T>(), single, s, Assign()); });
   return self;
 }
 
@@ -246,8 +254,8 @@ static void check_slices(const Tensor& self, int64_t dim, int64_t n, const Tenso
            source.sizes()[dim], "), for dim: ", dim);
   for (int64_t d = 0; d < self.dim(); d++)
     KD_CHECK(d == dim || self.sizes()[d] == source.sizes()[d], Runtime,
-             "source tensor shape must match self tensor shape, excluding the specified dimension. Got self.shape = ", self.sizes(),
-             " source.shape = ", source.sizes());
+             "source tensor shape must match self tensor shape, excluding the specified dimension. Got self.shape = ",
+             self.sizes(), " source.shape = ", source.sizes());
 }
 
 Tensor index_add_(const Tensor& whole, int64_t dim, const Tensor& index_, const Tensor& source_, const Scalar& alpha) {
@@ -255,8 +263,9 @@ Tensor index_add_(const Tensor& whole, int64_t dim, const Tensor& index_, const 
   dim = checked_dim(whole, dim);
   KD_CHECK(self.dtype() == given.dtype(), Runtime, "index_add_(): self (", legacy_name(self.dtype()), ") and source (",
            legacy_name(given.dtype()), ") must have the same scalar type");
-  KD_CHECK(given.dim() == self.dim(), Runtime, "index_add_(): Source and destination must have the same number of dimensions, got ",
-           given.dim(), " and ", self.dim());
+  KD_CHECK(given.dim() == self.dim(), Runtime,
+           "index_add_(): Source and destination must have the same number of dimensions, got ", given.dim(), " and ",
+           self.dim());
   check_slices(self, dim, index.numel(), given);
   check_target(self);
   if (self.is_meta()) return whole;
@@ -277,16 +286,19 @@ Tensor index_add(const Tensor& self, int64_t dim, const Tensor& index, const Ten
 
 Tensor index_copy_(const Tensor& whole, int64_t dim, const Tensor& index_, const Tensor& source_) {
   KD_CHECK(index_.dim() <= 1, Index, "index_copy_(): Index should have dimension 1 or 0 (got ", index_.dim(), ")");
-  KD_CHECK(index_.dtype() == DType::int64, Index, "index_copy_(): Expected a long tensor for index, but got ", legacy_name(index_.dtype()));
+  KD_CHECK(index_.dtype() == DType::int64, Index, "index_copy_(): Expected a long tensor for index, but got ",
+           legacy_name(index_.dtype()));
   const Tensor index = dense(index_), self = at_least_1d(whole), given = at_least_1d(source_);
   dim = checked_dim(whole, dim);
   const int64_t n = index.numel(), size = self.sizes()[dim];
-  KD_CHECK(whole.dtype() == given.dtype(), Runtime, "index_copy_(): self and source expected to have the same dtype, but got (self) ",
-           legacy_name(whole.dtype()), " and (source) ", legacy_name(given.dtype()));
+  KD_CHECK(whole.dtype() == given.dtype(), Runtime,
+           "index_copy_(): self and source expected to have the same dtype, but got (self) ", legacy_name(whole.dtype()),
+           " and (source) ", legacy_name(given.dtype()));
   KD_CHECK(whole.dim() == 0 || source_.dim() == 0 || whole.dim() == source_.dim(), Index,
            "index_copy_(): When source and destination are not scalars, their dimensionality must match. Source dimensionality (",
            source_.dim(), "), destination dimensionality (", whole.dim(), ")");
-  KD_CHECK(source_.dim() > 0 || n == 1, Index, "index_copy_(): When source is scalar, index should have one element (got ", n, ")");
+  KD_CHECK(source_.dim() > 0 || n == 1, Index, "index_copy_(): When source is scalar, index should have one element (got ", n,
+           ")");
   KD_CHECK(source_.dim() == 0 || given.sizes()[dim] == n, Index, "index_copy_(): Number of indices (", n,
            ") should be equal to source.size(dim) (", given.sizes()[dim], ")");
   for (int64_t d = 0; d < self.dim() && source_.dim() > 0; d++)
@@ -301,7 +313,8 @@ Tensor index_copy_(const Tensor& whole, int64_t dim, const Tensor& index_, const
              ": it is element ", i, " of the index");
     return v;
   });
-  visit_width(self.itemsize(), [&]<class T>(Of<T>) { put_rows(self.data<T>(), source.data<T>(), source_.dim() == 0, s, Assign()); });
+  visit_width(self.itemsize(),
+              [&]<class T>(Of<T>) { put_rows(self.data<T>(), source.data<T>(), source_.dim() == 0, s, Assign()); });
   return whole;
 }
 Tensor index_copy(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& source) {
@@ -311,7 +324,8 @@ Tensor index_copy(const Tensor& self, int64_t dim, const Tensor& index, const Te
 Tensor index_fill__int_Scalar(const Tensor& whole, int64_t dim, const Tensor& index_, const Scalar& value) {
   KD_CHECK(index_.dtype() == DType::int64, Index, "index_fill_(): Expected dtype int64 for index.");
   KD_CHECK(index_.dim() <= 1, Runtime, "Index has to be a vector/scalar");
-  KD_CHECK(!value.is_complex() || is_complex(whole.dtype()), Runtime, "index_fill_(): Converting complex Scalar to non-complex type is not supported");
+  KD_CHECK(!value.is_complex() || is_complex(whole.dtype()), Runtime,
+           "index_fill_(): Converting complex Scalar to non-complex type is not supported");
   const Tensor index = dense(index_), self = at_least_1d(whole);
   dim = checked_dim(whole, dim);
   check_target(self);
@@ -343,8 +357,9 @@ Tensor index_reduce_(const Tensor& whole, int64_t dim, const Tensor& index_, con
            "index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got ", reduce, ".");
   const Tensor index = index_vector(index_, "index_reduce"), self = at_least_1d(whole), given = at_least_1d(source_);
   dim = checked_dim(whole, dim);
-  KD_CHECK(self.dtype() == given.dtype(), Runtime, "index_reduce_(): self and source expected to have the same scalar type, but got ",
-           legacy_name(self.dtype()), " and ", legacy_name(given.dtype()));
+  KD_CHECK(self.dtype() == given.dtype(), Runtime,
+           "index_reduce_(): self and source expected to have the same scalar type, but got ", legacy_name(self.dtype()), " and ",
+           legacy_name(given.dtype()));
   check_slices(self, dim, index.numel(), given);
   check_target(self);
   if (self.is_meta()) return whole;
@@ -375,14 +390,16 @@ Tensor index_reduce_(const Tensor& whole, int64_t dim, const Tensor& index_, con
   }
   return whole;
 }
-Tensor index_reduce(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& source, std::string_view reduce, bool include_self) {
+Tensor index_reduce(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& source, std::string_view reduce,
+                    bool include_self) {
   return index_reduce_(ops::clone(self), dim, index, source, reduce, include_self);
 }
 
 // ---- linear indices ----
 
 Tensor take(const Tensor& self_, const Tensor& index) {
-  KD_CHECK(index.dtype() == DType::int64, Runtime, "take(): Expected a long tensor for index, but got ", legacy_name(index.dtype()));
+  KD_CHECK(index.dtype() == DType::int64, Runtime, "take(): Expected a long tensor for index, but got ",
+           legacy_name(index.dtype()));
   KD_CHECK(self_.numel() > 0 || index.numel() == 0, Index, "take(): tried to take from an empty tensor");
   Tensor result = empty(index.sizes(), self_.options());
   if (result.is_meta()) return result;
@@ -401,15 +418,19 @@ Tensor take(const Tensor& self_, const Tensor& index) {
 }
 
 Tensor put_(const Tensor& self, const Tensor& index, const Tensor& source, bool accumulate) {
-  KD_CHECK(index.dtype() == DType::int64, Runtime, "put_(): Expected a long tensor for index, but got ", legacy_name(index.dtype()));
-  KD_CHECK(self.dtype() == source.dtype(), Runtime, "put_(): self and source expected to have the same dtype, but got self.dtype = ",
-           legacy_name(self.dtype()), " and source.dtype = ", legacy_name(source.dtype()));
-  KD_CHECK(source.numel() == index.numel(), Index, "put_(): Expected source and index to have the same number of elements, but got source.numel() = ",
-           source.numel(), ", index.numel() = ", index.numel());
+  KD_CHECK(index.dtype() == DType::int64, Runtime, "put_(): Expected a long tensor for index, but got ",
+           legacy_name(index.dtype()));
+  KD_CHECK(self.dtype() == source.dtype(), Runtime,
+           "put_(): self and source expected to have the same dtype, but got self.dtype = ", legacy_name(self.dtype()),
+           " and source.dtype = ", legacy_name(source.dtype()));
+  KD_CHECK(source.numel() == index.numel(), Index,
+           "put_(): Expected source and index to have the same number of elements, but got source.numel() = ", source.numel(),
+           ", index.numel() = ", index.numel());
   check_target(self);
   KD_CHECK(index.numel() == 0 || self.numel() > 0, Index, "put_(): Tried to put elements into an empty tensor");
   if (self.is_meta()) return self;
-  const Tensor flat = self.is_contiguous() ? self : ops::contiguous(self), values = apart(dense(source), self), places = dense(index);
+  const Tensor flat = self.is_contiguous() ? self : ops::contiguous(self), values = apart(dense(source), self),
+               places = dense(index);
   const int64_t n = self.numel();
   visit<kAnyT>(self.dtype(), "put", [&]<class T>(Of<T>) {
     for (int64_t i = 0; i < values.numel(); i++) {

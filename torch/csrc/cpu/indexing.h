@@ -12,11 +12,9 @@
 
 namespace kindling::indexing {
 
-constexpr int64_t kWork = 16384;   // moved elements that are worth a thread
+constexpr int64_t kWork = 16384;  // moved elements that are worth a thread
 
-inline Tensor resolved(const Tensor& t) {
-  return t.is_conj() || t.is_neg() ? ops::resolve_neg(ops::resolve_conj(t)) : t;
-}
+inline Tensor resolved(const Tensor& t) { return t.is_conj() || t.is_neg() ? ops::resolve_neg(ops::resolve_conj(t)) : t; }
 inline Tensor dense(const Tensor& t) {
   return t.is_contiguous() && !t.is_conj() && !t.is_neg() ? t : ops::contiguous(resolved(t));
 }
@@ -26,8 +24,8 @@ inline Tensor cast(const Tensor& t, DType d) { return t.dtype() == d ? t : ops::
 struct Selection {
   std::unique_ptr<int64_t[]> before, chosen, after;
   int64_t nbefore, nchosen, nafter;
-  int64_t reach = 0;        // largest value of `chosen`
-  bool rows = false;        // after[a] == a
+  int64_t reach = 0;  // largest value of `chosen`
+  bool rows = false;  // after[a] == a
 
   Selection(int64_t nb, int64_t nc, int64_t na)
       : before(new int64_t[nb]), chosen(new int64_t[nc]), after(new int64_t[na]), nbefore(nb), nchosen(nc), nafter(na) {}
@@ -65,31 +63,48 @@ void take_rows(const T* source, T* out, const Selection& s) {
       T* q = out + r * na;
       if (na == 1) *q = p[s.after[0]];
       else if (s.rows) std::memcpy(static_cast<void*>(q), p, size_t(na) * sizeof(T));
-      else for (int64_t a = 0; a < na; a++) q[a] = p[s.after[a]];
-      if (++i == s.nchosen) { i = 0; b++; }
+      else
+        for (int64_t a = 0; a < na; a++) q[a] = p[s.after[a]];
+      if (++i == s.nchosen) {
+        i = 0;
+        b++;
+      }
     }
   });
 }
 
 // Ways to combine, computed in float for half types.
-struct Assign { template <class T> void operator()(T& x, T y) const { x = y; } };
+struct Assign {
+  template <class T>
+  void operator()(T& x, T y) const {
+    x = y;
+  }
+};
 struct Add {
-  template <class T> void operator()(T& x, T y) const {
+  template <class T>
+  void operator()(T& x, T y) const {
     if constexpr (std::same_as<T, bool>) x = x || y;
     else x = store_as<T>(load(x) + load(y));
   }
 };
 struct Multiply {
-  template <class T> void operator()(T& x, T y) const {
+  template <class T>
+  void operator()(T& x, T y) const {
     if constexpr (std::same_as<T, bool>) x = x && y;
     else x = store_as<T>(load(x) * load(y));
   }
 };
-struct Largest {   // a NaN wins
-  template <class T> void operator()(T& x, T y) const { if (is_nan(y) || (!is_nan(x) && load(y) > load(x))) x = y; }
+struct Largest {  // a NaN wins
+  template <class T>
+  void operator()(T& x, T y) const {
+    if (is_nan(y) || (!is_nan(x) && load(y) > load(x))) x = y;
+  }
 };
 struct Smallest {
-  template <class T> void operator()(T& x, T y) const { if (is_nan(y) || (!is_nan(x) && load(y) < load(x))) x = y; }
+  template <class T>
+  void operator()(T& x, T y) const {
+    if (is_nan(y) || (!is_nan(x) && load(y) < load(x))) x = y;
+  }
 };
 
 // A row at a time, in the vectors of the baseline instruction set where the compiler would not see them.
@@ -120,9 +135,11 @@ void put_rows(T* target, const T* values, bool single, const Selection& s, F com
         if (place < low || place > high) continue;
         T* p = target + s.before[b] + place;
         const T* v = single ? values : values + (b * s.nchosen + i) * na;
-        if (single) for (int64_t a = 0; a < na; a++) combine(p[s.after[a]], *v);
+        if (single)
+          for (int64_t a = 0; a < na; a++) combine(p[s.after[a]], *v);
         else if (s.rows) combine_row(p, v, na, combine);
-        else for (int64_t a = 0; a < na; a++) combine(p[s.after[a]], v[a]);
+        else
+          for (int64_t a = 0; a < na; a++) combine(p[s.after[a]], v[a]);
       }
     }
   });

@@ -50,15 +50,16 @@ int64_t replicated(int64_t i, int64_t size) { return std::clamp<int64_t>(i, 0, s
 
 // The last `n` dimensions of a tensor padded by `pad` (last dimension first), the others being planes.
 struct Padded {
-  Dims sizes;                       // of the result
+  Dims sizes;  // of the result
   int64_t planes = 1, in[3] = {1, 1, 1}, out[3] = {1, 1, 1};
   std::vector<int64_t> map[3];
-  int64_t first, middle;            // of the last dimension: elements before the ones copied as they are, and how many these are
+  int64_t first, middle;  // of the last dimension: elements before the ones copied as they are, and how many these are
 
   Padded(const Tensor& self, IntList pad, int64_t n, Place place, const char* name, bool reflect) : sizes(self.sizes()) {
     const int64_t nd = self.dim();
     KD_CHECK(int64_t(pad.size()) == 2 * n, Runtime, "padding size is expected to be ", 2 * n, ", but got: ", pad.size());
-    KD_CHECK(nd == n + 1 || nd == n + 2, Runtime, name, ": expected ", n + 1, "D or ", n + 2, "D input, but got a tensor of shape ", self.sizes());
+    KD_CHECK(nd == n + 1 || nd == n + 2, Runtime, name, ": expected ", n + 1, "D or ", n + 2,
+             "D input, but got a tensor of shape ", self.sizes());
     for (int64_t d = 0; d < nd - n; d++) planes *= self.sizes()[d];
     for (int64_t j = 0; j < n; j++) {
       const int64_t d = nd - 1 - j, left = pad[2 * j], right = pad[2 * j + 1], size = self.sizes()[d], k = 2 - j;
@@ -66,7 +67,8 @@ struct Padded {
                ": Padding size should be less than the corresponding input dimension, but got: padding (", left, ", ", right,
                ") at dimension ", d, " of input ", self.sizes());
       sizes[d] = size + left + right;
-      KD_CHECK(sizes[d] >= 1 && size >= 1, Runtime, "input (size ", size, " in dimension ", d, ") is too small. Calculated output size: ", sizes[d]);
+      KD_CHECK(sizes[d] >= 1 && size >= 1, Runtime, "input (size ", size, " in dimension ", d,
+               ") is too small. Calculated output size: ", sizes[d]);
       in[k] = size;
       out[k] = sizes[d];
       for (int64_t i = 0; i < out[k]; i++) map[k].push_back(place(i - left, size));
@@ -99,17 +101,19 @@ Tensor pad_by(const Tensor& self_, IntList pad, int64_t n, Place place, const ch
   visit_width(self.itemsize(), [&]<class T>(Of<T>) {
     padded.each_row([&, in = self.data<T>(), out = result.data<T>()](int64_t i, int64_t o) {
       for (int64_t k = 0; k < padded.first; k++) out[o + k] = in[i + padded.map[2][k]];
-      std::memcpy(static_cast<void*>(out + o + padded.first), in + i + padded.map[2][padded.first], size_t(padded.middle) * sizeof(T));
+      std::memcpy(static_cast<void*>(out + o + padded.first), in + i + padded.map[2][padded.first],
+                  size_t(padded.middle) * sizeof(T));
       for (int64_t k = padded.first + padded.middle; k < padded.out[2]; k++) out[o + k] = in[i + padded.map[2][k]];
     });
   });
   return result;
 }
 
-Tensor pad_backward_by(const Tensor& grad_, const Tensor& self, IntList pad, int64_t n, Place place, const char* name, bool reflect) {
+Tensor pad_backward_by(const Tensor& grad_, const Tensor& self, IntList pad, int64_t n, Place place, const char* name,
+                       bool reflect) {
   const Padded padded(self, pad, n, place, name, reflect);
-  KD_CHECK(same(padded.sizes, grad_.sizes()), Runtime, name, "_backward: the gradient has shape ", grad_.sizes(), ", the result had ",
-           IntList(padded.sizes));
+  KD_CHECK(same(padded.sizes, grad_.sizes()), Runtime, name, "_backward: the gradient has shape ", grad_.sizes(),
+           ", the result had ", IntList(padded.sizes));
   Tensor result = ops::zeros(self.sizes(), self.dtype(), std::nullopt, self.device(), std::nullopt);
   if (result.is_meta() || grad_.numel() == 0) return result;
   const Tensor grad = dense(grad_);
@@ -140,10 +144,11 @@ Tensor cat(TensorList tensors, int64_t dim) {
   for (size_t i = 0; i < tensors.size(); i++) {
     const Tensor& t = tensors[i];
     if (skipped(t)) continue;
-    KD_CHECK(t.dim() == model->dim(), Runtime, "Tensors must have same number of dimensions: got ", model->dim(), " and ", t.dim());
+    KD_CHECK(t.dim() == model->dim(), Runtime, "Tensors must have same number of dimensions: got ", model->dim(), " and ",
+             t.dim());
     for (int64_t d = 0; d < t.dim(); d++)
-      KD_CHECK(d == dim || t.sizes()[d] == sizes[d], Runtime, "Sizes of tensors must match except in dimension ", dim, ". Expected size ",
-               sizes[d], " but got size ", t.sizes()[d], " for tensor number ", i, " in the list.");
+      KD_CHECK(d == dim || t.sizes()[d] == sizes[d], Runtime, "Sizes of tensors must match except in dimension ", dim,
+               ". Expected size ", sizes[d], " but got size ", t.sizes()[d], " for tensor number ", i, " in the list.");
     sizes[dim] += t.sizes()[dim];
   }
   Tensor result = empty(sizes, {dtype, model->device()});
@@ -164,8 +169,8 @@ Tensor stack(TensorList tensors, int64_t dim) {
   Dims result_sizes(sizes);
   result_sizes.insert(dim, int64_t(tensors.size()));
   for (size_t i = 1; i < tensors.size(); i++)
-    KD_CHECK(same(tensors[i].sizes(), sizes), Runtime, "stack expects each tensor to be equal size, but got ", sizes, " at entry 0 and ",
-             tensors[i].sizes(), " at entry ", i);
+    KD_CHECK(same(tensors[i].sizes(), sizes), Runtime, "stack expects each tensor to be equal size, but got ", sizes,
+             " at entry 0 and ", tensors[i].sizes(), " at entry ", i);
   Tensor result = empty(result_sizes, {joined_dtype(tensors), tensors[0].device()});
   if (result.is_meta()) return result;
   for (size_t i = 0; i < tensors.size(); i++) {
@@ -181,7 +186,8 @@ Tensor block_diag(TensorList tensors) {
   int64_t rows = 0, columns = 0;
   for (size_t i = 0; i < tensors.size(); i++) {
     const Tensor& t = tensors[i];
-    KD_CHECK(t.dim() <= 2, Runtime, "torch.block_diag: Input tensors must have 2 or fewer dimensions. Input ", i, " has ", t.dim(), " dimensions");
+    KD_CHECK(t.dim() <= 2, Runtime, "torch.block_diag: Input tensors must have 2 or fewer dimensions. Input ", i, " has ",
+             t.dim(), " dimensions");
     rows += t.dim() == 2 ? t.sizes()[0] : 1;
     columns += t.dim() ? t.sizes().back() : 1;
   }
@@ -201,8 +207,8 @@ Tensor block_diag(TensorList tensors) {
 Tensor constant_pad_nd(const Tensor& self, IntList pad, const Scalar& value) {
   const int64_t n = int64_t(pad.size()) / 2, nd = self.dim();
   KD_CHECK(pad.size() % 2 == 0, Runtime, "Length of pad must be even but instead it equals ", pad.size());
-  KD_CHECK(n <= nd, Runtime, "Length of pad should be no more than twice the number of dimensions of the input. Pad length is ", pad.size(),
-           "while the input has ", nd, "dimensions.");
+  KD_CHECK(n <= nd, Runtime, "Length of pad should be no more than twice the number of dimensions of the input. Pad length is ",
+           pad.size(), "while the input has ", nd, "dimensions.");
   Dims sizes(self.sizes()), target(self.sizes()), source_sizes;
   int64_t to = 0, from = 0;
   for (int64_t j = 0; j < n; j++) {
@@ -225,18 +231,18 @@ Tensor constant_pad_nd(const Tensor& self, IntList pad, const Scalar& value) {
   return result;
 }
 
-#define KD_PAD(n)                                                                                                     \
-  Tensor reflection_pad##n##d(const Tensor& self, IntList padding) {                                                  \
-    return pad_by(self, padding, n, reflected, "reflection_pad" #n "d", true);                                        \
-  }                                                                                                                   \
-  Tensor reflection_pad##n##d_backward(const Tensor& grad_output, const Tensor& self, IntList padding) {              \
-    return pad_backward_by(grad_output, self, padding, n, reflected, "reflection_pad" #n "d", true);                  \
-  }                                                                                                                   \
-  Tensor replication_pad##n##d(const Tensor& self, IntList padding) {                                                 \
-    return pad_by(self, padding, n, replicated, "replication_pad" #n "d", false);                                     \
-  }                                                                                                                   \
-  Tensor replication_pad##n##d_backward(const Tensor& grad_output, const Tensor& self, IntList padding) {             \
-    return pad_backward_by(grad_output, self, padding, n, replicated, "replication_pad" #n "d", false);               \
+#define KD_PAD(n)                                                                                         \
+  Tensor reflection_pad##n##d(const Tensor& self, IntList padding) {                                      \
+    return pad_by(self, padding, n, reflected, "reflection_pad" #n "d", true);                            \
+  }                                                                                                       \
+  Tensor reflection_pad##n##d_backward(const Tensor& grad_output, const Tensor& self, IntList padding) {  \
+    return pad_backward_by(grad_output, self, padding, n, reflected, "reflection_pad" #n "d", true);      \
+  }                                                                                                       \
+  Tensor replication_pad##n##d(const Tensor& self, IntList padding) {                                     \
+    return pad_by(self, padding, n, replicated, "replication_pad" #n "d", false);                         \
+  }                                                                                                       \
+  Tensor replication_pad##n##d_backward(const Tensor& grad_output, const Tensor& self, IntList padding) { \
+    return pad_backward_by(grad_output, self, padding, n, replicated, "replication_pad" #n "d", false);   \
   }
 KD_PAD(1)
 KD_PAD(2)

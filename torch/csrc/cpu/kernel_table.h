@@ -35,7 +35,8 @@ constexpr int64_t kReduceChunk = 4096, kReduceRows = 256, kReducePad = 16;
 
 // Rows of a fused operator (softmax, layer_norm ...): `rows` rows of `n` contiguous elements of the compute dtype, strides[k] bytes
 // apart for operand k (0: all rows share it, or add to it). `scratch` has room for RowsInfo::scratch rows.
-using RowKernel = void (*)(char* const* operands, const int64_t* strides, int64_t rows, int64_t n, const char* scalars, char* scratch);
+using RowKernel = void (*)(char* const* operands, const int64_t* strides, int64_t rows, int64_t n, const char* scalars,
+                           char* scratch);
 // Scans: for every column i < columns and j = 0, 1 ... < length, state[i] <- combine(state[i], x[j, i]) and outputs[o][j, i] <- what
 // it says. Columns are contiguous; rows are `x_stride` and out_strides[o] bytes apart. `first` sets the states, laid out as in
 // reductions; they carry over to the next call. `index0` is the index of the first row.
@@ -48,12 +49,13 @@ enum Isa { kScalar, kAvx2, kAvx512, kIsas };
 #else
 enum Isa { kScalar, kNeon, kIsas };
 #endif
-extern Isa isa;   // KINDLING_ISA=scalar|avx2|avx512|neon lowers it
+extern Isa isa;  // KINDLING_ISA=scalar|avx2|avx512|neon lowers it
 
-template <class F> using PerIsa = F[kIsas];
+template <class F>
+using PerIsa = F[kIsas];
 
 enum class ResultDType : uint8_t { Same, Float, Bool, Real, Int64, UInt64, Complex };
-enum class OperandKind : uint8_t { Compute, Bool, Int64, Real };   // stored as compute dtype | bool byte | int64 | real of complex
+enum class OperandKind : uint8_t { Compute, Bool, Int64, Real };  // stored as compute dtype | bool byte | int64 | real of complex
 
 // An argument that selects a variant of the kernel: a string (one of `values`), or an optional one (0 absent, 1 given).
 struct StaticArg {
@@ -63,17 +65,17 @@ struct StaticArg {
 
 struct PointwiseInfo {
   uint8_t nout, nin, nscalars;
-  const uint8_t* inputs;          // argument positions of tensor inputs (a number there is a wrapped number)
-  const uint8_t* scalars;         // argument positions of Scalar arguments
-  const OperandKind* kinds;       // outs then ins
+  const uint8_t* inputs;     // argument positions of tensor inputs (a number there is a wrapped number)
+  const uint8_t* scalars;    // argument positions of Scalar arguments
+  const OperandKind* kinds;  // outs then ins
   ResultDType result;
-  bool promotes_ints_to_float;    // int inputs compute in the default float dtype
-  bool promotes;                  // false: inputs must share a dtype
-  uint32_t kinds_allowed;         // bit Kind: bool, unsigned, signed, float, complex
-  const char* name;               // for errors: "bitwise_and_cpu"-like wording is made from it
+  bool promotes_ints_to_float;  // int inputs compute in the default float dtype
+  bool promotes;                // false: inputs must share a dtype
+  uint32_t kinds_allowed;       // bit Kind: bool, unsigned, signed, float, complex
+  const char* name;             // for errors: "bitwise_and_cpu"-like wording is made from it
   uint8_t nstatics;
-  const StaticArg* statics;                          // the variant is their mixed-radix number, first one most significant
-  const PointwiseKernel (*kernels)[kIsas][kComputes];   // by variant; null: not defined for this compute dtype
+  const StaticArg* statics;                            // the variant is their mixed-radix number, first one most significant
+  const PointwiseKernel (*kernels)[kIsas][kComputes];  // by variant; null: not defined for this compute dtype
 };
 
 struct ReductionKernels {
@@ -84,55 +86,55 @@ struct ReductionKernels {
 
 struct ReductionInfo {
   uint8_t nout;
-  uint8_t dim, keepdim, dtype;    // argument positions, 255: there is none
+  uint8_t dim, keepdim, dtype;  // argument positions, 255: there is none
   uint8_t nscalars;
-  const uint8_t* scalars;         // argument positions of number arguments
-  const OperandKind* kinds;       // of the outputs
+  const uint8_t* scalars;    // argument positions of number arguments
+  const OperandKind* kinds;  // of the outputs
   const ResultDType* results;
   bool promotes_ints_to_float;
-  bool widens_ints;               // integers fold, and come out, as int64
-  bool identity;                  // defined for no elements
-  bool indexed;                   // the elements' order matters: the lowest index wins
-  uint32_t kinds_allowed;         // bit Kind
-  const char* kinds_error;        // message for other dtypes, which is appended; null: the usual one
-  const char* empty_error;        // message for no elements; null: the usual one
+  bool widens_ints;         // integers fold, and come out, as int64
+  bool identity;            // defined for no elements
+  bool indexed;             // the elements' order matters: the lowest index wins
+  uint32_t kinds_allowed;   // bit Kind
+  const char* kinds_error;  // message for other dtypes, which is appended; null: the usual one
+  const char* empty_error;  // message for no elements; null: the usual one
   const char* name;
-  uint8_t choice;                 // argument position of a number that selects the variant, 255: one variant
+  uint8_t choice;  // argument position of a number that selects the variant, 255: one variant
   uint8_t nchoices;
-  const double* choices;          // variant i is for choices[i], the one after the last for any other value
+  const double* choices;  // variant i is for choices[i], the one after the last for any other value
   uint8_t ncomponents[kComputes];
-  uint8_t bytes[kComputes][6];    // of the state's components
-  const ReductionKernels (*kernels)[kIsas][kComputes];   // by variant
+  uint8_t bytes[kComputes][6];                          // of the state's components
+  const ReductionKernels (*kernels)[kIsas][kComputes];  // by variant
 };
 
 enum class RowOperand : uint8_t {
-  Row,      // one element for each of the row
-  Each,     // one value a row
-  Shared,   // one row for all
-  Total,    // a result summed over all rows
+  Row,     // one element for each of the row
+  Each,    // one value a row
+  Shared,  // one row for all
+  Total,   // a result summed over all rows
 };
 
 struct RowsInfo {
   const char* name;
   uint8_t nout, nin, nscalars;
-  const uint8_t* inputs;          // argument positions; the first is always given and a Row
+  const uint8_t* inputs;  // argument positions; the first is always given and a Row
   const uint8_t* scalars;
-  const RowOperand* operands;     // outs then ins
-  uint8_t rows;                   // position of the argument that says what a row is:
-  bool by_shape;                  // the trailing dimensions of this shape; else along this dimension
+  const RowOperand* operands;  // outs then ins
+  uint8_t rows;                // position of the argument that says what a row is:
+  bool by_shape;               // the trailing dimensions of this shape; else along this dimension
   uint8_t scratch;
-  const RowKernel (*kernels)[kIsas][kComputes];   // by which optional inputs are given, the first one most significant
+  const RowKernel (*kernels)[kIsas][kComputes];  // by which optional inputs are given, the first one most significant
 };
 
 struct ScanInfo {
   const char* name;
-  uint8_t nout, dim, dtype;       // argument positions, 255: there is none
+  uint8_t nout, dim, dtype;  // argument positions, 255: there is none
   const OperandKind* kinds;
   const ResultDType* results;
   bool widens_ints;
   uint32_t kinds_allowed;
   uint8_t state_bytes[kComputes];
-  const ScanKernel (*kernels)[kComputes];   // by instruction set
+  const ScanKernel (*kernels)[kComputes];  // by instruction set
 };
 
 extern const LoadKernel kLoad[kIsas][kDTypes][kComputes];

@@ -5,8 +5,10 @@
 namespace kindling::keys {
 
 // Values whose keys fit 32 bits are sorted as one word: key above, position below.
-template <class T> constexpr bool narrow = sizeof(T) <= 4;
-template <class T> using key_t = std::conditional_t<narrow<T>, uint32_t, uint64_t>;
+template <class T>
+constexpr bool narrow = sizeof(T) <= 4;
+template <class T>
+using key_t = std::conditional_t<narrow<T>, uint32_t, uint64_t>;
 
 template <class T>
 inline key_t<T> key(T x) {
@@ -45,7 +47,7 @@ inline T value_of(key_t<T> k) {
   }
 }
 
-struct Narrow {   // key << 32 | position: one comparison orders both
+struct Narrow {  // key << 32 | position: one comparison orders both
   uint64_t word;
   Narrow() = default;
   Narrow(uint32_t k, int64_t i) : word(uint64_t(k) << 32 | uint32_t(i)) {}
@@ -63,12 +65,13 @@ struct Wide {
   bool operator<(const Wide& o) const { return key_ != o.key_ ? key_ < o.key_ : position_ < o.position_; }
 };
 template <class K>
-struct Plain {    // a key alone
+struct Plain {  // a key alone
   K key_;
   K key() const { return key_; }
   bool operator<(const Plain& o) const { return key_ < o.key_; }
 };
-template <class T> using item_t = std::conditional_t<narrow<T>, Narrow, Wide>;
+template <class T>
+using item_t = std::conditional_t<narrow<T>, Narrow, Wide>;
 
 // Items of a row; descending order is ascending order of the complement, so that it is stable too.
 template <class T>

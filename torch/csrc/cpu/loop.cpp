@@ -36,11 +36,11 @@ void resize_output(const Tensor& out, IntList sizes) {
 
 namespace {
 
-constexpr int64_t kTile = 2048;                // elements of a buffer
+constexpr int64_t kTile = 2048;  // elements of a buffer
 
 enum class Access : uint8_t {
-  Direct,                                      // rows of contiguous elements
-  Element,                                     // one element for each row
+  Direct,   // rows of contiguous elements
+  Element,  // one element for each row
   Staged,
 };
 
@@ -50,12 +50,14 @@ struct Pass {
   int nout;
   PointwiseKernel kernel;
   const char* scalars;
-  int64_t columns, rows;                       // of a tile
+  int64_t columns, rows;  // of a tile
   Access access[Walk::kOperands];
-  bool whole = true;                           // one call of the kernel serves all rows of a tile
+  bool whole = true;  // one call of the kernel serves all rows of a tile
 
   Pass(const Walk& walk, const Slot* s, int n, PointwiseKernel k, const char* packed)
-      : w(walk), slots(s), nout(n), kernel(k), scalars(packed) { plan(); }
+      : w(walk), slots(s), nout(n), kernel(k), scalars(packed) {
+    plan();
+  }
   void plan();
   bool spans_rows(int k) const;
   void run() const;
@@ -77,15 +79,16 @@ void Pass::plan() {
     const Slot& s = slots[k];
     const int64_t across = w.stride(k, 0), down = w.stride(k, 1);
     const bool as_is = s.stored == s.held && !s.conj && !s.neg;
-    access[k] = as_is && w.size(0) == 1 && k < nout ? Access::Direct
-              : as_is && across == itemsize(s.stored) ? Access::Direct
-              : as_is && across == 0 && k >= nout ? Access::Element : Access::Staged;
+    access[k] = as_is && w.size(0) == 1 && k < nout     ? Access::Direct
+                : as_is && across == itemsize(s.stored) ? Access::Direct
+                : as_is && across == 0 && k >= nout     ? Access::Element
+                                                        : Access::Staged;
     staged |= access[k] == Access::Staged;
     transposed |= across > down && down > 0;
   }
   const int64_t n0 = w.size(0), n1 = w.size(1);
   if (transposed && n0 >= 4 && n1 >= 4) {
-    columns = std::min<int64_t>(n0, 256);      // long rows for the operands that have them, one cache line of each column
+    columns = std::min<int64_t>(n0, 256);  // long rows for the operands that have them, one cache line of each column
     rows = std::min<int64_t>(n1, 16);
   } else if (n0 >= 512 || n1 == 1) {
     columns = std::min(n0, staged ? kTile / 2 : kGrain);
@@ -96,7 +99,7 @@ void Pass::plan() {
   }
   for (int k = 0; k < w.count; k++) whole &= rows == 1 || spans_rows(k);
   if (whole || columns >= 32) return;
-  for (int k = 0; k < w.count; k++)            // rows too short for a call each
+  for (int k = 0; k < w.count; k++)  // rows too short for a call each
     if (!spans_rows(k)) access[k] = Access::Staged;
   whole = true;
 }
@@ -177,8 +180,8 @@ int variant_of(const PointwiseInfo& info, const Value* args) {
     int digit = v.tag == Tag::Bool ? int(v.int_) : !v.is_none();
     if (s.values) {
       for (digit = 0; digit < s.count && v.str() != s.values[digit]; digit++) {}
-      KD_CHECK(digit < s.count, Runtime, info.name, ": '", v.str(), "' is not one of the choices of this argument, the first of which is '",
-               s.values[0], "'");
+      KD_CHECK(digit < s.count, Runtime, info.name, ": '", v.str(),
+               "' is not one of the choices of this argument, the first of which is '", s.values[0], "'");
     }
     variant = variant * s.count + digit;
   }
@@ -212,7 +215,8 @@ bool number_fits(const Value& v, DType d) {
 
 bool same_sizes(const TensorImpl* a, const TensorImpl* b) {
   if (a->ndim != b->ndim || a->numel != b->numel) return false;
-  for (int i = 0; i < a->ndim; i++) if (a->dims[i] != b->dims[i]) return false;
+  for (int i = 0; i < a->ndim; i++)
+    if (a->dims[i] != b->dims[i]) return false;
   return true;
 }
 
@@ -248,7 +252,8 @@ bool fast_path(const Op& op, const PointwiseInfo& info, const Value* args, Owned
   if (compute_dtype(d) != d || !(info.kinds_allowed >> int(kindling::info(d).kind) & 1)) return false;
   if (info.promotes_ints_to_float && is_integral(d)) return false;
   for (int i = 0; i < info.nscalars; i++)
-    if (const Value& v = args[info.scalars[i]]; v.is_number() && op.args[info.scalars[i]].optional && !number_fits(v, d)) return false;
+    if (const Value& v = args[info.scalars[i]]; v.is_number() && op.args[info.scalars[i]].optional && !number_fits(v, d))
+      return false;
   const bool to_bool = info.result == ResultDType::Bool;
   if (info.result > ResultDType::Bool || (info.kinds[0] == OperandKind::Bool) != to_bool) return false;
   alignas(16) char constants[6][16];
@@ -341,7 +346,7 @@ void Call::find_dtype() {
              kindling::info(v.tensor_->dtype).alias);
     seen = &v;
   }
-  for (int i = 0; i < info.nscalars; i++) {     // optional numbers, the bounds of clamp, are operands to promotion
+  for (int i = 0; i < info.nscalars; i++) {  // optional numbers, the bounds of clamp, are operands to promotion
     const Value& v = args[info.scalars[i]];
     if (v.is_number() && op.args[info.scalars[i]].optional) type.add(v.scalar());
   }
@@ -368,7 +373,8 @@ void Call::find_shape_and_device() {
   for (int k = 0; k < info.nin; k++) {
     const Value& v = input(k);
     if (v.is_tensor() && v.tensor_->device.type != device.type && v.tensor_->ndim > 0)
-      fail(ErrorKind::Runtime, "Tensor on device ", to_string(v.tensor_->device), " is not on the expected device ", to_string(device), "!");
+      fail(ErrorKind::Runtime, "Tensor on device ", to_string(v.tensor_->device), " is not on the expected device ",
+           to_string(device), "!");
   }
 }
 
@@ -399,9 +405,9 @@ void Call::check_outputs() {
     KD_CHECK(result == DType::bool_ || can_cast(result, out.dtype()), Runtime, "result type ", legacy_name(result),
              " can't be cast to the desired output type ", legacy_name(out.dtype()));
     if (op.inplace)
-      KD_CHECK(same(out.sizes(), shape), Runtime, "output with shape ", out.sizes(), " doesn't match the broadcast shape ", IntList(shape));
-    else
-      resize_output(out, shape);
+      KD_CHECK(same(out.sizes(), shape), Runtime, "output with shape ", out.sizes(), " doesn't match the broadcast shape ",
+               IntList(shape));
+    else resize_output(out, shape);
     check_no_internal_overlap(out);
     for (int k = 0; k < info.nin; k++)
       if (input(k).is_tensor()) check_writable(out, input(k).tensor());
@@ -442,7 +448,7 @@ void Call::run(OwnedValue* rets) {
   check_outputs();
   Slot slots[Walk::kOperands];
   alignas(16) char constants[Walk::kOperands][16], scalars[Walk::kOperands * 16];
-  Walk layout(shape);                          // of the inputs alone: decides how a fresh output lies
+  Walk layout(shape);  // of the inputs alone: decides how a fresh output lies
   for (int k = 0; k < info.nin; k++)
     if (input(k).is_tensor()) layout.add(input(k).tensor());
   make_outputs(layout);
@@ -451,7 +457,7 @@ void Call::run(OwnedValue* rets) {
 
   const int variant = info.nstatics ? variant_of(info, args) : 0;
   PointwiseKernel kernel = info.kernels[variant][isa][int(compute_of(compute))];
-  if (!kernel && compute == DType::int32) {    // defined for 64-bit integers only: those hold the others
+  if (!kernel && compute == DType::int32) {  // defined for 64-bit integers only: those hold the others
     compute = DType::int64;
     kernel = info.kernels[variant][isa][int(Compute::i64)];
   }
@@ -464,7 +470,7 @@ void Call::run(OwnedValue* rets) {
   }
   for (int k = 0; k < info.nin; k++) {
     const Value& v = input(k);
-    if (v.is_none()) continue;                 // an absent operand is not passed: the variant knows
+    if (v.is_none()) continue;  // an absent operand is not passed: the variant knows
     const DType as = held(info.nout + k);
     if (v.is_tensor() && v.tensor_->numel != 1) {
       const Tensor t = v.tensor();

@@ -16,8 +16,8 @@ struct Slot {
 void run_pointwise(const Walk& walk, const Slot* slots, int nout, PointwiseKernel kernel, const char* scalars);
 
 // PyTorch's rules for tensors that are written to.
-void check_writable(const Tensor& out, const Tensor& input);          // partial overlap
+void check_writable(const Tensor& out, const Tensor& input);  // partial overlap
 void check_no_internal_overlap(const Tensor& out);
-void resize_output(const Tensor& out, IntList sizes);                 // warns unless it was empty
+void resize_output(const Tensor& out, IntList sizes);  // warns unless it was empty
 
 }  // namespace kindling

@@ -20,24 +20,35 @@ struct Classes {
 
   int64_t target_at(int64_t i) const {
     const int64_t t = target.dtype() == DType::uint8 ? target.data<uint8_t>()[i] : target.data<int64_t>()[i];
-    KD_CHECK(t == ignore || (t >= 0 && t < classes), Index, "Target ", t, " is out of bounds. There are ", classes, " classes, and element ",
-             i, " of the target asks for another");
+    KD_CHECK(t == ignore || (t >= 0 && t < classes), Index, "Target ", t, " is out of bounds. There are ", classes,
+             " classes, and element ", i, " of the target asks for another");
     return t;
   }
-  template <class T> compute_t<T> weight_of(int64_t t) const { return weight.defined() ? load(weight.data<T>()[t]) : compute_t<T>(1); }
+  template <class T>
+  compute_t<T> weight_of(int64_t t) const {
+    return weight.defined() ? load(weight.data<T>()[t]) : compute_t<T>(1);
+  }
 };
 
 Classes classes_of(const Tensor& self, const Tensor& target, const Tensor& weight, int64_t ignore, bool plane) {
   const int64_t c = self.sizes()[self.dim() == 1 ? 0 : 1];
-  KD_CHECK(target.dtype() == DType::int64 || target.dtype() == DType::uint8, Runtime, "expected target dtype to be Long or Byte, but got ",
-           legacy_name(target.dtype()));
-  KD_CHECK(!weight.defined() || (weight.dim() == 1 && weight.numel() == c), Runtime, "weight tensor should be defined either for all ", c,
+  KD_CHECK(target.dtype() == DType::int64 || target.dtype() == DType::uint8, Runtime,
+           "expected target dtype to be Long or Byte, but got ", legacy_name(target.dtype()));
+  KD_CHECK(!weight.defined() || (weight.dim() == 1 && weight.numel() == c), Runtime,
+           "weight tensor should be defined either for all ", c,
            " classes or no classes but got weight tensor of shape: ", weight.defined() ? weight.sizes() : IntList());
   if (weight.defined())
-    KD_CHECK(weight.dtype() == self.dtype(), Runtime, "expected scalar type ", legacy_name(self.dtype()), " but found ", legacy_name(weight.dtype()));
+    KD_CHECK(weight.dtype() == self.dtype(), Runtime, "expected scalar type ", legacy_name(self.dtype()), " but found ",
+             legacy_name(weight.dtype()));
   const int64_t n = self.dim() == 1 ? 1 : self.sizes()[0], places = plane ? self.sizes()[2] * self.sizes()[3] : 1;
   const bool meta = self.is_meta();
-  return {meta ? self : dense(self), meta ? target : dense(target), weight.defined() && !meta ? dense(weight) : weight, n, c, places, ignore};
+  return {meta ? self : dense(self),
+          meta ? target : dense(target),
+          weight.defined() && !meta ? dense(weight) : weight,
+          n,
+          c,
+          places,
+          ignore};
 }
 
 void check_vector(const Tensor& self, const Tensor& target) {
@@ -47,10 +58,12 @@ void check_vector(const Tensor& self, const Tensor& target) {
            "size mismatch (got input: ", self.sizes(), ", target: ", target.sizes(), ")");
 }
 void check_plane(const Tensor& self, const Tensor& target) {
-  KD_CHECK(target.dim() == 3, Runtime, "only batches of spatial targets supported (3D tensors) but got targets of dimension: ", target.dim());
-  KD_CHECK(self.dim() == 4, Runtime, "only batches of spatial inputs supported (4D tensors), but got input of dimension: ", self.dim());
-  KD_CHECK(self.sizes()[0] == target.sizes()[0] && self.sizes()[2] == target.sizes()[1] && self.sizes()[3] == target.sizes()[2], Runtime,
-           "size mismatch (got input: ", self.sizes(), " , target: ", target.sizes(), ")");
+  KD_CHECK(target.dim() == 3, Runtime,
+           "only batches of spatial targets supported (3D tensors) but got targets of dimension: ", target.dim());
+  KD_CHECK(self.dim() == 4, Runtime,
+           "only batches of spatial inputs supported (4D tensors), but got input of dimension: ", self.dim());
+  KD_CHECK(self.sizes()[0] == target.sizes()[0] && self.sizes()[2] == target.sizes()[1] && self.sizes()[3] == target.sizes()[2],
+           Runtime, "size mismatch (got input: ", self.sizes(), " , target: ", target.sizes(), ")");
 }
 
 std::tuple<Tensor, Tensor> nll_forward(const Classes& x, IntList each, int64_t reduction) {
@@ -84,7 +97,9 @@ Tensor nll_backward(const Classes& x, const Tensor& grad_, int64_t reduction, co
   const Tensor grad = dense(grad_);
   visit<kFloating>(x.scores.dtype(), "nll_loss_backward_out_frame", [&]<class T>(Of<T>) {
     using C = compute_t<T>;
-    const C all = reduction == kMean ? load(*grad.data<T>()) / load(*total.data<T>()) : reduction == kSum ? load(*grad.data<T>()) : C(0);
+    const C all = reduction == kMean  ? load(*grad.data<T>()) / load(*total.data<T>())
+                  : reduction == kSum ? load(*grad.data<T>())
+                                      : C(0);
     for (int64_t n = 0; n < x.samples; n++)
       for (int64_t s = 0; s < x.places; s++) {
         const int64_t i = n * x.places + s, t = x.target_at(i);
@@ -109,9 +124,11 @@ struct MarginRows {
     c = self.dim() ? self.sizes().back() : 1;
     if (self.dim() == 2) each.push_back(n);
     if (many_targets)
-      KD_CHECK(given.numel() == self.numel() && given.dim() <= 2, Runtime, "inconsistent target size: ", given.sizes(), " for input of size: ", self.sizes());
+      KD_CHECK(given.numel() == self.numel() && given.dim() <= 2, Runtime, "inconsistent target size: ", given.sizes(),
+               " for input of size: ", self.sizes());
     else
-      KD_CHECK(given.dim() <= 1 && given.numel() == n, Runtime, "inconsistent target size, expected ", n, " but got ", given.sizes());
+      KD_CHECK(given.dim() <= 1 && given.numel() == n, Runtime, "inconsistent target size, expected ", n, " but got ",
+               given.sizes());
     KD_CHECK(given.dtype() == DType::int64, Runtime, "expected scalar type Long but found ", legacy_name(given.dtype()));
     scores = self.is_meta() ? self : dense(self);
     target = self.is_meta() ? given : dense(given);
@@ -137,43 +154,54 @@ struct MultiMargin {
   double margin;
 
   MultiMargin(const Tensor& self, const Tensor& target, const Scalar& power, const Scalar& m, const Tensor& w)
-      : rows(self, target, "multi_margin_loss", false), weight(w.defined() && !self.is_meta() ? dense(w) : w), p(power.to_int()), margin(m.to_double()) {
+      : rows(self, target, "multi_margin_loss", false),
+        weight(w.defined() && !self.is_meta() ? dense(w) : w),
+        p(power.to_int()),
+        margin(m.to_double()) {
     KD_CHECK(p == 1 || p == 2, Runtime, "only p == 1 and p == 2 supported");
-    KD_CHECK(!weight.defined() || weight.numel() == rows.c, Runtime, "inconsistent weight size, expected ", rows.c, " but got ", weight.sizes());
+    KD_CHECK(!weight.defined() || weight.numel() == rows.c, Runtime, "inconsistent weight size, expected ", rows.c, " but got ",
+             weight.sizes());
   }
   int64_t target(int64_t i) const {
     const int64_t t = rows.target.data<int64_t>()[i];
-    KD_CHECK(t >= 0 && t < rows.c, Runtime, "target out of range: element ", i, " is ", t, ", and there are ", rows.c, " classes");
+    KD_CHECK(t >= 0 && t < rows.c, Runtime, "target out of range: element ", i, " is ", t, ", and there are ", rows.c,
+             " classes");
     return t;
   }
-  template <class T> double weight_of(int64_t t) const { return weight.defined() ? double(load(weight.data<T>()[t])) : 1; }
+  template <class T>
+  double weight_of(int64_t t) const {
+    return weight.defined() ? double(load(weight.data<T>()[t])) : 1;
+  }
 };
 
 }  // namespace
 
 namespace kernels {
 
-std::tuple<Tensor, Tensor> nll_loss_forward(const Tensor& self, const Tensor& target, const Tensor& weight, int64_t reduction, int64_t ignore_index) {
+std::tuple<Tensor, Tensor> nll_loss_forward(const Tensor& self, const Tensor& target, const Tensor& weight, int64_t reduction,
+                                            int64_t ignore_index) {
   check_vector(self, target);
   const Dims each = self.dim() == 1 ? Dims{} : Dims{self.sizes()[0]};
   return nll_forward(classes_of(self, target, weight, ignore_index, false), each, reduction);
 }
-std::tuple<Tensor, Tensor> nll_loss2d_forward(const Tensor& self, const Tensor& target, const Tensor& weight, int64_t reduction, int64_t ignore_index) {
+std::tuple<Tensor, Tensor> nll_loss2d_forward(const Tensor& self, const Tensor& target, const Tensor& weight, int64_t reduction,
+                                              int64_t ignore_index) {
   check_plane(self, target);
   return nll_forward(classes_of(self, target, weight, ignore_index, true), target.sizes(), reduction);
 }
-Tensor nll_loss_backward(const Tensor& grad_output, const Tensor& self, const Tensor& target, const Tensor& weight, int64_t reduction,
-                         int64_t ignore_index, const Tensor& total_weight) {
+Tensor nll_loss_backward(const Tensor& grad_output, const Tensor& self, const Tensor& target, const Tensor& weight,
+                         int64_t reduction, int64_t ignore_index, const Tensor& total_weight) {
   check_vector(self, target);
   return nll_backward(classes_of(self, target, weight, ignore_index, false), grad_output, reduction, total_weight);
 }
-Tensor nll_loss2d_backward(const Tensor& grad_output, const Tensor& self, const Tensor& target, const Tensor& weight, int64_t reduction,
-                           int64_t ignore_index, const Tensor& total_weight) {
+Tensor nll_loss2d_backward(const Tensor& grad_output, const Tensor& self, const Tensor& target, const Tensor& weight,
+                           int64_t reduction, int64_t ignore_index, const Tensor& total_weight) {
   check_plane(self, target);
   return nll_backward(classes_of(self, target, weight, ignore_index, true), grad_output, reduction, total_weight);
 }
 
-Tensor multi_margin_loss(const Tensor& self, const Tensor& target, const Scalar& p, const Scalar& margin, const Tensor& weight, int64_t reduction) {
+Tensor multi_margin_loss(const Tensor& self, const Tensor& target, const Scalar& p, const Scalar& margin, const Tensor& weight,
+                         int64_t reduction) {
   const MultiMargin m(self, target, p, margin, weight);
   Tensor output = empty(reduction == kNone ? m.rows.each : Dims{}, self.options());
   if (output.is_meta()) return output;
@@ -192,8 +220,8 @@ Tensor multi_margin_loss(const Tensor& self, const Tensor& target, const Scalar&
   return output;
 }
 
-Tensor multi_margin_loss_backward(const Tensor& grad_output, const Tensor& self, const Tensor& target, const Scalar& p, const Scalar& margin,
-                                  const Tensor& weight, int64_t reduction) {
+Tensor multi_margin_loss_backward(const Tensor& grad_output, const Tensor& self, const Tensor& target, const Scalar& p,
+                                  const Scalar& margin, const Tensor& weight, int64_t reduction) {
   const MultiMargin m(self, target, p, margin, weight);
   Tensor result = ops::zeros(self.sizes(), self.dtype(), std::nullopt, self.device(), std::nullopt);
   if (result.is_meta()) return result;
@@ -245,7 +273,8 @@ std::tuple<Tensor, Tensor> multilabel_margin_loss_forward(const Tensor& self, co
   return {output, is_target};
 }
 
-Tensor multilabel_margin_loss_backward(const Tensor& grad_output, const Tensor& self, const Tensor& target, int64_t reduction, const Tensor& is_target_) {
+Tensor multilabel_margin_loss_backward(const Tensor& grad_output, const Tensor& self, const Tensor& target, int64_t reduction,
+                                       const Tensor& is_target_) {
   const MarginRows rows(self, target, "multilabel_margin_loss", true);
   Tensor result = ops::zeros(self.sizes(), self.dtype(), std::nullopt, self.device(), std::nullopt);
   if (result.is_meta()) return result;

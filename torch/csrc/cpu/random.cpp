@@ -65,7 +65,8 @@ KD_AVX2 __m256 log8(__m256 x) {
   const __m256i bits = _mm256_castps_si256(x);
   __m256 e = _mm256_cvtepi32_ps(_mm256_sub_epi32(_mm256_srli_epi32(bits, 23), _mm256_set1_epi32(0x7f)));
   e = _mm256_add_ps(e, all(1));
-  const __m256i mantissa = _mm256_or_si256(_mm256_and_si256(bits, _mm256_set1_epi32(int(0x807fffffu))), _mm256_set1_epi32(0x3f000000));
+  const __m256i mantissa =
+      _mm256_or_si256(_mm256_and_si256(bits, _mm256_set1_epi32(int(0x807fffffu))), _mm256_set1_epi32(0x3f000000));
   const __m256 m = _mm256_castsi256_ps(mantissa);
   const __m256 low = _mm256_cmp_ps(m, all(0.707106781186547524f), _CMP_LT_OS);
   e = _mm256_sub_ps(e, _mm256_and_ps(low, all(1)));
@@ -142,14 +143,13 @@ void uniforms(Generator& g, double* d, int64_t n) { g.fill53(d, n); }
 // All n uniforms are drawn first, then turned in blocks of 16; a rest overwrites the last 16 from 16 more.
 template <class T>
 void normal_contiguous(Generator& g, T* d, int64_t n, double mean, double std) {
-  constexpr int64_t kChunk = 1 << 18;   // drawn by one thread, turned by all of them while it is in the cache
+  constexpr int64_t kChunk = 1 << 18;  // drawn by one thread, turned by all of them while it is in the cache
   const int64_t whole = n / 16 * 16;
   for (int64_t i = 0; i < n; i += kChunk) {
     uniforms(g, d + i, std::min(kChunk, n - i));
     const int64_t blocks = (std::min(i + kChunk, whole) - i) / 16;
-    parallel_for(0, blocks, 1024, [&](int64_t from, int64_t to) {
-      normal_blocks(d + i + 16 * from, 16 * (to - from), mean, std);
-    });
+    parallel_for(0, blocks, 1024,
+                 [&](int64_t from, int64_t to) { normal_blocks(d + i + 16 * from, 16 * (to - from), mean, std); });
   }
   if (whole == n) return;
   uniforms(g, d + n - 16, 16);
@@ -200,8 +200,10 @@ Tensor normal_(const Tensor& self, double mean, double std, Generator* generator
 namespace {
 
 double largest(DType d) {
-  return d == DType::float16 ? 65504.0 : d == DType::bfloat16 ? 0x1.fep127
-       : d == DType::float32 ? double(std::numeric_limits<float>::max()) : std::numeric_limits<double>::max();
+  return d == DType::float16    ? 65504.0
+         : d == DType::bfloat16 ? 0x1.fep127
+         : d == DType::float32  ? double(std::numeric_limits<float>::max())
+                                : std::numeric_limits<double>::max();
 }
 
 const char* c_name(DType d) {
@@ -332,16 +334,14 @@ Tensor exponential_(const Tensor& self, double lambd, Generator* generator) {
 Tensor cauchy_(const Tensor& self, double median, double sigma, Generator* generator) {
   KD_CHECK(sigma > 0, Runtime, "cauchy_ expects sigma > 0.0, but found sigma=", sigma);
   check_continuous(self, "Cauchy");
-  return fill_transformed<kFloatsT | kHalvesT>(self, "cauchy_cpu", generator, [=](double u) {
-    return std::fma(sigma, std::tan(std::numbers::pi * (u - 0.5)), median);
-  });
+  return fill_transformed<kFloatsT | kHalvesT>(
+      self, "cauchy_cpu", generator, [=](double u) { return std::fma(sigma, std::tan(std::numbers::pi * (u - 0.5)), median); });
 }
 
 Tensor geometric_(const Tensor& self, double p, Generator* generator) {
   KD_CHECK(p > 0 && p < 1, Runtime, "geometric_ expects p to be in (0, 1), but got p=", p);
   const double log_miss = std::log1p(-p);
-  return fill_transformed<kRealT>(self, "geometric_cpu", generator,
-                                  [=](double u) { return std::ceil(std::log(u) / log_miss); });
+  return fill_transformed<kRealT>(self, "geometric_cpu", generator, [=](double u) { return std::ceil(std::log(u) / log_miss); });
 }
 
 Tensor log_normal_(const Tensor& self, double mean, double std, Generator* generator) {
@@ -358,16 +358,18 @@ Tensor log_normal_(const Tensor& self, double mean, double std, Generator* gener
 
 Tensor bernoulli__float(const Tensor& self, double p, Generator* generator) {
   KD_CHECK(p >= 0 && p <= 1, Runtime, "bernoulli_ expects p to be in [0, 1], but got p=", p);
-  return fill_transformed<kRealT | kBoolT>(self, "bernoulli_scalar_cpu_", generator,
-                                           [=](double u) { return u < p ? 1.0 : 0.0; });
+  return fill_transformed<kRealT | kBoolT>(self, "bernoulli_scalar_cpu_", generator, [=](double u) { return u < p ? 1.0 : 0.0; });
 }
 
 // ---- integers ----
 namespace {
 
-constexpr uint64_t kWide = 1ull << 28;   // ranges from here on take 64-bit draws
+constexpr uint64_t kWide = 1ull << 28;  // ranges from here on take 64-bit draws
 
-struct Bounds { int64_t low; uint64_t high; };   // what a dtype holds: integers exactly
+struct Bounds {
+  int64_t low;
+  uint64_t high;
+};  // what a dtype holds: integers exactly
 
 Bounds bounds(DType d) {
   switch (d) {
@@ -381,14 +383,14 @@ Bounds bounds(DType d) {
     case DType::uint32: return {0, UINT32_MAX};
     case DType::uint64: return {0, UINT64_MAX};
     case DType::float16: return {-65504, 65504};
-    case DType::bfloat16: case DType::float32: case DType::float64: return {INT64_MIN, INT64_MAX};
+    case DType::bfloat16:
+    case DType::float32:
+    case DType::float64: return {INT64_MIN, INT64_MAX};
     default: fail_dtype("random_kernel_cpu", d);
   }
 }
 
-int mantissa_bits(DType d) {
-  return d == DType::bfloat16 ? 8 : d == DType::float16 ? 11 : d == DType::float32 ? 24 : 53;
-}
+int mantissa_bits(DType d) { return d == DType::bfloat16 ? 8 : d == DType::float16 ? 11 : d == DType::float32 ? 24 : 53; }
 
 // draw % range + base; range 0 stands for 2^64
 Tensor fill_integers(const Tensor& self, uint64_t range, int64_t base, Generator* generator) {
@@ -399,10 +401,11 @@ Tensor fill_integers(const Tensor& self, uint64_t range, int64_t base, Generator
   if (range != 0 && range < kWide) {
     put([&](int64_t* x, int64_t n) {
       uint32_t w[512];
-      const uint64_t inverse = UINT64_MAX / range + 1;   // w % range by two multiplications (Lemire, Kaser, Kurz 2019)
+      const uint64_t inverse = UINT64_MAX / range + 1;  // w % range by two multiplications (Lemire, Kaser, Kurz 2019)
       draws.g.fill32(w, n);
       if (range == 1) std::fill_n(x, n, base);
-      else for (int64_t i = 0; i < n; i++) x[i] = int64_t(uint64_t((unsigned __int128)(inverse * w[i]) * range >> 64)) + base;
+      else
+        for (int64_t i = 0; i < n; i++) x[i] = int64_t(uint64_t((unsigned __int128)(inverse * w[i]) * range >> 64)) + base;
     });
   } else {
     put([&](int64_t* x, int64_t n) {
@@ -460,8 +463,10 @@ Tensor random__from(const Tensor& self, int64_t from, std::optional<int64_t> to,
   check_from(d, from);
   if (from == INT64_MIN) return fill_integers(self, 0, 0, generator);
   const int64_t last = is_floating(d) ? int64_t(1) << mantissa_bits(d) : int64_t(std::min<uint64_t>(bounds(d).high, INT64_MAX));
-  KD_CHECK(from <= last, Runtime, "random_ expects 'from' casted to dtype to be less than or equal to 'to_inc' casted to dtype, "
-           "but got from=", from, " > to_inc=", last);
+  KD_CHECK(from <= last, Runtime,
+           "random_ expects 'from' casted to dtype to be less than or equal to 'to_inc' casted to dtype, "
+           "but got from=",
+           from, " > to_inc=", last);
   return fill_integers(self, uint64_t(last) - uint64_t(from) + 1, from, generator);
 }
 
@@ -485,7 +490,7 @@ Tensor randperm_generator(int64_t n, Generator* generator, DType dtype, std::opt
   visit<kRealT | kWideUnsignedT>(d, "randperm", [&]<class T>(Of<T>) {
     T* p = result.data<T>();
     for (int64_t i = 0; i < n; i++) p[i] = store_as<T>(compute_t<T>(i));
-    if (uint64_t(n) >= UINT32_MAX / 20) {   // the modulo of 32-bit draws would be too uneven
+    if (uint64_t(n) >= UINT32_MAX / 20) {  // the modulo of 32-bit draws would be too uneven
       for (int64_t i = 0; i + 1 < n; i++) std::swap(p[i], p[i + int64_t(draws.g.random64() % uint64_t(n - i))]);
       return;
     }

@@ -17,7 +17,10 @@ struct Draws {
   }
 };
 
-struct Run { char* data; int64_t n, stride; };   // stride in elements
+struct Run {
+  char* data;
+  int64_t n, stride;
+};  // stride in elements
 
 // Hands f(Run) the elements of `t` in the order of their addresses.
 template <class F>

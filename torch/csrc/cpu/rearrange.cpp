@@ -65,7 +65,8 @@ Tensor roll(const Tensor& self, IntList shifts, IntList dims) {
     roll_dim(out, flat, shifts[0], 0);
     return view_of(out, self.sizes());
   }
-  KD_CHECK(shifts.size() == dims.size(), Runtime, "shifts and dimensions must align. shifts: ", shifts.size(), ", dims:", dims.size());
+  KD_CHECK(shifts.size() == dims.size(), Runtime, "shifts and dimensions must align. shifts: ", shifts.size(),
+           ", dims:", dims.size());
   Tensor from = self;
   for (size_t i = 0; i < dims.size(); i++) {
     Tensor out = kindling::empty(self.sizes(), self.options());

@@ -57,8 +57,8 @@ int64_t poisson_sample(double lambda, Generator& g) {
 
 // log k! minus Stirling's formula
 double stirling_rest(double k) {
-  static const double first[] = {0.0810614667953272, 0.0413406959554092, 0.0276779256849983, 0.02079067210376509,
-                                 0.0166446911898211, 0.0138761288230707, 0.0118967099458917, 0.0104112652619720,
+  static const double first[] = {0.0810614667953272,  0.0413406959554092, 0.0276779256849983, 0.02079067210376509,
+                                 0.0166446911898211,  0.0138761288230707, 0.0118967099458917, 0.0104112652619720,
                                  0.00925546218271273, 0.00833056343336287};
   if (k <= 9) return first[int(k)];
   const double square = (k + 1) * (k + 1);
@@ -163,25 +163,28 @@ Tensor randint_low_generator(int64_t low, int64_t high, IntList size, Generator*
   return random__from(make(size, dtype, device, DType::int64), low, high, generator);
 }
 
-Tensor rand(IntList size, DType dtype, std::optional<Layout> layout, std::optional<Device> device, std::optional<bool> pin_memory) {
+Tensor rand(IntList size, DType dtype, std::optional<Layout> layout, std::optional<Device> device,
+            std::optional<bool> pin_memory) {
   return rand_generator(size, nullptr, dtype, layout, device, pin_memory);
 }
-Tensor randn(IntList size, DType dtype, std::optional<Layout> layout, std::optional<Device> device, std::optional<bool> pin_memory) {
+Tensor randn(IntList size, DType dtype, std::optional<Layout> layout, std::optional<Device> device,
+             std::optional<bool> pin_memory) {
   return randn_generator(size, nullptr, dtype, layout, device, pin_memory);
 }
 Tensor randint(int64_t high, IntList size, DType dtype, std::optional<Layout> layout, std::optional<Device> device,
                std::optional<bool> pin_memory) {
   return randint_low_generator(0, high, size, nullptr, dtype, layout, device, pin_memory);
 }
-Tensor randint_low(int64_t low, int64_t high, IntList size, DType dtype, std::optional<Layout> layout, std::optional<Device> device,
-                   std::optional<bool> pin_memory) {
+Tensor randint_low(int64_t low, int64_t high, IntList size, DType dtype, std::optional<Layout> layout,
+                   std::optional<Device> device, std::optional<bool> pin_memory) {
   return randint_low_generator(low, high, size, nullptr, dtype, layout, device, pin_memory);
 }
 Tensor randint_generator(int64_t high, IntList size, Generator* generator, DType dtype, std::optional<Layout> layout,
                          std::optional<Device> device, std::optional<bool> pin_memory) {
   return randint_low_generator(0, high, size, generator, dtype, layout, device, pin_memory);
 }
-Tensor randperm(int64_t n, DType dtype, std::optional<Layout> layout, std::optional<Device> device, std::optional<bool> pin_memory) {
+Tensor randperm(int64_t n, DType dtype, std::optional<Layout> layout, std::optional<Device> device,
+                std::optional<bool> pin_memory) {
   return randperm_generator(n, nullptr, dtype, layout, device, pin_memory);
 }
 
@@ -202,8 +205,8 @@ Tensor randn_like(const Tensor& self, DType dtype, std::optional<Layout> layout,
   return randn_like_generator(self, nullptr, dtype, layout, device, pin_memory, format);
 }
 Tensor randint_like_low_generator_dtype(const Tensor& self, int64_t low, int64_t high, Generator* generator, DType dtype,
-                                        std::optional<Layout> layout, std::optional<Device> device, std::optional<bool> pin_memory,
-                                        std::optional<MemoryFormat> format) {
+                                        std::optional<Layout> layout, std::optional<Device> device,
+                                        std::optional<bool> pin_memory, std::optional<MemoryFormat> format) {
   return random__from(ops::empty_like(self, dtype, layout, device, pin_memory, format), low, high, generator);
 }
 Tensor randint_like_low_dtype(const Tensor& self, int64_t low, int64_t high, DType dtype, std::optional<Layout> layout,
@@ -269,15 +272,17 @@ Tensor bernoulli__Tensor(const Tensor& self, const Tensor& p, Generator* generat
   return ops::copy_(self, ops::lt_Tensor(u, p));
 }
 Tensor bernoulli(const Tensor& self, Generator* generator) { return bernoulli__Tensor(empty_like(self), self, generator); }
-Tensor bernoulli_p(const Tensor& self, double p, Generator* generator) { return bernoulli__float(empty_like(self), p, generator); }
+Tensor bernoulli_p(const Tensor& self, double p, Generator* generator) {
+  return bernoulli__float(empty_like(self), p, generator);
+}
 Tensor bernoulli_Tensor(const Tensor& self, const Tensor& p, Generator* generator) {
   return bernoulli__Tensor(empty_like(self), p, generator);
 }
 
 Tensor multinomial(const Tensor& self, int64_t num_samples, bool replacement, Generator* generator) {
   KD_CHECK(self.dim() == 1 || self.dim() == 2, Runtime, "prob_dist must be 1 or 2 dim");
-  KD_CHECK(is_floating(self.dtype()), Runtime, "multinomial only supports floating-point dtypes for input, got: ",
-           legacy_name(self.dtype()));
+  KD_CHECK(is_floating(self.dtype()), Runtime,
+           "multinomial only supports floating-point dtypes for input, got: ", legacy_name(self.dtype()));
   KD_CHECK(num_samples > 0, Runtime, "cannot sample n_sample <= 0 samples");
   const int64_t n = self.size(-1);
   KD_CHECK(replacement || num_samples <= n, Runtime, "cannot sample n_sample > prob_dist.size(-1) samples without replacement");
@@ -292,7 +297,8 @@ Tensor multinomial(const Tensor& self, int64_t num_samples, bool replacement, Ge
     visit<kFloatsT | kHalvesT>(self.dtype(), "multinomial", [&]<class T>(Of<T>) {
       std::vector<compute_t<T>> cumulative(n);
       for (int64_t row = 0; row < self.numel() / n; row++)
-        sample_row(weights.data<T>() + row * n, cumulative.data(), n, result.data<int64_t>() + row * num_samples, num_samples, draws.g);
+        sample_row(weights.data<T>() + row * n, cumulative.data(), n, result.data<int64_t>() + row * num_samples, num_samples,
+                   draws.g);
     });
     return result;
   }
@@ -308,18 +314,21 @@ Tensor multinomial(const Tensor& self, int64_t num_samples, bool replacement, Ge
 }
 
 Tensor poisson(const Tensor& self, Generator* generator) {
-  return sample_each(self, "poisson_cpu", generator, [](double rate, Generator& g, auto) { return double(poisson_sample(rate, g)); });
+  return sample_each(self, "poisson_cpu", generator,
+                     [](double rate, Generator& g, auto) { return double(poisson_sample(rate, g)); });
 }
 
 Tensor binomial(const Tensor& count, const Tensor& prob, Generator* generator) {
   const Dims sizes = broadcast_shapes(count.sizes(), prob.sizes());
-  Tensor n = ops::contiguous(ops::expand(count, sizes)), p = ops::contiguous(ops::expand(ops::to_dtype(prob, count.dtype()), sizes));
+  Tensor n = ops::contiguous(ops::expand(count, sizes)),
+         p = ops::contiguous(ops::expand(ops::to_dtype(prob, count.dtype()), sizes));
   Tensor result = empty_like(n);
   if (result.is_meta()) return result;
   Draws draws(generator);
   visit<kFloatsT | kHalvesT>(n.dtype(), "binomial_cpu", [&]<class T>(Of<T>) {
     for (int64_t i = 0; i < result.numel(); i++)
-      result.data<T>()[i] = store_as<T>(binomial_sample(load_as<double>(n.data<T>()[i]), load_as<double>(p.data<T>()[i]), draws.g));
+      result.data<T>()[i] =
+          store_as<T>(binomial_sample(load_as<double>(n.data<T>()[i]), load_as<double>(p.data<T>()[i]), draws.g));
   });
   return result;
 }
@@ -328,7 +337,8 @@ Tensor _standard_gamma(const Tensor& self, Generator* generator) {
   return sample_each(self, "gamma", generator, [](double alpha, Generator& g, auto tag) {
     using T = typename decltype(tag)::type;
     const double least = std::same_as<T, double> ? std::numeric_limits<double>::min()
-                       : std::same_as<T, half> ? 0x1p-14 : double(std::numeric_limits<float>::min());
+                         : std::same_as<T, half> ? 0x1p-14
+                                                 : double(std::numeric_limits<float>::min());
     return std::max(least, gamma_sample(compute_t<T>(alpha), g));
   });
 }
@@ -342,7 +352,7 @@ static double gamma_sample_grad(double a, double x) {
     const double d = a - 1.0 / 3, c = 1 / std::sqrt(9 * d), cube = std::cbrt(x / d), z = (cube - 1) / c;
     return cube * cube * cube - 1.5 * cube * cube * z * c;
   }
-  double term = 1, slope = 0, sum = 1, slopes = 0;   // of one term: value, and minus its logarithmic derivative
+  double term = 1, slope = 0, sum = 1, slopes = 0;  // of one term: value, and minus its logarithmic derivative
   for (int n = 1; n < 20000; n++) {
     term *= x / (a + n);
     slope += 1 / (a + n);
@@ -363,7 +373,8 @@ Tensor _standard_gamma_grad(const Tensor& self, const Tensor& output) {
   if (result.is_meta()) return result;
   visit<kFloatsT | kHalvesT>(shape.dtype(), "_standard_gamma_grad_cpu", [&]<class T>(Of<T>) {
     for (int64_t i = 0; i < result.numel(); i++)
-      result.data<T>()[i] = store_as<T>(gamma_sample_grad(load_as<double>(shape.data<T>()[i]), load_as<double>(sample.data<T>()[i])));
+      result.data<T>()[i] =
+          store_as<T>(gamma_sample_grad(load_as<double>(shape.data<T>()[i]), load_as<double>(sample.data<T>()[i])));
   });
   return result;
 }
@@ -385,7 +396,8 @@ std::tuple<Tensor, Tensor> native_dropout(const Tensor& input, double p, std::op
 Tensor rrelu_with_noise(const Tensor& self, const Tensor& noise, const Scalar& lower, const Scalar& upper, bool training,
                         Generator* generator) {
   const double low = lower.to_double(), high = upper.to_double();
-  KD_CHECK(low <= high, Runtime, "Lower bound should be less than or equal to the upper bound, got lower bound: ", low, " and upper bound: ", high);
+  KD_CHECK(low <= high, Runtime, "Lower bound should be less than or equal to the upper bound, got lower bound: ", low,
+           " and upper bound: ", high);
   if (!training) return ops::leaky_relu(self, (low + high) / 2);
   KD_CHECK(same(self.sizes(), noise.sizes()), Runtime, "rrelu_with_noise: noise must have the shape of self, ", self.sizes(),
            ", but has ", noise.sizes());

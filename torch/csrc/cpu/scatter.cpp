@@ -14,16 +14,21 @@ struct Lines {
   int64_t nouter, along, ninner, stride, size, dim;
 
   Lines(const Tensor& target, const Tensor& index, int64_t d)
-      : outer(numel_of(index.sizes().first(d))), inner(numel_of(index.sizes().subspan(d + 1))),
-        nouter(numel_of(index.sizes().first(d))), along(index.sizes()[d]), ninner(numel_of(index.sizes().subspan(d + 1))),
-        stride(target.strides()[d]), size(target.sizes()[d]), dim(d) {
+      : outer(numel_of(index.sizes().first(d))),
+        inner(numel_of(index.sizes().subspan(d + 1))),
+        nouter(numel_of(index.sizes().first(d))),
+        along(index.sizes()[d]),
+        ninner(numel_of(index.sizes().subspan(d + 1))),
+        stride(target.strides()[d]),
+        size(target.sizes()[d]),
+        dim(d) {
     fill_offsets(index.sizes().first(d), target.strides().first(d), outer);
     fill_offsets(index.sizes().subspan(d + 1), target.strides().subspan(d + 1), inner);
   }
 
   void check(const int64_t* index, int64_t n) const {
     typedef int64_t Vector __attribute__((vector_size(32), aligned(8), may_alias));
-    Vector wrong = {};   // negative where some index is, or its distance to the last one
+    Vector wrong = {};  // negative where some index is, or its distance to the last one
     int64_t done = 0;
     for (; done + 4 <= n; done += 4) {
       const Vector v = *reinterpret_cast<const Vector*>(index + done);
@@ -33,7 +38,8 @@ struct Lines {
     for (; done < n; done++) any |= index[done] | (size - 1 - index[done]);
     if (any >= 0) return;
     for (int64_t i = 0; i < n; i++)
-      KD_CHECK(index[i] >= 0 && index[i] < size, Runtime, "index ", index[i], " is out of bounds for dimension ", dim, " with size ", size);
+      KD_CHECK(index[i] >= 0 && index[i] < size, Runtime, "index ", index[i], " is out of bounds for dimension ", dim,
+               " with size ", size);
   }
 
   // fn(offset in the target, position in the index): lines along `dim` are walked in order by one thread each.
@@ -74,16 +80,15 @@ void check_scatter(const Tensor& self, int64_t dim, const Tensor& index, const T
   for (int64_t d = 0; d < self.dim(); d++) {
     const bool fits = (d == dim || index.sizes()[d] <= self.sizes()[d]) && (!src || index.sizes()[d] <= src->sizes()[d]);
     if (!fits && src)
-      fail(ErrorKind::Runtime, "Expected index ", index.sizes(), " to be no larger than self ", self.sizes(), " apart from dimension ", dim,
-           " and to be no larger size than src ", src->sizes());
-    KD_CHECK(fits, Runtime, "Expected index ", index.sizes(), " to be no larger than self ", self.sizes(), " apart from dimension ", dim);
+      fail(ErrorKind::Runtime, "Expected index ", index.sizes(), " to be no larger than self ", self.sizes(),
+           " apart from dimension ", dim, " and to be no larger size than src ", src->sizes());
+    KD_CHECK(fits, Runtime, "Expected index ", index.sizes(), " to be no larger than self ", self.sizes(),
+             " apart from dimension ", dim);
   }
 }
 
 // The part of `src` that the index covers, contiguous.
-Tensor covered(const Tensor& src, const Tensor& index) {
-  return dense(alias(src, index.sizes(), src.strides(), src.offset()));
-}
+Tensor covered(const Tensor& src, const Tensor& index) { return dense(alias(src, index.sizes(), src.strides(), src.offset())); }
 
 template <class T, class F>
 void combine_lines(const Tensor& self, int64_t dim, const Tensor& index, const T* values, bool single, F combine) {
@@ -102,22 +107,33 @@ How old_reduction(std::string_view name) {
 How reduction(std::string_view name) {
   KD_CHECK(name == "sum" || name == "prod" || name == "mean" || name == "amax" || name == "amin", Runtime,
            "reduce argument must be either sum, prod, mean, amax or amin, got ", name);
-  return name == "sum" ? How::Sum : name == "prod" ? How::Prod : name == "mean" ? How::Mean : name == "amax" ? How::Max : How::Min;
+  return name == "sum"    ? How::Sum
+         : name == "prod" ? How::Prod
+         : name == "mean" ? How::Mean
+         : name == "amax" ? How::Max
+                          : How::Min;
 }
 
 template <class T>
 void scatter_typed(const Tensor& self, int64_t dim, const Tensor& index, const T* values, bool single, How how, bool from_start) {
   if (from_start) {
-    const T start = how == How::Prod ? reduction_start<T>("prod") : how == How::Max ? reduction_start<T>("amax")
-                  : how == How::Min ? reduction_start<T>("amin") : T{};
+    const T start = how == How::Prod  ? reduction_start<T>("prod")
+                    : how == How::Max ? reduction_start<T>("amax")
+                    : how == How::Min ? reduction_start<T>("amin")
+                                      : T{};
     combine_lines(self, dim, index, &start, true, Assign());
   }
   switch (how) {
     case How::Assign: return combine_lines(self, dim, index, values, single, Assign());
-    case How::Sum: case How::Mean: return combine_lines(self, dim, index, values, single, Add());
+    case How::Sum:
+    case How::Mean: return combine_lines(self, dim, index, values, single, Add());
     case How::Prod: return combine_lines(self, dim, index, values, single, Multiply());
-    case How::Max: if constexpr (!is_complex_type<T>) return combine_lines(self, dim, index, values, single, Largest()); else break;
-    case How::Min: if constexpr (!is_complex_type<T>) return combine_lines(self, dim, index, values, single, Smallest()); else break;
+    case How::Max:
+      if constexpr (!is_complex_type<T>) return combine_lines(self, dim, index, values, single, Largest());
+      else break;
+    case How::Min:
+      if constexpr (!is_complex_type<T>) return combine_lines(self, dim, index, values, single, Smallest());
+      else break;
   }
   fail_dtype("scatter_reduce", self.dtype());
 }
@@ -140,7 +156,8 @@ Tensor scatter_into(const Tensor& whole, int64_t dim, const Tensor& index_, cons
   if (how == How::Assign)
     visit_width(self.itemsize(), [&]<class T>(Of<T>) { combine_lines(self, dim, places, values.data<T>(), single, Assign()); });
   else
-    visit<kAnyT>(self.dtype(), "scatter", [&]<class T>(Of<T>) { scatter_typed(self, dim, places, values.data<T>(), single, how, !include_self); });
+    visit<kAnyT>(self.dtype(), "scatter",
+                 [&]<class T>(Of<T>) { scatter_typed(self, dim, places, values.data<T>(), single, how, !include_self); });
   if (how == How::Mean) {
     Tensor counts = include_self ? ops::ones_like(self) : ops::zeros_like(self);
     scatter_into(counts, dim, places, Tensor(), 1, How::Sum);

@@ -56,7 +56,7 @@ template <class T>
 int64_t count_nonzero(const T* p, int64_t from, int64_t to) {
   int64_t n = 0, i = from;
   if constexpr (std::same_as<T, bool>)
-    for (; i + 8 <= to; i += 8) {   // eight bytes of 0 or 1, summed by one multiplication
+    for (; i + 8 <= to; i += 8) {  // eight bytes of 0 or 1, summed by one multiplication
       uint64_t w;
       std::memcpy(&w, p + i, 8);
       n += int64_t(w * 0x0101010101010101ull >> 56);
@@ -77,21 +77,22 @@ void coordinates(int64_t linear, IntList sizes, int64_t* out) {
 namespace kernels {
 
 Tensor nonzero(const Tensor& self_) {
-  KD_CHECK(!self_.is_meta(), NotImplemented, "nonzero: the number of results depends on the data, which a meta tensor does not have");
+  KD_CHECK(!self_.is_meta(), NotImplemented,
+           "nonzero: the number of results depends on the data, which a meta tensor does not have");
   const Tensor self = dense(self_);
   const int64_t nd = self.dim();
   Tensor result;
   visit<kAnyT>(self.dtype(), "nonzero", [&]<class T>(Of<T>) {
     const T* p = self.data<T>();
     two_passes(
-        self.numel(),
-        [&](int64_t from, int64_t to) { return count_nonzero(p, from, to); },
+        self.numel(), [&](int64_t from, int64_t to) { return count_nonzero(p, from, to); },
         [&](int64_t n) { result = empty(Dims{n, nd}, {DType::int64, self.device()}); },
         [&](int64_t from, int64_t to, int64_t at) {
           int64_t* out = result.data<int64_t>() + at * nd;
           each_nonzero(p, from, to, [&](const int64_t* places, int64_t n) {
             if (nd == 1) std::copy_n(places, n, out);
-            else for (int64_t k = 0; k < n; k++) coordinates(places[k], self.sizes(), out + k * nd);
+            else
+              for (int64_t k = 0; k < n; k++) coordinates(places[k], self.sizes(), out + k * nd);
             out += n * nd;
           });
         });
@@ -111,16 +112,15 @@ Tensor nonzero_static(const Tensor& self, int64_t size, int64_t fill_value) {
 }
 
 Tensor masked_select(const Tensor& self_, const Tensor& mask_) {
-  KD_CHECK(mask_.dtype() == DType::bool_ || mask_.dtype() == DType::uint8, Runtime, "masked_select: expected BoolTensor for mask, but got ",
-           info(mask_.dtype()).name);
+  KD_CHECK(mask_.dtype() == DType::bool_ || mask_.dtype() == DType::uint8, Runtime,
+           "masked_select: expected BoolTensor for mask, but got ", info(mask_.dtype()).name);
   const Dims sizes = broadcast_shapes(self_.sizes(), mask_.sizes());
   const Tensor self = dense(ops::expand(self_, sizes)), mask = dense(ops::expand(cast(mask_, DType::bool_), sizes));
   const bool* m = reinterpret_cast<const bool*>(mask.raw());
   Tensor result;
   visit_width(self.itemsize(), [&]<class T>(Of<T>) {
     two_passes(
-        self.numel(),
-        [&](int64_t from, int64_t to) { return count_nonzero(m, from, to); },
+        self.numel(), [&](int64_t from, int64_t to) { return count_nonzero(m, from, to); },
         [&](int64_t n) { result = empty(Dims{n}, self.options()); },
         [&](int64_t from, int64_t to, int64_t at) {
           const T* p = self.data<T>();
@@ -144,7 +144,8 @@ Tensor masked_scatter_(const Tensor& self, const Tensor& mask_, const Tensor& so
   const Tensor target = self.is_contiguous() ? self : ops::contiguous(self);
   int64_t used = 0;
   for (int64_t i = 0; i < mask.numel(); i++) used += mask.data<uint8_t>()[i];
-  KD_CHECK(used <= source.numel(), Runtime, "Number of elements of source < number of ones in mask: ", source.numel(), " < ", used);
+  KD_CHECK(used <= source.numel(), Runtime, "Number of elements of source < number of ones in mask: ", source.numel(), " < ",
+           used);
   visit_width(self.itemsize(), [&]<class T>(Of<T>) {
     const T* from = source.data<T>();
     for (int64_t i = 0; i < target.numel(); i++)
@@ -153,17 +154,18 @@ Tensor masked_scatter_(const Tensor& self, const Tensor& mask_, const Tensor& so
   return target.is(self) ? self : ops::copy_(self, target);
 }
 Tensor masked_scatter(const Tensor& self, const Tensor& mask, const Tensor& source) {
-  return masked_scatter_(ops::contiguous(ops::clone(ops::expand(resolved(self), broadcast_shapes(self.sizes(), mask.sizes())))), mask, source);
+  return masked_scatter_(ops::contiguous(ops::clone(ops::expand(resolved(self), broadcast_shapes(self.sizes(), mask.sizes())))),
+                         mask, source);
 }
 
 Tensor masked_fill__Tensor(const Tensor& self, const Tensor& mask, const Tensor& value) {
-  KD_CHECK(value.dim() == 0, Runtime, "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with ", value.dim(),
-           " dimension(s).");
+  KD_CHECK(value.dim() == 0, Runtime, "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with ",
+           value.dim(), " dimension(s).");
   return ops::masked_fill__Scalar(self, mask, value.is_meta() ? Scalar(0) : item(value));
 }
 Tensor masked_fill_Tensor(const Tensor& self, const Tensor& mask, const Tensor& value) {
-  KD_CHECK(value.dim() == 0, Runtime, "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with ", value.dim(),
-           " dimension(s).");
+  KD_CHECK(value.dim() == 0, Runtime, "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with ",
+           value.dim(), " dimension(s).");
   return ops::masked_fill_Scalar(self, mask, value.is_meta() ? Scalar(0) : item(value));
 }
 
@@ -212,7 +214,8 @@ static std::tuple<Tensor, Tensor, Tensor> distinct(const Tensor& self, bool cons
     if (want_inverse) inverse.data<int64_t>()[order[i].position()] = int64_t(starts.size()) - 1;
   }
   const int64_t found = int64_t(starts.size());
-  Tensor values = empty(Dims{found}, self.options()), counts = empty(Dims{want_counts ? found : 0}, {DType::int64, self.device()});
+  Tensor values = empty(Dims{found}, self.options()),
+         counts = empty(Dims{want_counts ? found : 0}, {DType::int64, self.device()});
   starts.push_back(n);
   for (int64_t i = 0; i < found; i++) {
     values.data<T>()[i] = p[order[starts[i]].position()];
@@ -237,13 +240,15 @@ std::tuple<Tensor, Tensor> _unique(const Tensor& self, bool, bool return_inverse
 }
 
 // Distinct slices along `dim`: rows are compared element by element.
-static std::tuple<Tensor, Tensor, Tensor> distinct_slices(const Tensor& self, int64_t dim, bool consecutive, bool want_inverse, bool want_counts) {
+static std::tuple<Tensor, Tensor, Tensor> distinct_slices(const Tensor& self, int64_t dim, bool consecutive, bool want_inverse,
+                                                          bool want_counts) {
   dim = wrap_dim(dim, self.dim());
   const int64_t n = self.sizes()[dim];
   if (self.numel() == 0) {
     int64_t zeros = 0;
     for (int64_t s : self.sizes()) zeros += s == 0;
-    KD_CHECK(n == 0 && zeros == 1, Runtime, "There are 0 sized dimensions, and they aren't selected, so unique cannot be applied");
+    KD_CHECK(n == 0 && zeros == 1, Runtime,
+             "There are 0 sized dimensions, and they aren't selected, so unique cannot be applied");
     const TensorOptions longs{DType::int64, self.device()};
     return {empty(self.sizes(), self.options()), empty(Dims{0}, longs), empty(Dims{0}, longs)};
   }
@@ -286,20 +291,24 @@ static std::tuple<Tensor, Tensor, Tensor> distinct_slices(const Tensor& self, in
 std::tuple<Tensor, Tensor, Tensor> unique_dim(const Tensor& self, int64_t dim, bool, bool return_inverse, bool return_counts) {
   return distinct_slices(self, dim, false, return_inverse, return_counts);
 }
-std::tuple<Tensor, Tensor, Tensor> unique_dim_consecutive(const Tensor& self, int64_t dim, bool return_inverse, bool return_counts) {
+std::tuple<Tensor, Tensor, Tensor> unique_dim_consecutive(const Tensor& self, int64_t dim, bool return_inverse,
+                                                          bool return_counts) {
   return distinct_slices(self, dim, true, return_inverse, return_counts);
 }
-std::tuple<Tensor, Tensor, Tensor> unique_consecutive(const Tensor& self, bool return_inverse, bool return_counts, std::optional<int64_t> dim) {
-  return dim ? distinct_slices(self, *dim, true, return_inverse, return_counts) : distinct_flat(self, true, return_inverse, return_counts);
+std::tuple<Tensor, Tensor, Tensor> unique_consecutive(const Tensor& self, bool return_inverse, bool return_counts,
+                                                      std::optional<int64_t> dim) {
+  return dim ? distinct_slices(self, *dim, true, return_inverse, return_counts)
+             : distinct_flat(self, true, return_inverse, return_counts);
 }
 
 // ---- binary search ----
 
 static bool search_right(bool right, std::optional<std::string_view> side) {
   if (!side) return right;
-  KD_CHECK(*side == "left" || *side == "right", Runtime, "torch.searchsorted(): side can only be 'left' or 'right' but got ", *side);
-  KD_CHECK(!right || *side == "right", Runtime, "torch.searchsorted(): side and right can't be set to opposites, got side of ", *side,
-           " while right was True");
+  KD_CHECK(*side == "left" || *side == "right", Runtime, "torch.searchsorted(): side can only be 'left' or 'right' but got ",
+           *side);
+  KD_CHECK(!right || *side == "right", Runtime, "torch.searchsorted(): side and right can't be set to opposites, got side of ",
+           *side, " while right was True");
   return *side == "right";
 }
 
@@ -308,15 +317,21 @@ Tensor searchsorted_Tensor(const Tensor& sorted_sequence, const Tensor& self, bo
   right = search_right(right, side);
   const bool vector = sorted_sequence.dim() == 1;
   if (self.dim() == 0)
-    KD_CHECK(vector, Runtime, "torch.searchsorted(): input value can be a scalar only when boundaries tensor dimension is 1, but we got ",
+    KD_CHECK(vector, Runtime,
+             "torch.searchsorted(): input value can be a scalar only when boundaries tensor dimension is 1, but we got ",
              "boundaries tensor dim(", sorted_sequence.dim(), ") and input value's dim(0) numel(1)");
-  KD_CHECK(sorted_sequence.dim() > 0, Runtime, "torch.searchsorted(): boundaries tensor should have positive dimension, but got 0 dimension");
-  KD_CHECK(vector || (sorted_sequence.dim() == self.dim() && same(sorted_sequence.sizes().first(self.dim() - 1), self.sizes().first(self.dim() - 1))),
-           Runtime, "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries tensor and ",
-           "input value tensor must match, but we got boundaries tensor ", sorted_sequence.sizes(), " and input value tensor ", self.sizes());
+  KD_CHECK(sorted_sequence.dim() > 0, Runtime,
+           "torch.searchsorted(): boundaries tensor should have positive dimension, but got 0 dimension");
+  KD_CHECK(vector || (sorted_sequence.dim() == self.dim() &&
+                      same(sorted_sequence.sizes().first(self.dim() - 1), self.sizes().first(self.dim() - 1))),
+           Runtime,
+           "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries tensor and ",
+           "input value tensor must match, but we got boundaries tensor ", sorted_sequence.sizes(), " and input value tensor ",
+           self.sizes());
   if (sorter_.defined())
-    KD_CHECK(same(sorted_sequence.sizes(), sorter_.sizes()), Runtime, "torch.searchsorted(): boundary and sorter must have the same size, ",
-             "but got boundary tensor ", sorted_sequence.sizes(), "and got sorter tensor ", sorter_.sizes());
+    KD_CHECK(same(sorted_sequence.sizes(), sorter_.sizes()), Runtime,
+             "torch.searchsorted(): boundary and sorter must have the same size, ", "but got boundary tensor ",
+             sorted_sequence.sizes(), "and got sorter tensor ", sorter_.sizes());
   Tensor result = empty(self.sizes(), {out_int32 ? DType::int32 : DType::int64, self.device()});
   if (result.is_meta() || self.numel() == 0) return result;
   ResultType type;
@@ -328,7 +343,8 @@ Tensor searchsorted_Tensor(const Tensor& sorted_sequence, const Tensor& self, bo
   const int64_t n = edges.sizes().back(), row = vector ? 0 : values.sizes().back();
   if (sorter.defined())
     for (int64_t i = 0; i < sorter.numel(); i++)
-      KD_CHECK(sorter.data<int64_t>()[i] >= 0 && sorter.data<int64_t>()[i] < n, Index, "torch.searchsorted(): sorter index out of range");
+      KD_CHECK(sorter.data<int64_t>()[i] >= 0 && sorter.data<int64_t>()[i] < n, Index,
+               "torch.searchsorted(): sorter index out of range");
   visit<kRealT>(common, "searchsorted_out_cpu", [&]<class T>(Of<T>) {
     parallel_for(0, values.numel(), 512, [&](int64_t from, int64_t to) {
       for (int64_t i = from; i < to; i++) {
@@ -336,11 +352,11 @@ Tensor searchsorted_Tensor(const Tensor& sorted_sequence, const Tensor& self, bo
         const T* e = edges.data<T>() + first;
         const int64_t* order = sorter.defined() ? sorter.data<int64_t>() + first : nullptr;
         const auto v = load(values.data<T>()[i]);
-        auto before = [&](int64_t k) {   // does element k come before v? NaN comes last
+        auto before = [&](int64_t k) {  // does element k come before v? NaN comes last
           const auto x = load(e[order ? order[k] : k]);
           return right ? !(x > v) : !(x >= v);
         };
-        int64_t low = 0, length = n;   // halved without a branch on the data
+        int64_t low = 0, length = n;  // halved without a branch on the data
         while (length > 1) {
           const int64_t half = length / 2;
           low += half & -int64_t(before(low + half - 1));
@@ -384,7 +400,9 @@ Tensor bincount(const Tensor& self_, const Tensor& weights, int64_t minlength) {
     KD_CHECK(v >= 0, Runtime, "bincount only supports 1-d non-negative integral inputs.");
     most = std::max(most, v);
   }
-  const DType d = !weights.defined() || n == 0 ? DType::int64 : weights.dtype() == DType::float32 ? DType::float32 : DType::float64;
+  const DType d = !weights.defined() || n == 0        ? DType::int64
+                  : weights.dtype() == DType::float32 ? DType::float32
+                                                      : DType::float64;
   Tensor result = ops::zeros(Dims{std::max(minlength, most + 1)}, d, std::nullopt, self.device(), std::nullopt);
   const Tensor w = weights.defined() ? dense(cast(weights, d)) : Tensor();
   auto count = [&]<class T>(Of<T>) {

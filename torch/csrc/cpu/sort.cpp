@@ -53,7 +53,7 @@ Item* sort_parallel(Item* items, Item* spare, int64_t n) {
   parallel_for(0, 2, 1, [&](int64_t from, int64_t to) {
     for (int64_t p = from; p < to; p++) sorted[p] = sort_serial(items + p * half, spare + p * half, p ? n - half : half);
   });
-  for (int p = 0; p < 2; p++)   // both parts beside each other in `items`
+  for (int p = 0; p < 2; p++)  // both parts beside each other in `items`
     if (sorted[p] != items + p * half) std::copy_n(sorted[p], p ? n - half : half, items + p * half);
   parallel_for(0, 2, 1, [&](int64_t from, int64_t to) {
     for (int64_t p = from; p < to; p++) {
@@ -301,8 +301,9 @@ std::tuple<Tensor, Tensor> kthvalue(const Tensor& self, int64_t k, int64_t dim, 
 
 static std::tuple<Tensor, Tensor> median_along(const Tensor& self, int64_t dim, bool keepdim, bool ignore_nan) {
   check_orderable(self, "median_cpu");
-  return pick_along(self, dim, keepdim, ignore_nan ? "nanmedian" : "median",
-                    [=]<class T>(const T* row, int64_t n, item_t<T>* items, Of<T>) { return median_place(row, n, ignore_nan, items); });
+  return pick_along(
+      self, dim, keepdim, ignore_nan ? "nanmedian" : "median",
+      [=]<class T>(const T* row, int64_t n, item_t<T>* items, Of<T>) { return median_place(row, n, ignore_nan, items); });
 }
 static Tensor median_of_all(const Tensor& self, bool ignore_nan) {
   check_orderable(self, "median_cpu");
@@ -315,8 +316,12 @@ static Tensor median_of_all(const Tensor& self, bool ignore_nan) {
 }
 Tensor median(const Tensor& self) { return median_of_all(self, false); }
 Tensor nanmedian(const Tensor& self) { return median_of_all(self, true); }
-std::tuple<Tensor, Tensor> median_dim(const Tensor& self, int64_t dim, bool keepdim) { return median_along(self, dim, keepdim, false); }
-std::tuple<Tensor, Tensor> nanmedian_dim(const Tensor& self, int64_t dim, bool keepdim) { return median_along(self, dim, keepdim, true); }
+std::tuple<Tensor, Tensor> median_dim(const Tensor& self, int64_t dim, bool keepdim) {
+  return median_along(self, dim, keepdim, false);
+}
+std::tuple<Tensor, Tensor> nanmedian_dim(const Tensor& self, int64_t dim, bool keepdim) {
+  return median_along(self, dim, keepdim, true);
+}
 
 std::tuple<Tensor, Tensor> mode(const Tensor& self, int64_t dim, bool keepdim) {
   if (self.is_complex()) fail_dtype("mode", self.dtype());

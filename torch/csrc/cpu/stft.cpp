@@ -44,13 +44,16 @@ Tensor short_time_spectra(const Tensor& self, int64_t n_fft, int64_t hop, int64_
   const int64_t length = x.size(1);
   KD_CHECK(0 < n_fft && n_fft <= length, Runtime, "stft: expected 0 < n_fft <= ", length, ", but got n_fft=", n_fft);
   KD_CHECK(hop > 0, Runtime, "stft: expected hop_length > 0, but got hop_length=", hop);
-  KD_CHECK(0 < win_length && win_length <= n_fft, Runtime, "stft: expected 0 < win_length <= n_fft, but got win_length=", win_length);
+  KD_CHECK(0 < win_length && win_length <= n_fft, Runtime,
+           "stft: expected 0 < win_length <= n_fft, but got win_length=", win_length);
   KD_CHECK(!window.defined() || (window.dim() == 1 && window.size(0) == win_length), Runtime,
            "stft: expected a 1D window tensor of size equal to win_length=", win_length);
   if (!window.defined())
-    warn(WarningKind::User, "A window was not provided. A rectangular window will be applied,which is known to cause spectral leakage. "
-         "Other windows such as torch.hann_window or torch.hamming_window are recommended to reduce spectral leakage.To suppress this "
-         "warning and use a rectangular window, explicitly set `window=torch.ones(n_fft, device=<device>)`.");
+    warn(
+        WarningKind::User,
+        "A window was not provided. A rectangular window will be applied,which is known to cause spectral leakage. "
+        "Other windows such as torch.hann_window or torch.hamming_window are recommended to reduce spectral leakage.To suppress this "
+        "warning and use a rectangular window, explicitly set `window=torch.ones(n_fft, device=<device>)`.");
   const int64_t frames = 1 + (length - n_fft) / hop;
   x = ops::as_strided(x, Dims{x.size(0), frames, n_fft}, Dims{x.stride(0), hop * x.stride(1), x.stride(1)}, std::nullopt);
   if (window.defined() || win_length < n_fft) x = ops::mul_Tensor(x, padded_window(window, self, n_fft, win_length));
@@ -61,13 +64,15 @@ Tensor short_time_spectra(const Tensor& self, int64_t n_fft, int64_t hop, int64_
   return self.dim() == 1 ? ops::squeeze__dim(out, 0) : out;
 }
 
-Tensor overlap_add(const Tensor& self, int64_t n_fft, int64_t hop, int64_t win_length, const Tensor& window, bool center, bool normalized,
-                   bool onesided, int64_t length, bool return_complex) {
-  KD_CHECK(self.is_complex(), Runtime, "istft requires a complex-valued input tensor matching the output from stft with return_complex=True.");
+Tensor overlap_add(const Tensor& self, int64_t n_fft, int64_t hop, int64_t win_length, const Tensor& window, bool center,
+                   bool normalized, bool onesided, int64_t length, bool return_complex) {
+  KD_CHECK(self.is_complex(), Runtime,
+           "istft requires a complex-valued input tensor matching the output from stft with return_complex=True.");
   KD_CHECK(self.dim() == 2 || self.dim() == 3, Runtime, "istft: expected a tensor with 2 or 3 dimensions, got ", self.dim());
   KD_CHECK(self.numel() > 0, Runtime, "istft: input tensor cannot be empty.");
   const int64_t bins = self.size(-2), frames = self.size(-1), whole = n_fft + hop * (frames - 1);
-  KD_CHECK(bins == (onesided ? n_fft / 2 + 1 : n_fft), Runtime, "istft: expected the frequency dimension (3rd to the last) of the input tensor to match ",
+  KD_CHECK(bins == (onesided ? n_fft / 2 + 1 : n_fft), Runtime,
+           "istft: expected the frequency dimension (3rd to the last) of the input tensor to match ",
            onesided ? "n_fft / 2 + 1 when onesided=True" : "n_fft when onesided=False", ", but got ", bins);
   KD_CHECK(0 < hop && hop <= win_length, Runtime, "istft: expected 0 < hop_length <= win_length");
   KD_CHECK(0 < win_length && win_length <= n_fft, Runtime, "istft: expected 0 < win_length <= n_fft");
@@ -88,12 +93,14 @@ Tensor overlap_add(const Tensor& self, int64_t n_fft, int64_t hop, int64_t win_l
   envelope = ops::slice_Tensor(envelope, 1, start, end, 1);
   if (!self.is_meta()) {
     const double least = item(ops::min(ops::abs(envelope))).to_double();
-    KD_CHECK(least > 1e-11, Runtime, "window overlap add min: ", least, ": the windows leave a part of the signal without weight");
+    KD_CHECK(least > 1e-11, Runtime, "window overlap add min: ", least,
+             ": the windows leave a part of the signal without weight");
   }
   y = ops::div_Tensor(y, envelope);
   if (self.dim() == 2) y = ops::squeeze_dim(y, 0);
   if (end > whole) {
-    warn(WarningKind::User, "The length of signal is shorter than the length parameter. Result is being padded with zeros in the tail. "
+    warn(WarningKind::User,
+         "The length of signal is shorter than the length parameter. Result is being padded with zeros in the tail. "
          "Please check your center and hop_length settings.");
     y = ops::constant_pad_nd(y, Dims{0, end - whole}, Scalar(0));
   }

@@ -43,17 +43,17 @@ struct Job {
 };
 
 struct Pool {
-  std::mutex caller;                       // one job at a time; who finds it taken works inline
+  std::mutex caller;  // one job at a time; who finds it taken works inline
   Job job{};
   alignas(64) std::atomic<int64_t> next{0};
   alignas(64) std::atomic<bool> open{false};
-  std::atomic<int> inside{0};              // workers that may look at `job`
+  std::atomic<int> inside{0};  // workers that may look at `job`
   alignas(64) std::atomic<uint32_t> bell{0};
   std::atomic<int> sleepers{0};
   std::atomic<bool> failed{false};
   std::exception_ptr error;
-  std::atomic<int> wanted{1};              // threads, with the caller
-  int started = 0;                         // workers
+  std::atomic<int> wanted{1};  // threads, with the caller
+  int started = 0;             // workers
 };
 
 thread_local constinit bool working = false;
@@ -79,7 +79,7 @@ Pool& pool() {
   if (Pool* p = the_pool.load(std::memory_order_acquire)) return *p;
   static std::once_flag once;
   std::call_once(once, [] {
-    Pool* p = new Pool;                    // workers outlive statics
+    Pool* p = new Pool;  // workers outlive statics
     p->wanted = default_threads();
     the_pool = p;
     pthread_atfork(nullptr, nullptr, after_fork);
@@ -126,7 +126,7 @@ void start_workers(Pool& p) {
     try {
       std::thread(work, std::ref(p), p.started + 1).detach();
     } catch (const std::system_error&) {
-      return;                              // the caller does their share
+      return;  // the caller does their share
     }
   }
 }

@@ -6,7 +6,7 @@
 namespace kindling {
 
 int get_num_threads();
-void set_num_threads(int n);        // ValueError-like Runtime error unless n > 0
+void set_num_threads(int n);  // ValueError-like Runtime error unless n > 0
 bool in_parallel_region();
 
 namespace threads {
@@ -25,7 +25,9 @@ void parallel_for(int64_t begin, int64_t end, int64_t grain, F&& fn) {
     return;
   }
   using Fn = std::remove_reference_t<F>;
-  threads::run(begin, end, grain, [](void* f, int64_t b, int64_t e) { (*static_cast<Fn*>(f))(b, e); }, const_cast<void*>(static_cast<const void*>(&fn)));
+  threads::run(
+      begin, end, grain, [](void* f, int64_t b, int64_t e) { (*static_cast<Fn*>(f))(b, e); },
+      const_cast<void*>(static_cast<const void*>(&fn)));
 }
 
 }  // namespace kindling

@@ -10,7 +10,7 @@ using namespace indexing;
 
 namespace {
 
-enum class Mode { Nearest, NearestExact, Linear, Cubic };
+enum class Mode { Nearest, NearestExact, Linear, Cubic, SmoothLinear, SmoothCubic };  // smooth: the filter widens when shrinking
 using Scale = std::optional<double>;
 
 // The inputs that one output along a dimension is made of: `taps` places and weights for each output.
@@ -39,8 +39,42 @@ void cubic_weights(C t, C* w) {
   w[3] = far(2 - t);
 }
 
+// The filters of smooth resampling: a triangle, or Keys' cubic with a = -0.5.
+template <class C>
+C smooth_filter(Mode mode, C x) {
+  x = std::fabs(x);
+  if (mode == Mode::SmoothLinear) return std::max(C(0), 1 - x);
+  const C a = C(-0.5);
+  return x < 1 ? ((a + 2) * x - (a + 3)) * x * x + 1 : x < 2 ? (((x - 5) * x + 8) * x - 4) * a : C(0);
+}
+
+template <class C>
+Taps<C> smooth_taps(Mode mode, int64_t in, int64_t out, bool align_corners, Scale scale) {
+  const C step = ratio<C>(in, out, align_corners, scale), half = mode == Mode::SmoothLinear ? C(1) : C(2);
+  const C support = half * std::max(step, C(1)), narrowing = step >= 1 ? 1 / step : C(1);
+  Taps<C> t;
+  t.in = in;
+  t.out = out;
+  t.taps = int64_t(std::ceil(support)) * 2 + 1;
+  t.place.assign(t.taps * out, 0);
+  t.weight.assign(t.taps * out, C(0));
+  for (int64_t o = 0; o < out; o++) {
+    const C centre = step * (C(o) + C(0.5));
+    const int64_t first = std::max<int64_t>(0, int64_t(centre - support + C(0.5)));
+    const int64_t n = std::min(std::min(int64_t(centre + support + C(0.5)), in) - first, t.taps);
+    C total = 0;
+    for (int64_t k = 0; k < n; k++) {
+      t.place[o * t.taps + k] = first + k;
+      total += t.weight[o * t.taps + k] = smooth_filter(mode, (C(k + first) - centre + C(0.5)) * narrowing);
+    }
+    for (int64_t k = 0; k < n && total != 0; k++) t.weight[o * t.taps + k] /= total;
+  }
+  return t;
+}
+
 template <class C>
 Taps<C> make_taps(Mode mode, int64_t in, int64_t out, bool align_corners, Scale scale) {
+  if (mode == Mode::SmoothLinear || mode == Mode::SmoothCubic) return smooth_taps<C>(mode, in, out, align_corners, scale);
   Taps<C> t;
   t.in = in;
   t.out = out;
@@ -83,8 +117,7 @@ struct Plan {
   template <class C>
   void taps(IntList input, Taps<C> (&t)[3]) const {
     const int64_t n = int64_t(output_size.size());
-    for (int64_t d = 0; d < n; d++)
-      t[3 - n + d] = make_taps<C>(mode, input[2 + d], output_size[d], align_corners, scales[d]);
+    for (int64_t d = 0; d < n; d++) t[3 - n + d] = make_taps<C>(mode, input[2 + d], output_size[d], align_corners, scales[d]);
   }
 };
 
@@ -94,15 +127,16 @@ Dims check(IntList input, const Plan& plan, const char* name) {
            " spatial dimensions), but got shape ", input);
   Dims sizes{input[0], input[1]};
   for (int64_t d = 0; d < n; d++) {
-    KD_CHECK(input[2 + d] > 0 && plan.output_size[d] > 0, Runtime, "Input and output sizes should be greater than 0, but got input ", input.subspan(2),
-             " output ", plan.output_size);
+    KD_CHECK(input[2 + d] > 0 && plan.output_size[d] > 0, Runtime,
+             "Input and output sizes should be greater than 0, but got input ", input.subspan(2), " output ", plan.output_size);
     sizes.push_back(plan.output_size[d]);
   }
   KD_CHECK(input[1] > 0, Runtime, name, ": Non-empty ", n + 2, "D data tensor expected but got a tensor with sizes ", input);
   return sizes;
 }
 
-template <class T> using weight_t = std::conditional_t<std::same_as<T, double>, double, float>;
+template <class T>
+using weight_t = std::conditional_t<std::same_as<T, double>, double, float>;
 
 // Every line of a plane resampled along the last dimension.
 template <class T, class C>
@@ -178,7 +212,8 @@ Tensor upsample(const Tensor& self_, const Plan& plan, const char* name) {
     const int64_t planes = self.sizes()[0] * self.sizes()[1], before = self.numel() / planes, after = out.numel() / planes;
     parallel_for(0, planes, std::max<int64_t>(1, 4096 / after), [&](int64_t from, int64_t to) {
       std::vector<C> row(t[2].out), lines(t[0].in * t[1].in * t[2].out);
-      for (int64_t p = from; p < to; p++) gather_plane(self.data<T>() + p * before, out.data<T>() + p * after, t, lines.data(), row.data());
+      for (int64_t p = from; p < to; p++)
+        gather_plane(self.data<T>() + p * before, out.data<T>() + p * after, t, lines.data(), row.data());
     });
   });
   if (!out.is(result)) ops::copy_(result, out);
@@ -187,7 +222,8 @@ Tensor upsample(const Tensor& self_, const Plan& plan, const char* name) {
 
 Tensor upsample_backward(const Tensor& grad_, IntList input_size, const Plan& plan, const char* name) {
   const Dims expected = check(input_size, plan, name);
-  KD_CHECK(same(expected, grad_.sizes()), Runtime, "Expected grad_output to have the same shape as output; output.size() = ", IntList(expected),
+  KD_CHECK(same(expected, grad_.sizes()), Runtime,
+           "Expected grad_output to have the same shape as output; output.size() = ", IntList(expected),
            " but got grad_output.size() = ", grad_.sizes());
   Tensor result = empty(input_size, grad_.options());
   if (result.is_meta() || result.numel() == 0) return result;
@@ -213,24 +249,22 @@ Tensor upsample_backward(const Tensor& grad_, IntList input_size, const Plan& pl
 
 namespace kernels {
 
-#define KD_NEAREST(name, mode)                                                                                            \
-  Tensor name##1d(const Tensor& self, IntList size, Scale w) {                                                            \
-    return upsample(self, {mode, false, size, {w}}, #name "1d");                                                          \
-  }                                                                                                                       \
-  Tensor name##2d(const Tensor& self, IntList size, Scale h, Scale w) {                                                   \
-    return upsample(self, {mode, false, size, {h, w}}, #name "2d");                                                       \
-  }                                                                                                                       \
-  Tensor name##3d(const Tensor& self, IntList size, Scale d, Scale h, Scale w) {                                          \
-    return upsample(self, {mode, false, size, {d, h, w}}, #name "3d");                                                    \
-  }                                                                                                                       \
-  Tensor name##1d_backward(const Tensor& grad, IntList size, IntList input, Scale w) {                                    \
-    return upsample_backward(grad, input, {mode, false, size, {w}}, #name "1d_backward");                                 \
-  }                                                                                                                       \
-  Tensor name##2d_backward(const Tensor& grad, IntList size, IntList input, Scale h, Scale w) {                           \
-    return upsample_backward(grad, input, {mode, false, size, {h, w}}, #name "2d_backward");                              \
-  }                                                                                                                       \
-  Tensor name##3d_backward(const Tensor& grad, IntList size, IntList input, Scale d, Scale h, Scale w) {                  \
-    return upsample_backward(grad, input, {mode, false, size, {d, h, w}}, #name "3d_backward");                           \
+#define KD_NEAREST(name, mode)                                                                                                \
+  Tensor name##1d(const Tensor& self, IntList size, Scale w) { return upsample(self, {mode, false, size, {w}}, #name "1d"); } \
+  Tensor name##2d(const Tensor& self, IntList size, Scale h, Scale w) {                                                       \
+    return upsample(self, {mode, false, size, {h, w}}, #name "2d");                                                           \
+  }                                                                                                                           \
+  Tensor name##3d(const Tensor& self, IntList size, Scale d, Scale h, Scale w) {                                              \
+    return upsample(self, {mode, false, size, {d, h, w}}, #name "3d");                                                        \
+  }                                                                                                                           \
+  Tensor name##1d_backward(const Tensor& grad, IntList size, IntList input, Scale w) {                                        \
+    return upsample_backward(grad, input, {mode, false, size, {w}}, #name "1d_backward");                                     \
+  }                                                                                                                           \
+  Tensor name##2d_backward(const Tensor& grad, IntList size, IntList input, Scale h, Scale w) {                               \
+    return upsample_backward(grad, input, {mode, false, size, {h, w}}, #name "2d_backward");                                  \
+  }                                                                                                                           \
+  Tensor name##3d_backward(const Tensor& grad, IntList size, IntList input, Scale d, Scale h, Scale w) {                      \
+    return upsample_backward(grad, input, {mode, false, size, {d, h, w}}, #name "3d_backward");                               \
   }
 KD_NEAREST(upsample_nearest, Mode::Nearest)
 KD_NEAREST(_upsample_nearest_exact, Mode::NearestExact)
@@ -259,6 +293,19 @@ Tensor upsample_trilinear3d_backward(const Tensor& grad, IntList size, IntList i
 }
 Tensor upsample_bicubic2d_backward(const Tensor& grad, IntList size, IntList input, bool align, Scale h, Scale w) {
   return upsample_backward(grad, input, {Mode::Cubic, align, size, {h, w}}, "upsample_bicubic2d_backward");
+}
+
+Tensor _upsample_bilinear2d_aa(const Tensor& self, IntList size, bool align, Scale h, Scale w) {
+  return upsample(self, {Mode::SmoothLinear, align, size, {h, w}}, "_upsample_bilinear2d_aa");
+}
+Tensor _upsample_bicubic2d_aa(const Tensor& self, IntList size, bool align, Scale h, Scale w) {
+  return upsample(self, {Mode::SmoothCubic, align, size, {h, w}}, "_upsample_bicubic2d_aa");
+}
+Tensor _upsample_bilinear2d_aa_backward(const Tensor& grad, IntList size, IntList input, bool align, Scale h, Scale w) {
+  return upsample_backward(grad, input, {Mode::SmoothLinear, align, size, {h, w}}, "_upsample_bilinear2d_aa_backward");
+}
+Tensor _upsample_bicubic2d_aa_backward(const Tensor& grad, IntList size, IntList input, bool align, Scale h, Scale w) {
+  return upsample_backward(grad, input, {Mode::SmoothCubic, align, size, {h, w}}, "_upsample_bicubic2d_aa_backward");
 }
 
 }  // namespace kernels

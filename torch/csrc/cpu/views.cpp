@@ -37,7 +37,8 @@ void check_storage_holds(const Tensor& t, IntList sizes, IntList strides, int64_
   }
   const size_t need = size_t(last * t.itemsize());
   KD_CHECK(need <= t.storage()->nbytes, Runtime, "setStorage: sizes ", sizes, ", strides ", strides, ", storage offset ", offset,
-           ", and itemsize ", t.itemsize(), " requiring a storage size of ", need, " are out of bounds for storage of size ", t.storage()->nbytes);
+           ", and itemsize ", t.itemsize(), " requiring a storage size of ", need, " are out of bounds for storage of size ",
+           t.storage()->nbytes);
 }
 
 Shape transposed(const Tensor& t, int64_t a, int64_t b) {
@@ -122,7 +123,8 @@ void check_split_lengths(const Tensor& t, IntList lengths, int64_t dim) {
   KD_CHECK(t.dim() > 0, Runtime, "split expects at least a 1-dimensional tensor");
   int64_t sum = 0;
   for (int64_t n : lengths) {
-    KD_CHECK(n >= 0, Runtime, "split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes=", lengths);
+    KD_CHECK(n >= 0, Runtime,
+             "split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes=", lengths);
     sum += n;
   }
   KD_CHECK(sum == t.size(dim), Runtime, "split_with_sizes expects split_sizes to sum exactly to ", t.size(dim),
@@ -146,14 +148,18 @@ Tensor reinterpreted(const Tensor& t, DType d) {
   Shape s(t);
   const int64_t from = t.itemsize(), to = itemsize(d);
   if (from == to) return with_dtype(t, d, s);
-  KD_CHECK(t.dim() > 0, Runtime, "self.dim() cannot be 0 to view ", legacy_name(t.dtype()), " as ", legacy_name(d), " (different element sizes)");
+  KD_CHECK(t.dim() > 0, Runtime, "self.dim() cannot be 0 to view ", legacy_name(t.dtype()), " as ", legacy_name(d),
+           " (different element sizes)");
   KD_CHECK(s.strides.back() == 1, Runtime, "self.stride(-1) must be 1 to view ", legacy_name(t.dtype()), " as ", legacy_name(d),
            " (different element sizes), but got ", s.strides.back());
   const int64_t ratio = std::max(from, to) / std::min(from, to);
   const auto scale = [&](int64_t& x, const char* what, int64_t at) {
-    if (from > to) { x *= ratio; return; }
-    KD_CHECK(x % ratio == 0, Runtime, "self.", what, at, " must be divisible by ", ratio, " to view ", legacy_name(t.dtype()), " as ",
-             legacy_name(d), " (different element sizes), but got ", x);
+    if (from > to) {
+      x *= ratio;
+      return;
+    }
+    KD_CHECK(x % ratio == 0, Runtime, "self.", what, at, " must be divisible by ", ratio, " to view ", legacy_name(t.dtype()),
+             " as ", legacy_name(d), " (different element sizes), but got ", x);
     x /= ratio;
   };
   scale(s.sizes.back(), "size(-1), dimension ", t.dim() - 1);
@@ -202,7 +208,8 @@ Tensor expand_to(const Tensor& t, IntList sizes) {
       shape[i] = size;
     }
     KD_CHECK(shape[i] >= 0 && (shape[i] == size || size == 1), Runtime, "The expanded size of the tensor (", shape[i],
-             ") must match the existing size (", size, ") at non-singleton dimension ", i, ".  Target sizes: ", sizes, ".  Tensor sizes: ", t.sizes());
+             ") must match the existing size (", size, ") at non-singleton dimension ", i, ".  Target sizes: ", sizes,
+             ".  Tensor sizes: ", t.sizes());
     strides[i] = d < 0 ? (i + 1 < n ? shape[i + 1] * strides[i + 1] : 1) : t.strides()[d];
     if (shape[i] != size) strides[i] = 0;
   }
@@ -212,7 +219,8 @@ Tensor expand_to(const Tensor& t, IntList sizes) {
 Tensor permuted(const Tensor& t, IntList dims) {
   KD_CHECK(int64_t(dims.size()) == t.dim(), Runtime,
            "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired ordering of "
-           "dimensions i.e. input.dim() = ", t.dim(), " is not equal to len(dims) = ", dims.size());
+           "dimensions i.e. input.dim() = ",
+           t.dim(), " is not equal to len(dims) = ", dims.size());
   Shape s(t);
   uint64_t seen = 0;
   for (int64_t i = 0; i < t.dim(); i++) {
@@ -229,7 +237,8 @@ Tensor select_at(const Tensor& t, int64_t dim, int64_t index) {
   KD_CHECK(t.dim() > 0, Index, "select() cannot be applied to a 0-dim tensor.");
   dim = wrap_dim(dim, t.dim());
   const int64_t n = t.sizes()[dim];
-  KD_CHECK(-n <= index && index < n, Index, "select(): index ", index, " out of range for tensor of size ", t.sizes(), " at dimension ", dim);
+  KD_CHECK(-n <= index && index < n, Index, "select(): index ", index, " out of range for tensor of size ", t.sizes(),
+           " at dimension ", dim);
   Shape s(t);
   s.offset += (index < 0 ? index + n : index) * s.strides[dim];
   s.sizes.erase(dim);
@@ -322,7 +331,9 @@ Tensor t_(const Tensor& self) {
   return self;
 }
 
-Tensor squeeze(const Tensor& self) { return squeezed(self, [](int64_t) { return true; }).of(self); }
+Tensor squeeze(const Tensor& self) {
+  return squeezed(self, [](int64_t) { return true; }).of(self);
+}
 Tensor squeeze_dim(const Tensor& self, int64_t dim) { return squeezed_dims(self, Dims{dim}).of(self); }
 Tensor squeeze_dims(const Tensor& self, IntList dim) { return squeezed_dims(self, dim).of(self); }
 Tensor squeeze_(const Tensor& self) {
@@ -373,14 +384,19 @@ std::vector<Tensor> unsafe_split_with_sizes(const Tensor& self, IntList split_si
 
 Tensor view(const Tensor& self, IntList size) { return view_of(self, size); }
 Tensor _unsafe_view(const Tensor& self, IntList size) { return view_of(self, size); }
-Tensor _reshape_alias(const Tensor& self, IntList size, IntList stride) { return kindling::alias(self, size, stride, self.offset()); }
-Tensor view_dtype(const Tensor& self, DType dtype) { return self.dtype() == dtype ? kindling::alias(self) : reinterpreted(self, dtype); }
+Tensor _reshape_alias(const Tensor& self, IntList size, IntList stride) {
+  return kindling::alias(self, size, stride, self.offset());
+}
+Tensor view_dtype(const Tensor& self, DType dtype) {
+  return self.dtype() == dtype ? kindling::alias(self) : reinterpreted(self, dtype);
+}
 
 Tensor view_as_real(const Tensor& self) {
   KD_CHECK(self.is_complex(), Runtime, "view_as_real is only supported for complex tensors");
-  KD_CHECK(!self.is_conj(), Runtime,
-           "view_as_real doesn't work on unresolved conjugated tensors.  To resolve the conjugate tensor so you can view it as real, "
-           "use self.resolve_conj(); however, be warned that the resulting tensor will NOT alias the original.");
+  KD_CHECK(
+      !self.is_conj(), Runtime,
+      "view_as_real doesn't work on unresolved conjugated tensors.  To resolve the conjugate tensor so you can view it as real, "
+      "use self.resolve_conj(); however, be warned that the resulting tensor will NOT alias the original.");
   Shape s(self);
   for (int64_t& x : s.strides) x *= 2;
   s.sizes.push_back(2);
@@ -391,8 +407,9 @@ Tensor view_as_real(const Tensor& self) {
 
 Tensor view_as_complex(const Tensor& self) {
   const DType d = self.dtype();
-  KD_CHECK(d == DType::float16 || d == DType::float32 || d == DType::float64, Runtime,
-           "view_as_complex is only supported for half, float and double tensors, but got a tensor of scalar type: ", legacy_name(d));
+  KD_CHECK(
+      d == DType::float16 || d == DType::float32 || d == DType::float64, Runtime,
+      "view_as_complex is only supported for half, float and double tensors, but got a tensor of scalar type: ", legacy_name(d));
   KD_CHECK(self.dim() > 0, Runtime, "Input tensor must have one or more dimensions");
   Shape s(self);
   KD_CHECK(s.sizes.back() == 2, Runtime, "Tensor must have a last dimension of size 2");
@@ -458,32 +475,33 @@ Tensor unfold_backward(const Tensor& grad, IntList sizes, int64_t dim, int64_t s
 Tensor select_scatter(const Tensor& self, const Tensor& src, int64_t dim, int64_t index) {
   Tensor out = clone_of(self);
   const Tensor into = select_at(out, dim, index);
-  KD_CHECK(same(into.sizes(), src.sizes()), Runtime, "expected src to have a size equal to the slice of self. src size = ", src.sizes(),
-           ", slice size = ", into.sizes());
+  KD_CHECK(same(into.sizes(), src.sizes()), Runtime,
+           "expected src to have a size equal to the slice of self. src size = ", src.sizes(), ", slice size = ", into.sizes());
   copy_into(into, src);
   return out;
 }
-Tensor slice_scatter(const Tensor& self, const Tensor& src, int64_t dim, std::optional<int64_t> start, std::optional<int64_t> end, int64_t step) {
+Tensor slice_scatter(const Tensor& self, const Tensor& src, int64_t dim, std::optional<int64_t> start, std::optional<int64_t> end,
+                     int64_t step) {
   Tensor out = clone_of(self);
   const Tensor into = slice_Tensor(out, dim, start, end, step);
-  KD_CHECK(same(into.sizes(), src.sizes()), Runtime, "expected src to have a size equal to the slice of self. src size = ", src.sizes(),
-           ", slice size = ", into.sizes());
+  KD_CHECK(same(into.sizes(), src.sizes()), Runtime,
+           "expected src to have a size equal to the slice of self. src size = ", src.sizes(), ", slice size = ", into.sizes());
   copy_into(into, src);
   return out;
 }
 Tensor diagonal_scatter(const Tensor& self, const Tensor& src, int64_t offset, int64_t dim1, int64_t dim2) {
   Tensor out = clone_of(self);
   const Tensor into = diagonal_of(out, offset, dim1, dim2);
-  KD_CHECK(same(into.sizes(), src.sizes()), Runtime, "expected src to have a size equal to the slice of self. src size = ", src.sizes(),
-           ", slice size = ", into.sizes());
+  KD_CHECK(same(into.sizes(), src.sizes()), Runtime,
+           "expected src to have a size equal to the slice of self. src size = ", src.sizes(), ", slice size = ", into.sizes());
   copy_into(into, src);
   return out;
 }
 Tensor as_strided_scatter(const Tensor& self, const Tensor& src, IntList size, IntList stride, std::optional<int64_t> offset) {
   Tensor out = clone_with_layout(self);
   const Tensor into = as_strided(out, size, stride, offset);
-  KD_CHECK(same(into.sizes(), src.sizes()), Runtime, "expected src to have a size equal to the slice of self. src size = ", src.sizes(),
-           ", slice size = ", into.sizes());
+  KD_CHECK(same(into.sizes(), src.sizes()), Runtime,
+           "expected src to have a size equal to the slice of self. src size = ", src.sizes(), ", slice size = ", into.sizes());
   copy_into(into, src);
   return out;
 }
@@ -499,7 +517,9 @@ Tensor resize_(const Tensor& self, IntList size, std::optional<MemoryFormat> for
   }
   return self;
 }
-Tensor resize_as_(const Tensor& self, const Tensor& like, std::optional<MemoryFormat> format) { return resize_(self, like.sizes(), format); }
+Tensor resize_as_(const Tensor& self, const Tensor& like, std::optional<MemoryFormat> format) {
+  return resize_(self, like.sizes(), format);
+}
 
 static Tensor set_to(const Tensor& self, const Ref<Storage>& storage, int64_t offset, IntList size, IntList stride) {
   self->storage = storage;

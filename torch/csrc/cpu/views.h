@@ -4,7 +4,7 @@
 
 namespace kindling {
 
-Tensor view_of(const Tensor& t, IntList sizes);                 // -1 is inferred; RuntimeError where only a copy would do
+Tensor view_of(const Tensor& t, IntList sizes);  // -1 is inferred; RuntimeError where only a copy would do
 Tensor expand_to(const Tensor& t, IntList sizes);
 Tensor permuted(const Tensor& t, IntList dims);
 Tensor select_at(const Tensor& t, int64_t dim, int64_t index);

@@ -27,7 +27,7 @@ void Walk::add_element(char* p) {
 // Fastest first. Insertion sort: where strides are 0 the comparison is ambiguous and decides nothing.
 void Walk::permutation(int* perm) const {
   for (int i = 0; i < ndim; i++) perm[i] = ndim - 1 - i;
-  const auto compare = [&](int a, int b) {     // > 0: a is slower than b
+  const auto compare = [&](int a, int b) {  // > 0: a is slower than b
     for (int k = 0; k < count; k++) {
       const int64_t x = strides[k][a], y = strides[k][b];
       if (x == 0 || y == 0) continue;
@@ -72,7 +72,7 @@ void Walk::arrange() {
     std::copy(strides[k], strides[k] + ndim, old);
     for (int i = 0; i < ndim; i++) strides[k][i] = old[perm[i]];
   }
-  const auto joins = [&](int a, int b) {       // b follows a without a gap, in every operand
+  const auto joins = [&](int a, int b) {  // b follows a without a gap, in every operand
     for (int k = 0; k < count; k++)
       if (strides[k][a] * sizes[a] != strides[k][b]) return false;
     return true;

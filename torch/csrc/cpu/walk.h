@@ -6,21 +6,21 @@
 
 namespace kindling {
 
-constexpr int64_t kGrain = 32768;             // elements of light work that are worth a thread
+constexpr int64_t kGrain = 32768;  // elements of light work that are worth a thread
 
 struct Walk {
   static constexpr int kOperands = 16, kDims = 64;
-  int count = 0;                              // operands
+  int count = 0;  // operands
   int ndim = 0;
   int64_t numel = 1;
-  int64_t sizes[kDims];                       // after arrange(): fastest dimension first
-  int64_t strides[kOperands][kDims];          // bytes
+  int64_t sizes[kDims];               // after arrange(): fastest dimension first
+  int64_t strides[kOperands][kDims];  // bytes
   char* data[kOperands];
 
   explicit Walk(IntList shape);
-  void add(const Tensor& t);                  // broadcast to the shape; outputs come first
-  void add_element(char* p);                  // one value for all indices
-  void arrange();                             // sort and join dimensions
+  void add(const Tensor& t);  // broadcast to the shape; outputs come first
+  void add_element(char* p);  // one value for all indices
+  void arrange();             // sort and join dimensions
   // Strides (elements) of a fresh output whose dimensions are ordered as the operands' are; before arrange().
   Dims output_strides() const;
 
@@ -67,9 +67,8 @@ template <class Each>
 void for_tiles(const Walk& w, int64_t columns, int64_t rows, Each&& each) {
   int64_t tiles = ((w.size(0) + columns - 1) / columns) * ((w.size(1) + rows - 1) / rows);
   for (int d = 2; d < w.ndim; d++) tiles *= w.sizes[d];
-  parallel_for(0, tiles, std::max<int64_t>(1, kGrain / (columns * rows)), [&](int64_t begin, int64_t end) {
-    each([&](auto&& fn) { some_tiles(w, columns, rows, begin, end, fn); });
-  });
+  parallel_for(0, tiles, std::max<int64_t>(1, kGrain / (columns * rows)),
+               [&](int64_t begin, int64_t end) { each([&](auto&& fn) { some_tiles(w, columns, rows, begin, end, fn); }); });
 }
 
 }  // namespace kindling

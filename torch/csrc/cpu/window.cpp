@@ -17,7 +17,8 @@ constexpr double kPi = 3.14159265358979323846;
 template <class F>
 Tensor window(const char* name, int64_t length, bool periodic, DType dtype, MaybeLayout layout, MaybeDevice device, F&& w) {
   KD_CHECK(length >= 0, Runtime, name, " requires non-negative window_length, got window_length=", length);
-  KD_CHECK(!layout || *layout == Layout::strided, Runtime, name, " is not implemented for sparse types, got: ", to_string(*layout));
+  KD_CHECK(!layout || *layout == Layout::strided, Runtime, name,
+           " is not implemented for sparse types, got: ", to_string(*layout));
   if (dtype == DType::none) dtype = default_dtype();
   KD_CHECK(is_floating(dtype), Runtime, name, " expects floating point dtypes, got: ", info(dtype).name);
   Tensor t = empty(Dims{length}, {dtype, device.value_or(Device{})});
@@ -55,10 +56,12 @@ Tensor hann_window(int64_t n, DType dtype, MaybeLayout layout, MaybeDevice devic
   return hann_window_periodic(n, true, dtype, layout, device, pin);
 }
 
-Tensor hamming_window_periodic_alpha_beta(int64_t n, bool periodic, double alpha, double beta, DType dtype, MaybeLayout layout, MaybeDevice device, Pin) {
+Tensor hamming_window_periodic_alpha_beta(int64_t n, bool periodic, double alpha, double beta, DType dtype, MaybeLayout layout,
+                                          MaybeDevice device, Pin) {
   return window("hamming_window", n, periodic, dtype, layout, device, cosines(alpha, beta, 0));
 }
-Tensor hamming_window_periodic_alpha(int64_t n, bool periodic, double alpha, DType dtype, MaybeLayout layout, MaybeDevice device, Pin pin) {
+Tensor hamming_window_periodic_alpha(int64_t n, bool periodic, double alpha, DType dtype, MaybeLayout layout, MaybeDevice device,
+                                     Pin pin) {
   return hamming_window_periodic_alpha_beta(n, periodic, alpha, 0.46, dtype, layout, device, pin);
 }
 Tensor hamming_window_periodic(int64_t n, bool periodic, DType dtype, MaybeLayout layout, MaybeDevice device, Pin pin) {
@@ -76,7 +79,8 @@ Tensor blackman_window(int64_t n, DType dtype, MaybeLayout layout, MaybeDevice d
 }
 
 Tensor bartlett_window_periodic(int64_t n, bool periodic, DType dtype, MaybeLayout layout, MaybeDevice device, Pin) {
-  return window("bartlett_window", n, periodic, dtype, layout, device, [](double k, double last) { return 1 - std::fabs(2 * k / last - 1); });
+  return window("bartlett_window", n, periodic, dtype, layout, device,
+                [](double k, double last) { return 1 - std::fabs(2 * k / last - 1); });
 }
 Tensor bartlett_window(int64_t n, DType dtype, MaybeLayout layout, MaybeDevice device, Pin pin) {
   return bartlett_window_periodic(n, true, dtype, layout, device, pin);

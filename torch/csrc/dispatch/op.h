@@ -5,22 +5,34 @@
 namespace kindling {
 
 enum class Type : uint8_t {
-  Tensor, Scalar, Int, Float, Bool, Str, DType, Device, Layout, MemoryFormat, Generator, Storage, Object,
+  Tensor,
+  Scalar,
+  Int,
+  Float,
+  Bool,
+  Str,
+  DType,
+  Device,
+  Layout,
+  MemoryFormat,
+  Generator,
+  Storage,
+  Object,
 };
 
 struct ArgSchema {
   const char* name;
   Type type;
-  bool optional;        // T?
-  bool list;            // T[]
+  bool optional;          // T?
+  bool list;              // T[]
   bool optional_element;  // Tensor?[]
   bool kwarg_only;
-  bool write;           // Tensor(a!)
-  bool out;             // an out= argument
+  bool write;  // Tensor(a!)
+  bool out;    // an out= argument
   bool has_default;
-  bool number_ok;       // a Tensor argument that also takes a Python number (binary operators)
-  int16_t size;         // int[2]: a single number stands for this many; 0 otherwise
-  char alias;           // 'a' of Tensor(a!), '*' of Tensor(a -> *), 0 if none
+  bool number_ok;  // a Tensor argument that also takes a Python number (binary operators)
+  int16_t size;    // int[2]: a single number stands for this many; 0 otherwise
+  char alias;      // 'a' of Tensor(a!), '*' of Tensor(a -> *), 0 if none
   Value default_value;
 };
 
@@ -29,51 +41,51 @@ enum class Family : uint8_t { Kernel, Pointwise, Reduction, View, Composite, PyC
 struct Op;
 using Kernel = void (*)(const Op&, const Value* args, OwnedValue* rets);
 
-struct BackwardContext;   // autograd/node.h
-struct ForwardContext;    // autograd/forward.h
-struct PointwiseInfo;     // cpu/kernel_table.h
+struct BackwardContext;  // autograd/node.h
+struct ForwardContext;   // autograd/forward.h
+struct PointwiseInfo;    // cpu/kernel_table.h
 struct ReductionInfo;
 
 // Which values a derivative needs, and how: as they are, or only their shape and dtype.
 struct SaveSlot {
   enum Source : uint8_t { Arg, Result } source;
-  bool meta_only;       // sizes, dtype and device only; the tensor itself is not kept alive
+  bool meta_only;  // sizes, dtype and device only; the tensor itself is not kept alive
   uint8_t index;
-  uint32_t needed_by = ~0u;   // bit i: by the gradient of differentiable input i; kept only if one of these is wanted
+  uint32_t needed_by = ~0u;  // bit i: by the gradient of differentiable input i; kept only if one of these is wanted
 };
 
 struct Derivative {
-  const char* node_name;             // "MulBackward0"
-  const uint8_t* inputs;             // differentiable argument positions: one edge each (lists: one per element)
+  const char* node_name;  // "MulBackward0"
+  const uint8_t* inputs;  // differentiable argument positions: one edge each (lists: one per element)
   uint8_t ninputs;
   const SaveSlot* saves;
   uint8_t nsaves;
-  uint32_t differentiable_results;   // bit i: result i
+  uint32_t differentiable_results;  // bit i: result i
   void (*backward)(BackwardContext&);
-  void (*jvp)(ForwardContext&);      // null: not differentiable in forward mode
+  void (*jvp)(ForwardContext&);  // null: not differentiable in forward mode
 };
 
 struct Op {
-  const char* name;                  // "add"
-  const char* overload;              // "Tensor", "" for default
-  const char* schema;                // "aten::add.Tensor(Tensor self, ...) -> Tensor"
+  const char* name;      // "add"
+  const char* overload;  // "Tensor", "" for default
+  const char* schema;    // "aten::add.Tensor(Tensor self, ...) -> Tensor"
   const ArgSchema* args;
   const ArgSchema* rets;
   uint8_t nargs, nrets;
   Family family;
-  bool inplace, out_variant;         // add_, add.out
+  bool inplace, out_variant;  // add_, add.out
   bool is_view;
-  Kernel kernel;                     // below autograd; for composites, the body, run above autograd
-  const Derivative* derivative;      // null: results do not require grad (composites: through their parts)
+  Kernel kernel;                 // below autograd; for composites, the body, run above autograd
+  const Derivative* derivative;  // null: results do not require grad (composites: through their parts)
   union {
     const PointwiseInfo* pointwise;
     const ReductionInfo* reduction;
-    const Op* functional;            // in-place and out= forms made from another op: that op
-    const char* python;              // PyComposite: "module:function"
+    const Op* functional;  // in-place and out= forms made from another op: that op
+    const char* python;    // PyComposite: "module:function"
     const void* extra;
   };
   const char* doc;
-  void* pyobj = nullptr;             // torch.ops.aten.add.Tensor, made on first need
+  void* pyobj = nullptr;  // torch.ops.aten.add.Tensor, made on first need
 };
 
 // The public callables torch.add, Tensor.add, torch._C._nn.gelu, ...: overloads in the order they are tried.

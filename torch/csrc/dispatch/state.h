@@ -7,18 +7,18 @@ namespace kindling {
 struct ThreadState {
   bool grad_enabled = true;
   bool inference_mode = false;
-  bool below_autograd = false;        // inside a kernel: nothing is recorded
-  bool interposed = false;            // function_modes || dispatch_modes || transforms: take the slow path
+  bool below_autograd = false;  // inside a kernel: nothing is recorded
+  bool interposed = false;      // function_modes || dispatch_modes || transforms: take the slow path
   bool anomaly = false, anomaly_nan = true;
-  bool forward_ad = false;            // a dual level is open
-  bool forward_grad_enabled = true;   // forward-mode AD is on (forward_ad._set_fwd_grad_enabled)
-  bool torch_function_disabled = false;   // DisableTorchFunction(Subclass)
-  bool torch_dispatch_disabled = false;   // inside a __torch_dispatch__ handler that asked for plain tensors
-  bool multithreading = true;         // torch.autograd.set_multithreading_enabled
-  bool view_replay = false;           // regenerate the grad_fn of views by replaying them instead of as_strided
-  int32_t dispatch_modes = 0;         // TorchDispatchModes on the stack (python/modes.cpp owns it)
+  bool forward_ad = false;               // a dual level is open
+  bool forward_grad_enabled = true;      // forward-mode AD is on (forward_ad._set_fwd_grad_enabled)
+  bool torch_function_disabled = false;  // DisableTorchFunction(Subclass)
+  bool torch_dispatch_disabled = false;  // inside a __torch_dispatch__ handler that asked for plain tensors
+  bool multithreading = true;            // torch.autograd.set_multithreading_enabled
+  bool view_replay = false;              // regenerate the grad_fn of views by replaying them instead of as_strided
+  int32_t dispatch_modes = 0;            // TorchDispatchModes on the stack (python/modes.cpp owns it)
   int32_t function_modes = 0;
-  void* saved_tensor_hooks = nullptr; // stack of (pack, unpack), python-owned
+  void* saved_tensor_hooks = nullptr;  // stack of (pack, unpack), python-owned
 };
 extern thread_local constinit ThreadState tls;
 
@@ -45,6 +45,6 @@ struct Value;
 class OwnedValue;
 extern bool (*python_dispatch)(const Op&, const Value* args, OwnedValue* rets);
 extern void (*python_composite)(const Op&, const Value* args, OwnedValue* rets);
-extern bool python_tensors_exist;     // some tensor was made with PythonDispatch: calls must look at flags
+extern bool python_tensors_exist;  // some tensor was made with PythonDispatch: calls must look at flags
 
 }  // namespace kindling

@@ -4,7 +4,7 @@
 
 namespace kindling::python {
 
-PyObject* read_element(DType d, const char* p);                 // new reference
+PyObject* read_element(DType d, const char* p);  // new reference
 // TypeError for what is no number; RuntimeError "value cannot be converted to type int8 without overflow".
 void write_element(DType d, char* p, PyObject* number);
 

@@ -5,26 +5,27 @@
 namespace kindling {
 
 // The generated tables of public callables.
-extern const FunctionEntry kTorchFunctions[], kTensorMethods[], kNNFunctions[], kLinalgFunctions[], kFFTFunctions[], kSpecialFunctions[];
-extern const int kNumTorchFunctions, kNumTensorMethods, kNumNNFunctions, kNumLinalgFunctions, kNumFFTFunctions, kNumSpecialFunctions;
+extern const FunctionEntry kTorchFunctions[], kTensorMethods[], kNNFunctions[], kLinalgFunctions[], kFFTFunctions[],
+    kSpecialFunctions[];
+extern const int kNumTorchFunctions, kNumTensorMethods, kNumNNFunctions, kNumLinalgFunctions, kNumFFTFunctions,
+    kNumSpecialFunctions;
 
 }  // namespace kindling
 
 namespace kindling::python {
 
 struct FunctionObject {
-  PyObject_HEAD
-  vectorcallfunc vectorcall;
+  PyObject_HEAD vectorcallfunc vectorcall;
   const FunctionEntry* entry;
   const char* module;
-  PyObject* doc;                             // set from Python; else the entry's
+  PyObject* doc;  // set from Python; else the entry's
   bool method;
 };
 extern PyTypeObject FunctionType, MethodType;
 
 // kindling::call; a long computation lets other threads run Python meanwhile.
 void call_from_python(const Op& op, const Value* args, OwnedValue* rets);
-PyObject* require_grad(PyObject* tensor);    // takes over the reference and returns it
+PyObject* require_grad(PyObject* tensor);  // takes over the reference and returns it
 PyObject* find_return_type(const std::string& name);
 
 }  // namespace kindling::python

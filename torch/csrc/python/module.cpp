@@ -31,18 +31,22 @@ void add_functions(PyObject* module) {
   PyRef variable = add_submodule(module, "_VariableFunctions");
   add_table(variable.get(), kTorchFunctions, kNumTorchFunctions, "torch");
   check(PyModule_AddFunctions(variable.get(), construct_functions));
-  const struct { const char* name; const FunctionEntry* table; int n; const char* module; } tables[] = {
-      {"_nn", kNNFunctions, kNumNNFunctions, "torch._C._nn"},
-      {"_linalg", kLinalgFunctions, kNumLinalgFunctions, "torch._C._linalg"},
-      {"_fft", kFFTFunctions, kNumFFTFunctions, "torch._C._fft"},
-      {"_special", kSpecialFunctions, kNumSpecialFunctions, "torch._C._special"}};
+  const struct {
+    const char* name;
+    const FunctionEntry* table;
+    int n;
+    const char* module;
+  } tables[] = {{"_nn", kNNFunctions, kNumNNFunctions, "torch._C._nn"},
+                {"_linalg", kLinalgFunctions, kNumLinalgFunctions, "torch._C._linalg"},
+                {"_fft", kFFTFunctions, kNumFFTFunctions, "torch._C._fft"},
+                {"_special", kSpecialFunctions, kNumSpecialFunctions, "torch._C._special"}};
   for (auto& t : tables) {
     PyRef sub = add_submodule(module, t.name);
     add_table(sub.get(), t.table, t.n, t.module);
     if (std::strcmp(t.name, "_nn")) continue;
     static PyMethodDef nn_functions[] = {
-        {"_parse_to", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(parse_to_arguments)), METH_FASTCALL | METH_KEYWORDS,
-         "The (device, dtype, non_blocking, memory_format) that arguments of to() mean."},
+        {"_parse_to", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(parse_to_arguments)),
+         METH_FASTCALL | METH_KEYWORDS, "The (device, dtype, non_blocking, memory_format) that arguments of to() mean."},
         {}};
     check(PyModule_AddFunctions(sub.get(), nn_functions));
   }
@@ -67,7 +71,8 @@ void python_warning(WarningKind kind, const std::string& text) {
 PyObject* get_default_dtype(PyObject*, PyObject*) { return wrap(default_dtype()); }
 PyObject* set_default_dtype_(PyObject*, PyObject* dtype) {
   return guard([&]() -> PyObject* {
-    if (!is_dtype(dtype)) fail(ErrorKind::Type, "invalid dtype object: only floating-point types are supported as the default type");
+    if (!is_dtype(dtype))
+      fail(ErrorKind::Type, "invalid dtype object: only floating-point types are supported as the default type");
     KD_CHECK(is_floating(dtype_of(dtype)), Type, "only floating-point types are supported as the default type");
     set_default_dtype(dtype_of(dtype));
     Py_RETURN_NONE;
@@ -107,7 +112,8 @@ PyObject* swap_tensor_impl(PyObject*, PyObject* args) {
 PyObject* none(PyObject*, PyObject*) { Py_RETURN_NONE; }
 
 PyMethodDef functions[] = {
-    {"get_default_dtype", get_default_dtype, METH_NOARGS, "get_default_dtype() -> torch.dtype\n\nThe dtype of tensors made from Python floats."},
+    {"get_default_dtype", get_default_dtype, METH_NOARGS,
+     "get_default_dtype() -> torch.dtype\n\nThe dtype of tensors made from Python floats."},
     {"_set_default_dtype", set_default_dtype_, METH_O, nullptr},
     {"_get_cpu_capability", cpu_capability, METH_NOARGS, nullptr},
     {"get_num_threads", get_threads, METH_NOARGS, "get_num_threads() -> int\n\nHow many threads one operation may use."},
@@ -138,7 +144,8 @@ void init(PyObject* module) {
   init_modes(module);
 }
 
-PyModuleDef definition = {PyModuleDef_HEAD_INIT, "torch._C", "The runtime of torch.", -1, nullptr, nullptr, nullptr, nullptr, nullptr};
+PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, "torch._C", "The runtime of torch.", -1, nullptr, nullptr, nullptr, nullptr, nullptr};
 
 }  // namespace
 

@@ -22,11 +22,21 @@ class PyRef {  // one owned reference
 
  public:
   PyRef() = default;
-  static PyRef steal(PyObject* p) { PyRef r; r.p_ = p; return r; }
-  static PyRef share(PyObject* p) { Py_XINCREF(p); return steal(p); }
+  static PyRef steal(PyObject* p) {
+    PyRef r;
+    r.p_ = p;
+    return r;
+  }
+  static PyRef share(PyObject* p) {
+    Py_XINCREF(p);
+    return steal(p);
+  }
   PyRef(const PyRef& o) : p_(o.p_) { Py_XINCREF(p_); }
   PyRef(PyRef&& o) noexcept : p_(std::exchange(o.p_, nullptr)) {}
-  PyRef& operator=(PyRef o) noexcept { std::swap(p_, o.p_); return *this; }
+  PyRef& operator=(PyRef o) noexcept {
+    std::swap(p_, o.p_);
+    return *this;
+  }
   ~PyRef() { Py_XDECREF(p_); }
   PyObject* get() const { return p_; }
   PyObject* release() { return std::exchange(p_, nullptr); }
@@ -43,8 +53,8 @@ inline void check(int status) {
 }
 inline PyRef owned(PyObject* p) { return PyRef::steal(check(p)); }
 
-void set_error(const Error& e);              // the Python exception of a kindling::Error
-void set_error_of_current_exception();       // likewise of whatever is being handled; call in catch (...)
+void set_error(const Error& e);         // the Python exception of a kindling::Error
+void set_error_of_current_exception();  // likewise of whatever is being handled; call in catch (...)
 
 // Runs C++ that may throw at the border to Python: its result, or null / -1 with the Python error set.
 template <class F>
@@ -72,29 +82,28 @@ struct KeepError {
   ~KeepError() { PyErr_Restore(type, value, trace); }
 };
 
-PyObject* intern(const char* s);             // the interned string, borrowed, immortal
-std::string utf8(PyObject* str);             // TypeError unless str
-std::string type_name(PyObject* o);          // as PyTorch's argument errors show it: "Tensor", "int", "numpy.ndarray"
+PyObject* intern(const char* s);     // the interned string, borrowed, immortal
+std::string utf8(PyObject* str);     // TypeError unless str
+std::string type_name(PyObject* o);  // as PyTorch's argument errors show it: "Tensor", "int", "numpy.ndarray"
 
 // ---- the Tensor object ----
 
 struct TensorObject {
-  PyObject_HEAD
-  TensorImpl* impl;                          // owned, unless impl->has(OwnsPyObject): then impl owns this object
+  PyObject_HEAD TensorImpl* impl;  // owned, unless impl->has(OwnsPyObject): then impl owns this object
   PyObject* dict;
   PyObject* weakrefs;
-  PyObject* backward_hooks;                  // autograd.cpp's
-  PyObject* post_accumulate_hooks;           // autograd.cpp's
+  PyObject* backward_hooks;         // autograd.cpp's
+  PyObject* post_accumulate_hooks;  // autograd.cpp's
 };
 
-extern PyTypeObject TensorBaseType;          // torch._C.TensorBase
-extern PyTypeObject* TensorMetaType;         // torch._C._TensorMeta
-extern PyTypeObject* TensorType;             // torch.Tensor, once torch/_tensor.py has made it; borrowed
+extern PyTypeObject TensorBaseType;   // torch._C.TensorBase
+extern PyTypeObject* TensorMetaType;  // torch._C._TensorMeta
+extern PyTypeObject* TensorType;      // torch.Tensor, once torch/_tensor.py has made it; borrowed
 
-struct TensorMetaObject {                    // a tensor class, with what the fast path asks of it
+struct TensorMetaObject {  // a tensor class, with what the fast path asks of it
   PyHeapTypeObject type;
-  bool overrides_function;                   // its __torch_function__ must be asked
-  bool overrides_dispatch;                   // its instances carry PythonDispatch
+  bool overrides_function;  // its __torch_function__ must be asked
+  bool overrides_dispatch;  // its instances carry PythonDispatch
 };
 inline bool is_tensor(PyObject* o) {
   PyTypeObject* t = Py_TYPE(o);
@@ -105,34 +114,34 @@ inline bool overrides_function(PyTypeObject* tensor_class) {
          reinterpret_cast<TensorMetaObject*>(tensor_class)->overrides_function;
 }
 
-PyObject* wrap(Tensor t);                               // the one Python object of t, a new reference; None if undefined
-PyObject* wrap_as(Tensor t, PyTypeObject* cls);         // a fresh object of a given tensor class
+PyObject* wrap(Tensor t);                        // the one Python object of t, a new reference; None if undefined
+PyObject* wrap_as(Tensor t, PyTypeObject* cls);  // a fresh object of a given tensor class
 inline TensorImpl* impl_of(PyObject* o) { return reinterpret_cast<TensorObject*>(o)->impl; }
-inline Tensor unwrap(PyObject* o) { return Tensor::share(impl_of(o)); }   // o is a tensor
-Tensor unwrap_checked(PyObject* o, const char* function);                 // TypeError if it is none; None is undefined
-PyObject* wrap_list(std::span<const Tensor> tensors);   // a list
+inline Tensor unwrap(PyObject* o) { return Tensor::share(impl_of(o)); }  // o is a tensor
+Tensor unwrap_checked(PyObject* o, const char* function);                // TypeError if it is none; None is undefined
+PyObject* wrap_list(std::span<const Tensor> tensors);                    // a list
 PyObject* wrap_tuple(std::span<const Tensor> tensors);
-PyObject* wrap_storage(const Ref<Storage>& storage);    // torch.UntypedStorage
+PyObject* wrap_storage(const Ref<Storage>& storage);  // torch.UntypedStorage
 
 // ---- small objects (types.cpp) ----
 
 extern PyTypeObject DTypeType, LayoutType, MemoryFormatType, DeviceType_, SizeType, GeneratorType, StorageType;
-PyObject* wrap(DType d);                     // all of these: new references
+PyObject* wrap(DType d);  // all of these: new references
 PyObject* wrap(Layout l);
 PyObject* wrap(MemoryFormat f);
 PyObject* wrap(Device d);
 PyObject* wrap(const Scalar& s);
 PyObject* wrap(Generator* g);
-PyObject* wrap_size(IntList sizes);          // torch.Size
-PyObject* wrap_ints(IntList v);              // tuple of int
-DType dtype_of(PyObject* o);                 // a torch.dtype, or float, int, bool, complex; DType::none if it is neither
+PyObject* wrap_size(IntList sizes);  // torch.Size
+PyObject* wrap_ints(IntList v);      // tuple of int
+DType dtype_of(PyObject* o);         // a torch.dtype, or float, int, bool, complex; DType::none if it is neither
 bool is_dtype(PyObject* o);
-Device device_of(PyObject* o);               // torch.device, "cuda:1" or an index; RuntimeError / TypeError
-Generator* generator_of(PyObject* o);        // a torch.Generator
-bool is_number(PyObject* o);                 // bool, int, float, complex or a NumPy scalar
-Scalar scalar_of(PyObject* o);               // of such a number, or of a 0-dim tensor; TypeError
-bool is_integer(PyObject* o);                // int (not bool), a NumPy integer, a 0-dim integer tensor or what has __index__
-int64_t int_of(PyObject* o);                 // RuntimeError "Overflow when unpacking long long"
+Device device_of(PyObject* o);         // torch.device, "cuda:1" or an index; RuntimeError / TypeError
+Generator* generator_of(PyObject* o);  // a torch.Generator
+bool is_number(PyObject* o);           // bool, int, float, complex or a NumPy scalar
+Scalar scalar_of(PyObject* o);         // of such a number, or of a 0-dim tensor; TypeError
+bool is_integer(PyObject* o);          // int (not bool), a NumPy integer, a 0-dim integer tensor or what has __index__
+int64_t int_of(PyObject* o);           // RuntimeError "Overflow when unpacking long long"
 
 // ---- values ----
 
@@ -145,7 +154,8 @@ class Arena {
   std::vector<PyRef> refs_;
 
  public:
-  template <class T> T* make(size_t n) {
+  template <class T>
+  T* make(size_t n) {
     size_t bytes = (n * sizeof(T) + 15) & ~size_t(15);
     if (used_ + bytes <= kInline) {
       T* p = reinterpret_cast<T*>(inline_ + used_);
@@ -158,10 +168,10 @@ class Arena {
   void keep(PyRef r) { refs_.push_back(std::move(r)); }
 };
 
-PyObject* to_python(const Value& v);                    // new reference
+PyObject* to_python(const Value& v);  // new reference
 // Does `o` fit the argument by type? Then its value, which borrows from `o` and the arena.
 bool fits(PyObject* o, const ArgSchema& arg);
-Value from_python(PyObject* o, const ArgSchema& arg, Arena& arena);   // TypeError / the element's error
+Value from_python(PyObject* o, const ArgSchema& arg, Arena& arena);  // TypeError / the element's error
 // What a caller of `op` gets: None, an object, or a tuple (a torch.return_types one where results are named).
 PyObject* results_to_python(const Op& op, OwnedValue* rets, uint32_t n);
 // Fills rets from what a Python handler or composite returned for `op`. TypeError if it does not fit.
@@ -178,20 +188,20 @@ PyObject* make_function(const FunctionEntry& entry, const char* module, bool met
 
 // ---- __torch_function__ (overrides.cpp) ----
 
-bool has_torch_function(PyObject* o);        // its type overrides __torch_function__ (and overrides are on)
-void add_overloaded(PyObject* o, std::vector<PyObject*>& overloaded);   // in order of precedence, one per type; borrowed
+bool has_torch_function(PyObject* o);  // its type overrides __torch_function__ (and overrides are on)
+void add_overloaded(PyObject* o, std::vector<PyObject*>& overloaded);  // in order of precedence, one per type; borrowed
 // Asks modes, then the overloaded arguments. New reference; null with an error set.
 PyObject* call_torch_function(PyObject* callable, const std::vector<PyObject*>& overloaded, PyObject* args, PyObject* kwargs);
-PyObject* call_torch_function(PyObject* callable, const std::vector<PyObject*>& overloaded, PyObject* const* args,
-                              size_t nargs, PyObject* kwnames);
+PyObject* call_torch_function(PyObject* callable, const std::vector<PyObject*>& overloaded, PyObject* const* args, size_t nargs,
+                              PyObject* kwnames);
 
 // ---- autograd.cpp and modes.cpp ----
 
-void init_autograd(PyObject* module);        // throws; adds classes and functions to torch._C
+void init_autograd(PyObject* module);  // throws; adds classes and functions to torch._C
 void init_modes(PyObject* module);
-extern PyMethodDef tensor_autograd_methods[];      // methods and properties of TensorBase that belong to autograd:
-extern PyGetSetDef tensor_autograd_properties[];   // grad_fn, _backward_hooks, _post_accumulate_grad_hooks, retains_grad...
-PyObject* wrap_node(const Ref<Node>& node);        // None for null
+extern PyMethodDef tensor_autograd_methods[];     // methods and properties of TensorBase that belong to autograd:
+extern PyGetSetDef tensor_autograd_properties[];  // grad_fn, _backward_hooks, _post_accumulate_grad_hooks, retains_grad...
+PyObject* wrap_node(const Ref<Node>& node);       // None for null
 // For the collector: the Python hooks that a tensor alone keeps alive.
 int traverse_hooks(const TensorImpl* t, visitproc visit, void* arg);
 void clear_hooks(TensorImpl* t);

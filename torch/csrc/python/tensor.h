@@ -9,8 +9,8 @@ namespace kindling::python {
 void tensor_dealloc(PyObject* o);
 int tensor_traverse(PyObject* o, visitproc visit, void* arg);
 int tensor_clear(PyObject* o);
-void fix_weak_reference(PyObject* o);            // a weak reference gave `o` out while C++ owned it: Python owns it again
-void swap_impls(PyObject* a, PyObject* b);       // torch.utils.swap_tensors: each object shows the other's tensor
+void fix_weak_reference(PyObject* o);       // a weak reference gave `o` out while C++ owned it: Python owns it again
+void swap_impls(PyObject* a, PyObject* b);  // torch.utils.swap_tensors: each object shows the other's tensor
 void init_tensor_meta(PyObject* module);
 
 // ---- tensor_type.cpp ----
@@ -21,7 +21,7 @@ PyObject* set_tensor_class(PyObject*, PyObject* cls);
 extern PyNumberMethods tensor_number;
 PyObject* tensor_compare(PyObject* a, PyObject* b, int op);
 void init_operators();
-PyObject* call_method(const char* name, PyObject* const* args, size_t nargs);   // the table's Tensor.<name>, new reference
+PyObject* call_method(const char* name, PyObject* const* args, size_t nargs);  // the table's Tensor.<name>, new reference
 
 // ---- indexing.cpp ----
 PyObject* tensor_subscript(PyObject* self, PyObject* index);
@@ -32,13 +32,13 @@ Py_ssize_t tensor_length(PyObject* self);
 extern PyGetSetDef tensor_properties[];
 extern PyMethodDef tensor_methods[];
 extern PyMethodDef tensor_conversions[];
-PyObject* parse_to_arguments(PyObject*, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames);   // torch._C._nn._parse_to
-PyObject* scalar_to_python(const Tensor& t);     // Tensor.item()
+PyObject* parse_to_arguments(PyObject*, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames);  // torch._C._nn._parse_to
+PyObject* scalar_to_python(const Tensor& t);                                                          // Tensor.item()
 PyObject* tensor_to_list(const Tensor& t);
 
 // ---- construct.cpp ----
-extern PyMethodDef construct_functions[];        // torch.tensor, as_tensor, from_numpy...
-extern PyMethodDef legacy_functions[];           // of torch._C
+extern PyMethodDef construct_functions[];  // torch.tensor, as_tensor, from_numpy...
+extern PyMethodDef legacy_functions[];     // of torch._C
 Tensor tensor_from_data(PyObject* data, std::optional<DType> dtype, Device device, bool copy);
 DType infer_dtype(PyObject* data);
 PyObject* legacy_new(PyTypeObject* cls, PyObject* args, PyObject* kwargs);
@@ -50,17 +50,17 @@ PyObject* tensor_new_method(PyObject* self, PyObject* args, PyObject* kwargs);
 PyObject* to_numpy(const Tensor& t);
 Tensor from_numpy(PyObject* array, bool warn_if_read_only);
 bool is_numpy_array(PyObject* o);
-DType dtype_from_numpy(PyObject* descr);         // of an np.dtype
-extern PyMethodDef dlpack_methods[];             // Tensor.__dlpack__...
-extern PyMethodDef dlpack_functions[];           // torch._C._from_dlpack...
+DType dtype_from_numpy(PyObject* descr);  // of an np.dtype
+extern PyMethodDef dlpack_methods[];      // Tensor.__dlpack__...
+extern PyMethodDef dlpack_functions[];    // torch._C._from_dlpack...
 Tensor from_dlpack_capsule(PyObject* capsule);
 
 // ---- storage.cpp, generator.cpp, overrides.cpp ----
 void init_overrides(PyObject* module);
 void init_storage(PyObject* module);
 void init_generator(PyObject* module);
-Ref<Storage> storage_of(PyObject* o);          // TypeError if it is none
-Ref<Storage> find_storage(PyObject* o);        // null if it is none
+Ref<Storage> storage_of(PyObject* o);    // TypeError if it is none
+Ref<Storage> find_storage(PyObject* o);  // null if it is none
 
 // Does an argument override this hand-written function, or is a mode on? Then intercept_* gives the protocol's answer.
 inline bool may_intercept(PyObject* self) {

@@ -188,8 +188,8 @@ int set_grad(PyObject* self, PyObject* value, void*) {
              legacy_name(g.dtype()), "' to a tensor with grad_dtype '", legacy_name(wanted),
              "'. assigned grad has data of a different type");
     KD_CHECK(g.device() == t.device(), Runtime, "assigned grad has data located on a different device");
-    KD_CHECK(same(g.sizes(), t.sizes()), Runtime, "attempting to assign a gradient of size '", g.sizes(), "' to a tensor of size '", t.sizes(),
-             "'. Please ensure that the gradient and the tensor are the same size");
+    KD_CHECK(same(g.sizes(), t.sizes()), Runtime, "attempting to assign a gradient of size '", g.sizes(),
+             "' to a tensor of size '", t.sizes(), "'. Please ensure that the gradient and the tensor are the same size");
     meta.grad = g;
     return 0;
   });
