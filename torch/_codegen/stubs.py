@@ -76,4 +76,6 @@ def render(rows):
     assert set(files.values()) < set(NAMESPACES)
     texts = {name: PRELUDE + "\n".join(_functions(rows, place)) + "\n" for name, place in files.items()}
     texts["_methods.pyi"] = PRELUDE + "class TensorMethods:\n" + "\n".join(_functions(rows, "method")) + "\n"
+    modules = ", ".join(sorted(name.removesuffix(".pyi") for name in texts))
+    texts["__init__.pyi"] = f"# Generated from torch/_opdefs by torch/_codegen.\nfrom typing import Any\n\nfrom . import {modules}\n\ndef __getattr__(name: str) -> Any: ...\n"
     return texts
