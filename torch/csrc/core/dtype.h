@@ -105,14 +105,24 @@ struct DTypeOf;
     static constexpr DType value = DType::D; \
   };
 KD_MAP(bool, bool_)
-KD_MAP(uint8_t, uint8) KD_MAP(int8_t, int8) KD_MAP(int16_t, int16) KD_MAP(int32_t, int32) KD_MAP(int64_t, int64)
-    KD_MAP(uint16_t, uint16) KD_MAP(uint32_t, uint32) KD_MAP(uint64_t, uint64) KD_MAP(half, float16) KD_MAP(bfloat16, bfloat16)
-        KD_MAP(float, float32) KD_MAP(double, float64) KD_MAP(std::complex<float>, complex64)
-            KD_MAP(std::complex<double>, complex128)
+KD_MAP(uint8_t, uint8)
+KD_MAP(int8_t, int8)
+KD_MAP(int16_t, int16)
+KD_MAP(int32_t, int32)
+KD_MAP(int64_t, int64)
+KD_MAP(uint16_t, uint16)
+KD_MAP(uint32_t, uint32)
+KD_MAP(uint64_t, uint64)
+KD_MAP(half, float16)
+KD_MAP(bfloat16, bfloat16)
+KD_MAP(float, float32)
+KD_MAP(double, float64)
+KD_MAP(std::complex<float>, complex64)
+KD_MAP(std::complex<double>, complex128)
 #undef KD_MAP
 
-    // "Float", "Long", ...: the names in PyTorch's error messages and legacy tensor types.
-    const char* legacy_name(DType d);
+// "Float", "Long", ...: the names in PyTorch's error messages and legacy tensor types.
+const char* legacy_name(DType d);
 
 DType default_dtype();  // torch.get_default_dtype()
 void set_default_dtype(DType d);

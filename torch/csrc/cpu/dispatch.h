@@ -38,12 +38,18 @@ decltype(auto) visit(DType d, std::string_view name, F&& f) {
   switch (d) {
     KD_CASE(kBoolT, bool_, bool)
     KD_CASE(kIntsT, uint8, uint8_t)
-    KD_CASE(kIntsT, int8, int8_t) KD_CASE(kIntsT, int16, int16_t) KD_CASE(kIntsT, int32, int32_t) KD_CASE(kIntsT, int64, int64_t)
-        KD_CASE(kWideUnsignedT, uint16, uint16_t) KD_CASE(kWideUnsignedT, uint32, uint32_t)
-            KD_CASE(kWideUnsignedT, uint64, uint64_t) KD_CASE(kFloatsT, float32, float) KD_CASE(kFloatsT, float64, double)
-                KD_CASE(kHalvesT, float16, half) KD_CASE(kHalvesT, bfloat16, bfloat16)
-                    KD_CASE(kComplexT, complex64, std::complex<float>)
-                        KD_CASE(kComplexT, complex128, std::complex<double>) default : break;
+    KD_CASE(kIntsT, int8, int8_t)
+    KD_CASE(kIntsT, int16, int16_t)
+    KD_CASE(kIntsT, int32, int32_t)
+    KD_CASE(kIntsT, int64, int64_t)
+    KD_CASE(kWideUnsignedT, uint16, uint16_t)
+    KD_CASE(kWideUnsignedT, uint32, uint32_t)
+    KD_CASE(kWideUnsignedT, uint64, uint64_t)
+    KD_CASE(kFloatsT, float32, float)
+    KD_CASE(kFloatsT, float64, double)
+    KD_CASE(kHalvesT, float16, half)
+    KD_CASE(kHalvesT, bfloat16, bfloat16)
+    KD_CASE(kComplexT, complex64, std::complex<float>) KD_CASE(kComplexT, complex128, std::complex<double>) default : break;
   }
 #undef KD_CASE
   fail_dtype(name, d);
