@@ -185,7 +185,6 @@ ORACLES = {
 @pytest.mark.parametrize("row", [r for r in POINTWISE if r.schema.name in ORACLES and "Scalar" not in r.schema.overload], ids=lambda r: r.schema.key)
 def test_against_numpy(row):
     args = [torch.randn(4, 7, dtype=torch.float64, generator=torch.Generator().manual_seed(i)) * 3 for i, a in enumerate(row.schema.args) if a.is_tensor]
-    args += [torch.tensor([0.0, -0.0, float("inf"), -float("inf"), float("nan"), 1.0, -1.0], dtype=torch.float64)] * 0
     with np.errstate(all="ignore"):
         want = ORACLES[row.schema.name](*[x.numpy() for x in args])
     got = operator(row)(*args).numpy()

@@ -118,7 +118,7 @@ def zero_():
     """Set every element to zero."""
 
 
-@kernel("_local_scalar_dense(Tensor self) -> Scalar", differentiable=False, python="")
+@kernel("_local_scalar_dense(Tensor self) -> Scalar", grad=None, python="")
 def local_scalar_dense():
     """The only element of a tensor as a Python number."""
 
@@ -133,7 +133,7 @@ def item(self):
     return _local_scalar_dense(self)
 
 
-@kernel("equal(Tensor self, Tensor other) -> bool", differentiable=False)
+@kernel("equal(Tensor self, Tensor other) -> bool", grad=None)
 def equal():
     """Whether two tensors have the same shape and values; NaN equals nothing.
 
@@ -142,12 +142,12 @@ def equal():
     """
 
 
-@kernel("is_same_size(Tensor self, Tensor other) -> bool", differentiable=False)
+@kernel("is_same_size(Tensor self, Tensor other) -> bool", grad=None)
 def is_same_size():
     """Whether two tensors have the same shape."""
 
 
-@kernel("promote_types(ScalarType type1, ScalarType type2) -> ScalarType", python="function", differentiable=False)
+@kernel("promote_types(ScalarType type1, ScalarType type2) -> ScalarType", python="function", grad=None)
 def promote_types():
     """The smallest dtype that holds the values of both.
 
@@ -156,14 +156,14 @@ def promote_types():
     """
 
 
-@kernel("can_cast(ScalarType from_, ScalarType to) -> bool", python="function", differentiable=False)
+@kernel("can_cast(ScalarType from_, ScalarType to) -> bool", python="function", grad=None)
 def can_cast():
     """Whether an operator may write results of one dtype into a tensor of another."""
 
 
 @kernel("result_type.Tensor(Tensor tensor, Tensor other) -> ScalarType", "result_type.Scalar(Tensor tensor, Scalar other) -> ScalarType",
         "result_type.Scalar_Tensor(Scalar scalar, Tensor tensor) -> ScalarType", "result_type.Scalar_Scalar(Scalar scalar1, Scalar scalar2) -> ScalarType",
-        python="function", differentiable=False)
+        python="function", grad=None)
 def result_type():
     """The dtype of an arithmetic operation on tensors and numbers.
 

@@ -5,7 +5,7 @@ from .language import kernel
 
 @kernel(
     "empty.memory_format(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor",
-    python="function", differentiable=False,
+    python="function", grad=None,
 )
 def empty():
     """A tensor of a shape whose values are undefined."""
@@ -13,7 +13,7 @@ def empty():
 
 @kernel(
     "empty_strided(SymInt[] size, SymInt[] stride, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
-    python="function", differentiable=False,
+    python="function", grad=None,
 )
 def empty_strided():
     """A tensor of a shape and strides whose values are undefined."""
@@ -21,7 +21,7 @@ def empty_strided():
 
 @kernel(
     "empty_permuted(SymInt[] size, int[] physical_layout, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
-    python="function", differentiable=False,
+    python="function", grad=None,
 )
 def empty_permuted():
     """A tensor whose dimensions lie in memory in the given order, slowest first; its values are undefined."""
@@ -29,7 +29,7 @@ def empty_permuted():
 
 @kernel(
     "empty_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor",
-    python="function", differentiable=False,
+    python="function", grad=None,
 )
 def empty_like():
     """A tensor of the shape, dtype and layout of another; its values are undefined."""
@@ -37,7 +37,7 @@ def empty_like():
 
 @kernel(
     "new_empty(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
-    python="method", differentiable=False, out=False,
+    python="method", grad=None, out=False,
 )
 def new_empty():
     """A tensor of a shape, of this tensor's dtype and device; its values are undefined."""
@@ -45,7 +45,7 @@ def new_empty():
 
 @kernel(
     "new_empty_strided(Tensor self, SymInt[] size, SymInt[] stride, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
-    python="method", differentiable=False, out=False,
+    python="method", grad=None, out=False,
 )
 def new_empty_strided():
     """A tensor of a shape and strides, of this tensor's dtype and device; its values are undefined."""
@@ -53,7 +53,7 @@ def new_empty_strided():
 
 @kernel(
     "zeros(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
-    python="function", differentiable=False,
+    python="function", grad=None,
 )
 def zeros():
     """Zeros of a shape.
@@ -66,7 +66,7 @@ def zeros():
 
 @kernel(
     "ones(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
-    python="function", differentiable=False,
+    python="function", grad=None,
 )
 def ones():
     """Ones of a shape."""
@@ -74,7 +74,7 @@ def ones():
 
 @kernel(
     "full(SymInt[] size, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
-    python="function", differentiable=False,
+    python="function", grad=None,
 )
 def full():
     """A number in every place of a shape; the dtype follows the number.
@@ -86,7 +86,7 @@ def full():
 
 @kernel(
     "zeros_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor",
-    python="function", differentiable=False,
+    python="function", grad=None,
 )
 def zeros_like():
     """Zeros of the shape, dtype and layout of another tensor."""
@@ -94,7 +94,7 @@ def zeros_like():
 
 @kernel(
     "ones_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor",
-    python="function", differentiable=False,
+    python="function", grad=None,
 )
 def ones_like():
     """Ones of the shape, dtype and layout of another tensor."""
@@ -102,7 +102,7 @@ def ones_like():
 
 @kernel(
     "full_like(Tensor self, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor",
-    python="function", differentiable=False,
+    python="function", grad=None,
 )
 def full_like():
     """A number in every place of a tensor like another."""
@@ -110,7 +110,7 @@ def full_like():
 
 @kernel(
     "new_zeros(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
-    python="method", differentiable=False, out=False,
+    python="method", grad=None, out=False,
 )
 def new_zeros():
     """Zeros of a shape, of this tensor's dtype and device."""
@@ -118,7 +118,7 @@ def new_zeros():
 
 @kernel(
     "new_ones(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
-    python="method", differentiable=False, out=False,
+    python="method", grad=None, out=False,
 )
 def new_ones():
     """Ones of a shape, of this tensor's dtype and device."""
@@ -126,7 +126,7 @@ def new_ones():
 
 @kernel(
     "new_full(Tensor self, SymInt[] size, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
-    python="method", differentiable=False, out=False,
+    python="method", grad=None, out=False,
 )
 def new_full():
     """A number in every place of a shape, of this tensor's dtype and device."""
@@ -134,7 +134,7 @@ def new_full():
 
 @kernel(
     "scalar_tensor(Scalar s, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
-    python="function", differentiable=False,
+    python="function", grad=None,
 )
 def scalar_tensor():
     """A 0-dimensional tensor of a number."""
@@ -146,7 +146,7 @@ def scalar_tensor():
     "arange.start_step(Scalar start, Scalar end, Scalar step=1, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
     out=["arange.out(Scalar end, *, Tensor(a!) out) -> Tensor(a!)",
          "arange.start_out(Scalar start, Scalar end, Scalar step=1, *, Tensor(a!) out) -> Tensor(a!)"],
-    python="function", differentiable=False,
+    python="function", grad=None,
 )
 def arange():
     """Numbers from start (0) up to, not including, end, step (1) apart; integers if all three are.
@@ -158,7 +158,7 @@ def arange():
 
 @kernel(
     "range.step(Scalar start, Scalar end, Scalar step=1, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
-    python="function", differentiable=False,
+    python="function", grad=None,
 )
 def range_inclusive():
     """Numbers from start up to and including end; arange is what to use instead."""
@@ -169,7 +169,7 @@ def range_inclusive():
     "linspace.Tensor_Tensor(Tensor start, Tensor end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
     "linspace.Tensor_Scalar(Tensor start, Scalar end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
     "linspace.Scalar_Tensor(Scalar start, Tensor end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
-    python="function", differentiable=False,
+    python="function", grad=None,
 )
 def linspace():
     """So many numbers, evenly spaced from start to end, both included.
@@ -184,7 +184,7 @@ def linspace():
     "logspace.Tensor_Tensor(Tensor start, Tensor end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
     "logspace.Tensor_Scalar(Tensor start, Scalar end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
     "logspace.Scalar_Tensor(Scalar start, Tensor end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
-    python="function", differentiable=False,
+    python="function", grad=None,
 )
 def logspace():
     """base to the power of numbers evenly spaced from start to end, both included."""
@@ -193,7 +193,7 @@ def logspace():
 @kernel(
     "eye(SymInt n, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
     "eye.m(SymInt n, SymInt m, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
-    python="function", differentiable=False,
+    python="function", grad=None,
 )
 def eye():
     """The identity matrix, or ones on the diagonal of n rows and m columns.
@@ -206,7 +206,7 @@ def eye():
 
 @kernel(
     "tril_indices(int row, int col, int offset=0, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
-    python="function", differentiable=False,
+    python="function", grad=None,
 )
 def tril_indices():
     """Rows and columns of the elements on or below a diagonal of a matrix, (2, n), in row order."""
@@ -222,7 +222,7 @@ def tril():
 
 @kernel(
     "triu_indices(int row, int col, int offset=0, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
-    python="function", differentiable=False,
+    python="function", grad=None,
 )
 def triu_indices():
     """Rows and columns of the elements on or above a diagonal of a matrix, (2, n), in row order."""

@@ -67,8 +67,6 @@ class Definition:
     hidden: tuple = ()                  # overloads that exist below but are not tried by the Python parser (mul.Scalar)
     node: str | None = None             # autograd node name where it is not the derived one
     constant: tuple = ()                # numbers of the results that are no function to differentiate: what is kept for backward
-    vmap: str = "auto"
-    samples: Any = None                 # extra rows for the generated tests
     options: dict = field(default_factory=dict)
 
     @property
@@ -87,14 +85,12 @@ def _register(family, schemas, body, common, options):
     return definition
 
 
-_COMMON = ("grad", "jvp", "inplace", "out", "python", "hidden", "node", "constant", "vmap", "samples")
+_COMMON = ("grad", "jvp", "inplace", "out", "python", "hidden", "node", "constant")
 
 
 def _family(family, allowed):
     def decorator(*schemas, **options):
         common = {k: options.pop(k) for k in _COMMON if k in options}
-        if options.pop("differentiable", True) is False:
-            common["grad"] = None
         unknown = set(options) - set(allowed)
         if unknown:
             raise TypeError(f"{schemas[0]}: {family} takes no {', '.join(sorted(unknown))}")

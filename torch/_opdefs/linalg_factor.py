@@ -54,7 +54,7 @@ def cholesky(self, upper):
     "_cholesky_solve_helper(Tensor self, Tensor A, bool upper) -> Tensor",
     python="",
     out=["_cholesky_solve_helper.out(Tensor self, Tensor A, bool upper, *, Tensor(a!) out) -> Tensor(a!)"],
-    grad=None, differentiable=False, jvp=None,
+    grad=None, jvp=None,
 )
 def _cholesky_solve_helper():
     """Solution for matching batch shapes."""
@@ -169,7 +169,7 @@ def qr(self, some):
     "geqrf(Tensor self) -> (Tensor a, Tensor tau)",
     python="function method",
     out=["geqrf.a(Tensor self, *, Tensor(a!) a, Tensor(b!) tau) -> (Tensor(a!) a, Tensor(b!) tau)"],
-    grad=None, differentiable=False, jvp=None,
+    grad=None, jvp=None,
 )
 def geqrf():
     """QR factorisation in LAPACK's packed form: R above, Householder vectors below, and their scales."""
@@ -445,7 +445,7 @@ def linalg_eig():
     "_linalg_eigvals(Tensor self) -> Tensor",
     python="function",
     out=False,
-    grad=None, differentiable=False, jvp=None,
+    grad=None, jvp=None,
 )
 def _linalg_eigvals():
     """Eigenvalues alone."""

@@ -305,7 +305,7 @@ def triangular_solve(self, A, upper, transpose, unitriangular):
     python="linalg",
     out=["linalg_ldl_factor_ex.out(Tensor self, *, bool hermitian=False, bool check_errors=False, Tensor(a!) LD, Tensor(b!) "
          "pivots, Tensor(c!) info) -> (Tensor(a!) LD, Tensor(b!) pivots, Tensor(c!) info)"],
-    grad=None, differentiable=False, jvp=None,
+    grad=None, jvp=None,
 )
 def linalg_ldl_factor_ex():
     """Compact LDL factors of a symmetric or Hermitian matrix, row exchanges, and 0 or the index of a zero block."""
@@ -328,7 +328,7 @@ def linalg_ldl_factor(self, hermitian):
     "linalg_ldl_solve(Tensor LD, Tensor pivots, Tensor B, *, bool hermitian=False) -> Tensor",
     python="linalg",
     out=["linalg_ldl_solve.out(Tensor LD, Tensor pivots, Tensor B, *, bool hermitian=False, Tensor(a!) out) -> Tensor(a!)"],
-    grad=None, differentiable=False, jvp=None,
+    grad=None, jvp=None,
 )
 def linalg_ldl_solve():
     """Solution of A X = B from the LDL factors of A."""

@@ -86,12 +86,6 @@ def _grad_div_mode_other(grad, self, other, rounding_mode):
     return zeros_like(grad)
 
 
-def _grad_div_mode_scalar(grad, other, rounding_mode):
-    if rounding_mode is None:
-        return grad / other.conj()
-    return zeros_like(grad)
-
-
 def _floor_div(x, y):
     """floor(x / y), exact also where x / y rounds up to the next integer; integers round toward minus infinity."""
     if x.is_float:

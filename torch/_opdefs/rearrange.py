@@ -105,7 +105,7 @@ def alias_copy(self):
     return self.clone()
 
 
-@decomposed("detach_copy(Tensor self) -> Tensor", out=True, python="function", differentiable=False)
+@decomposed("detach_copy(Tensor self) -> Tensor", out=True, python="function", grad=None)
 def detach_copy(self):
     """A copy without history."""
     return self.clone()

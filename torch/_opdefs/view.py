@@ -15,7 +15,7 @@ def view():
     """
 
 
-@kernel("view.dtype(Tensor(a) self, ScalarType dtype) -> Tensor(a)", python="method", differentiable=False)
+@kernel("view.dtype(Tensor(a) self, ScalarType dtype) -> Tensor(a)", python="method", grad=None)
 def view_dtype():
     """The same bytes read as another dtype; the last dimension grows or shrinks with the width."""
 
@@ -436,7 +436,7 @@ def as_strided():
     """
 
 
-@kernel("as_strided_(Tensor(a!) self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor(a!)", differentiable=False)
+@kernel("as_strided_(Tensor(a!) self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor(a!)", grad=None)
 def as_strided_():
     """Give this tensor other sizes, strides and offset."""
 
@@ -628,7 +628,7 @@ def alias():
     """A view of the whole tensor."""
 
 
-@kernel("detach(Tensor(a) self) -> Tensor(a)", differentiable=False)
+@kernel("detach(Tensor(a) self) -> Tensor(a)", grad=None)
 def detach():
     """The same elements without their history: gradients stop here."""
 
@@ -734,12 +734,12 @@ def as_strided_scatter():
 # ---- storage ----
 
 
-@kernel("resize_(Tensor(a!) self, SymInt[] size, *, MemoryFormat? memory_format=None) -> Tensor(a!)", python="method", differentiable=False)
+@kernel("resize_(Tensor(a!) self, SymInt[] size, *, MemoryFormat? memory_format=None) -> Tensor(a!)", python="method", grad=None)
 def resize_():
     """Give this tensor another size; its storage grows if need be, new elements are undefined."""
 
 
-@kernel("resize_as_(Tensor(a!) self, Tensor the_template, *, MemoryFormat? memory_format=None) -> Tensor(a!)", differentiable=False)
+@kernel("resize_as_(Tensor(a!) self, Tensor the_template, *, MemoryFormat? memory_format=None) -> Tensor(a!)", grad=None)
 def resize_as_():
     """Give this tensor the size of another."""
 
@@ -748,6 +748,6 @@ def resize_as_():
         "set_.source_Tensor_storage_offset(Tensor(a!) self, Tensor source, SymInt storage_offset, SymInt[] size, SymInt[] stride=[]) -> Tensor(a!)",
         "set_.source_Storage(Tensor(a!) self, Storage source) -> Tensor(a!)",
         "set_.source_Storage_storage_offset(Tensor(a!) self, Storage source, SymInt storage_offset, SymInt[] size, SymInt[] stride=[]) -> Tensor(a!)",
-        "set_(Tensor(a!) self) -> Tensor(a!)", python="method", differentiable=False)
+        "set_(Tensor(a!) self) -> Tensor(a!)", python="method", grad=None)
 def set_():
     """Make this tensor share the storage of another tensor, or a storage, with the given offset, sizes and strides."""

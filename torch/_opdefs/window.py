@@ -9,7 +9,7 @@ from .language import kernel
 @kernel(
     "hann_window(int window_length, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
     "hann_window.periodic(int window_length, bool periodic, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
-    python="function", differentiable=False,
+    python="function", grad=None,
 )
 def hann_window():
     """Hann window: (1 - cos x) / 2."""
@@ -20,7 +20,7 @@ def hann_window():
     "hamming_window.periodic(int window_length, bool periodic, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
     "hamming_window.periodic_alpha(int window_length, bool periodic, float alpha, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
     "hamming_window.periodic_alpha_beta(int window_length, bool periodic, float alpha, float beta, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
-    python="function", differentiable=False,
+    python="function", grad=None,
 )
 def hamming_window():
     """Hamming window: alpha - beta cos x, 0.54 and 0.46 unless given."""
@@ -29,7 +29,7 @@ def hamming_window():
 @kernel(
     "blackman_window(int window_length, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
     "blackman_window.periodic(int window_length, bool periodic, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
-    python="function", differentiable=False,
+    python="function", grad=None,
 )
 def blackman_window():
     """Blackman window: 0.42 - 0.5 cos x + 0.08 cos 2x."""
@@ -38,7 +38,7 @@ def blackman_window():
 @kernel(
     "bartlett_window(int window_length, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
     "bartlett_window.periodic(int window_length, bool periodic, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
-    python="function", differentiable=False,
+    python="function", grad=None,
 )
 def bartlett_window():
     """Bartlett window: a triangle."""
@@ -48,7 +48,7 @@ def bartlett_window():
     "kaiser_window(int window_length, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
     "kaiser_window.periodic(int window_length, bool periodic, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
     "kaiser_window.beta(int window_length, bool periodic, float beta, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
-    python="function", differentiable=False,
+    python="function", grad=None,
 )
 def kaiser_window():
     """Kaiser window: the Bessel function I0 over half a circle, of shape beta = 12 unless given."""
