@@ -202,8 +202,6 @@ class _OpNamespace(types.ModuleType):
         return iter(self._dir)
 
     def __getattr__(self, op_name: str) -> Any:
-        if op_name.startswith("__") and op_name.endswith("__"):
-            raise AttributeError(f"'_OpNamespace' '{self.name}' object has no attribute '{op_name}'")
         packet = self._find(op_name)
         if packet is None:
             raise AttributeError(f"'_OpNamespace' '{self.name}' object has no attribute '{op_name}'")
@@ -220,6 +218,8 @@ class _OpNamespace(types.ModuleType):
                     op = _C._get_op(op_name, overload)
                     return op, op.schema
                 return OpOverloadPacket(qualified, op_name, overloads, make)
+        if op_name.startswith("__"):    # Python asks for attributes of modules: nothing to load the registry for
+            return None
         from torch import library
 
         registered = library._registered(qualified)
