@@ -1,4 +1,4 @@
-"""Run the tests: ``python test/run_test.py`` for all, ``-i NAME ...`` for some files, more arguments go to pytest.
+"""Run the tests: ``python test/run_test.py`` for all, ``-i NAME ...`` for some files, more arguments (after `--` if you like) go to pytest.
 
     python test/run_test.py -i nn test_optim
     python test/run_test.py -i autograd -k hooks
@@ -27,6 +27,7 @@ def main():
     parser.add_argument("-i", "--include", nargs="+", default=[], metavar="NAME", help="test files to run")
     parser.add_argument("-x", "--exclude", nargs="+", default=[], metavar="NAME", help="test files to leave out")
     options, rest = parser.parse_known_args()
+    rest = rest[rest[:1] == ["--"]:]
     # The repository's own folder `torch` has no extension module: neither this process nor those it starts may find it.
     sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != HERE.parent]
     os.chdir(HERE)
