@@ -181,7 +181,7 @@ def test_records_are_aligned_and_named_as_in_pytorch(tmp_path):
 
 def test_a_pickle_that_was_tampered_with_is_loaded_or_refused():
     """Valid checksums around a changed pickle: no crash, no other exception, nothing but plain data."""
-    from torch._zip_archive import ArchiveReader, ArchiveWriter
+    from torch.files._zip_archive import ArchiveReader, ArchiveWriter
 
     buffer = io.BytesIO()
     norm = nn.BatchNorm1d(3)

@@ -41,6 +41,7 @@ _HOMES = {
     "torch.autograd.grad_mode": "no_grad enable_grad set_grad_enabled inference_mode",
     "torch.autograd.anomaly_mode": "",
     "torch.serialization": "save load",
+    "torch.files.inspection": "inspect_file",
     "torch._tensor_str": "set_printoptions",
     "torch.storage": "UntypedStorage TypedStorage",
     "torch._numeric_info": "finfo iinfo",

@@ -139,19 +139,19 @@ class Tensor(_C.TensorBase):
 
         import torch.utils.hooks
         from torch import _utils
-        from torch.storage import TypedStorage
+        from torch.storage import TypedStorage, _dtype_to_storage_type_map
 
         torch.utils.hooks.warn_if_has_hooks(self)
         hooks = OrderedDict()
         if self.is_meta:
             return _utils._rebuild_meta_tensor_no_storage, (self.dtype, tuple(self.size()), self.stride(), self.requires_grad)
-        if self.is_conj() or self.is_neg():
-            plain = self.detach().resolve_conj().resolve_neg()
-        else:
-            plain = self
-        storage = TypedStorage(wrap_storage=plain.untyped_storage(), dtype=self.dtype, _internal=True)
-        args = (storage, plain.storage_offset(), tuple(plain.size()), plain.stride(), self.requires_grad, hooks)
-        return _utils._rebuild_tensor_v2, args
+        place = (self.storage_offset(), tuple(self.size()), self.stride(), self.requires_grad, hooks)
+        bits = {name: True for name, is_set in (("conj", self.is_conj()), ("neg", self.is_neg())) if is_set}
+        metadata = (bits,) if bits else ()
+        if self.dtype not in _dtype_to_storage_type_map():
+            return _utils._rebuild_tensor_v3, (self.untyped_storage(), *place, self.dtype, *metadata)
+        storage = TypedStorage(wrap_storage=self.untyped_storage(), dtype=self.dtype, _internal=True)
+        return _utils._rebuild_tensor_v2, (storage, *place, *metadata)
 
     def __setstate__(self, state):
         if len(state) == 4:

@@ -28,7 +28,7 @@ def _rebuild_tensor_v2(storage, storage_offset, size, stride, requires_grad, bac
     if metadata:
         for name, value in metadata.items():
             if name == "conj" and value:
-                tensor = torch._conj(tensor)
+                tensor = tensor.conj()
             if name == "neg" and value:
                 tensor = torch._neg_view(tensor)
     tensor._backward_hooks = backward_hooks or None

@@ -13,6 +13,11 @@ import torch
 _user_globals = {}
 
 
+def shown(item):
+    """A damaged file's item in a message: never the whole of it, which may be endless."""
+    return repr(item)[:80] if isinstance(item, (type, str, bytes, int, float)) or item is None else f"an object of type {type(item).__name__}"
+
+
 def _name_of(item):
     return f"{item.__module__}.{getattr(item, '__qualname__', item.__name__)}"
 
@@ -56,7 +61,33 @@ def _encode(text, encoding):
     return text.encode("latin1")
 
 
+def _bytearray(*args):
+    """A bytearray of bytes or text; a number would ask for that many zeros."""
+    if args and not isinstance(args[0], (bytes, bytearray, str, list)):
+        raise UnpicklingError(f"bytearray of {type(args[0]).__name__} is not data")
+    return bytearray(*args)
+
+
+def _like_stored(rebuild):
+    """`rebuild(data, ...)`, which copies its tensor, only where that takes no more room than its storage has."""
+    def checked(data, *args):
+        if isinstance(data, torch.Tensor) and data.numel() * data.element_size() > data.untyped_storage().nbytes():
+            raise UnpicklingError("an expanded tensor is not to be copied")
+        return rebuild(data, *args)
+
+    return checked
+
+
+def _of_type(rebuild, *args):
+    """A tensor of a subclass, from what rebuilds tensors and nothing else."""
+    function = rebuild if any(rebuild is item for item in _user_globals.values()) else _calls.get(id(rebuild))
+    if function is None or isinstance(function, type):
+        raise UnpicklingError(f"{shown(rebuild)} does not rebuild tensors")
+    return torch._tensor._rebuild_from_type_v2(function, *args)
+
+
 _fixed_globals = {}
+_calls = {}  # id of a known global -> what REDUCE calls; the other classes are only named, never called
 
 
 def _default_globals():
@@ -70,19 +101,22 @@ def _default_globals():
         "__builtin__.bytearray": bytearray, "__builtin__.set": set, "__builtin__.frozenset": frozenset,
         "__builtin__.complex": complex, "torch.Size": torch.Size, "torch.device": torch.device, "torch.Tensor": torch.Tensor,
         "torch.nn.parameter.Parameter": torch.nn.Parameter, "torch.serialization._get_layout": torch.serialization._get_layout,
-        "torch._tensor._rebuild_from_type_v2": torch._tensor._rebuild_from_type_v2,
+        "torch._tensor._rebuild_from_type_v2": _of_type,
         "torch.UntypedStorage": torch.UntypedStorage, "torch.storage.UntypedStorage": torch.UntypedStorage,
         "torch.storage.TypedStorage": torch.storage.TypedStorage,
     }
     for name, value in vars(utils).items():
         if name.startswith("_rebuild_"):
-            table[f"torch._utils.{name}"] = value
+            table[f"torch._utils.{name}"] = _like_stored(value) if name.startswith("_rebuild_device_") else value
     for name, value in vars(torch).items():
         if isinstance(value, torch.dtype):
             table[f"torch.{name}"] = value
     for name in torch.storage._dtype_to_storage_type_map().values():
         table[f"torch.{name}"] = getattr(torch, name)
     _fixed_globals.update(table)
+    _calls.update({id(value): value for value in table.values() if callable(value) and not isinstance(value, type)})
+    _calls.update({id(kind): kind for kind in (OrderedDict, Counter, set, frozenset, complex, torch.Size, torch.device)})
+    _calls[id(bytearray)] = _bytearray
     return _fixed_globals
 
 
@@ -115,6 +149,7 @@ class Unpickler:
         self.encoding = encoding
         self.memo = {}
         self.proto = 0
+        self.read_so_far = self.given_so_far = 0
         self.known = _default_globals()
 
     def persistent_load(self, pid):
@@ -139,6 +174,7 @@ class Unpickler:
 
     def read(self, count):
         data = self.read_bytes(count)
+        self.read_so_far += count
         if len(data) != count:
             raise UnpicklingError("the pickle is cut short")
         return data
@@ -172,25 +208,31 @@ class Unpickler:
             f"`torch.serialization.add_safe_globals([{short}])` or the `torch.serialization.safe_globals([{short}])` context "
             "manager to allowlist this global if you trust this class/function.")
 
-    def allowed(self, function):
-        if any(function is item for item in _user_globals.values()):
-            return True
-        return callable(function) and any(function is item for item in self.known.values())
+    def callee(self, function):
+        """What is called when the file calls `function`, or None."""
+        known = _calls.get(id(function))
+        return known if known is not None or not any(function is item for item in _user_globals.values()) else function
 
     def reduce(self):
         args, function = self.stack.pop(), self.stack[-1]
-        if not isinstance(args, tuple) or not self.allowed(function):
-            raise UnpicklingError(f"Trying to call reduce for unrecognized function {function}")
-        self.stack[-1] = function(*args)
+        call = self.callee(function)
+        if not isinstance(args, tuple) or call is None:
+            raise UnpicklingError(f"Trying to call reduce for unrecognized function {shown(function)}")
+        for argument in args:  # calls may copy what they get, but not over and over
+            if type(argument) in _COPIED:
+                self.given_so_far += len(argument)
+        if self.given_so_far > 4 * self.read_so_far:
+            raise UnpicklingError("the pickle is damaged: it copies the same data many times")
+        self.stack[-1] = call(*args)
 
     def new_object(self):
         args, cls = self.stack.pop(), self.stack.pop()
-        if not isinstance(cls, type) or not self.allowed(cls):
-            raise UnpicklingError(f"Trying to call __new__ for unrecognized class {cls}")
         if cls is torch.nn.Parameter:
             self.push(torch.nn.Parameter(*args))
-        else:
+        elif cls is torch.Tensor and not args or _calls.get(id(cls)) is cls or any(cls is item for item in _user_globals.values()):
             self.push(cls.__new__(cls, *args))
+        else:
+            raise UnpicklingError(f"Trying to call __new__ for unrecognized class {shown(cls)}")
 
     def build(self):
         state, target = self.stack.pop(), self.stack[-1]
@@ -262,6 +304,9 @@ class Unpickler:
         self.push(self.read(self.unpack(layout)).decode("utf-8", "surrogatepass"))
 
 
+_COPIED = {bytes, bytearray, str, list, tuple, dict, set, frozenset, OrderedDict, Counter}
+
+
 def _long(reader, layout):
     return int.from_bytes(reader.read(reader.unpack(layout)), "little", signed=True)
 
@@ -313,9 +358,9 @@ _ACTIONS = {ord(code): action for code, action in {
     "Q": Unpickler.persistent,
     "c": lambda r: r.push(r.find(r.line(), r.line())),
     "\x93": Unpickler.stack_global,
-    "R": Unpickler.reduce,
-    "\x81": Unpickler.new_object,
-    "b": Unpickler.build,
+    "R": lambda r: r.reduce(),
+    "\x81": lambda r: r.new_object(),
+    "b": lambda r: r.build(),
 }.items()}
 
 

@@ -6,7 +6,7 @@ import torch
 
 __all__ = ["set_module", "swap_tensors"]
 
-_LAZY = ("benchmark", "data", "checkpoint", "dlpack", "_pytree", "hooks", "model_zoo", "deterministic", "weak", "_python_dispatch")
+_LAZY = ("benchmark", "data", "checkpoint", "dlpack", "_pytree", "hooks", "model_zoo", "deterministic", "weak", "_python_dispatch", "serialization")
 
 
 def __getattr__(name):

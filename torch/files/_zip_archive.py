@@ -13,6 +13,7 @@ _END = struct.Struct("<4s4H2LH")
 _END64 = struct.Struct("<4sQ2H2L4Q")
 _LOCATOR64 = struct.Struct("<4sLQL")
 _LIMIT = 0xFFFFFFFF
+_MOST_INFLATED = 1032  # what deflate can make of a byte
 _PIECE = 1 << 18  # checked while it is still in the cache
 
 
@@ -142,7 +143,7 @@ class ArchiveReader:
         directory, position = self._at(begin, length), 0
         for _ in range(count):
             position = self._read_entry(directory, position)
-        if position != length:
+        if position != length or sum(stored for _, stored, *_ in self.records.values()) > self.size:
             raise ArchiveError("the directory of the archive is damaged")
         entries = b"".join(_central_entry(path.encode(), size, header, crc)
                            for path, (header, _, size, crc, _) in self.records.items())
@@ -168,6 +169,8 @@ class ArchiveReader:
             raise ArchiveError("a name in the directory of the archive is damaged") from None
         extra = directory[position + name_length:position + name_length + extra_length]
         size, stored, header = self._wide(extra, size, stored, header)
+        if size != stored if method == 0 else size > _MOST_INFLATED * (stored + 1):
+            raise ArchiveError("the directory of the archive is damaged")
         self.records[path] = (header, stored, size, crc, method)
         return position + name_length + extra_length + comment
 
@@ -189,12 +192,16 @@ class ArchiveReader:
     def __contains__(self, name):
         return f"{self.name}/{name}" in self.records
 
+    def is_compressed(self, name):
+        """Whether a record is not in the file byte for byte."""
+        return self.records[f"{self.name}/{name}"][4] != 0
+
     def names(self):
         """Names of all records, without the common folder."""
         return [path[len(self.name) + 1:] for path in self.records]
 
     def locate(self, name):
-        """(position of the data in the file, size) of a stored record."""
+        """(position of the data in the file, size when read) of a record."""
         path = f"{self.name}/{name}"
         if path not in self.records:
             raise ArchiveError(f"PytorchStreamReader failed locating file {name}: file not found")
