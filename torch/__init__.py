@@ -66,10 +66,8 @@ _HOMES = {
     "torch.func": "vmap",
     "torch.amp": "autocast GradScaler",
     "torch.amp.autocast_mode": (
-        "is_autocast_enabled set_autocast_enabled get_autocast_dtype set_autocast_dtype is_autocast_cache_enabled "
-        "set_autocast_cache_enabled clear_autocast_cache autocast_increment_nesting autocast_decrement_nesting "
-        "is_autocast_cpu_enabled set_autocast_cpu_enabled get_autocast_cpu_dtype set_autocast_cpu_dtype "
-        "get_autocast_gpu_dtype set_autocast_gpu_dtype"
+        "is_autocast_enabled set_autocast_enabled get_autocast_dtype set_autocast_dtype is_autocast_cpu_enabled "
+        "set_autocast_cpu_enabled get_autocast_cpu_dtype set_autocast_cpu_dtype get_autocast_gpu_dtype set_autocast_gpu_dtype"
     ),
     "torch.futures": "Future",
     "torch.cuda": "Event Stream",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from .._opdefs import autocast
 from . import formula, infos
 from .convert import DTYPES
 from .formula import FormulaError, Translator, default_value, parameter_type, result_type, type_of
@@ -406,9 +407,10 @@ class Generator:
             externs.append(f"extern const Derivative {self.backward[base]};")
         is_view = s.is_view and d.family != "composite" or bool(d.options.get("view")) and d.family == "kernel"
         nargs = len(s.args)
+        policy = autocast.policy(s.name) if row.role == "functional" else "AsGiven"
         return (f"  {{{quoted(s.name)}, {quoted(s.overload)}, {quoted('aten::' + str(s))}, args_{row.index}, args_{row.index} + {nargs}, {nargs}, {len(s.returns)}, "
                 f"Family::{family}, {int(row.role == 'inplace')}, {int(row.role == 'out')}, {int(is_view)}, {kernel}, {derivative}, "
-                f"{{.{'python' if family == 'PyComposite' else 'extra'} = {extra}}}, {quoted(d.doc.strip()) if row.role == 'functional' else 'nullptr'}}},")
+                f"{{.{'python' if family == 'PyComposite' else 'extra'} = {extra}}}, {quoted(d.doc.strip()) if row.role == 'functional' else 'nullptr'}, CastPolicy::{policy}}},")
 
     # ---- what Python sees ----
     def function_tables(self):

@@ -1,76 +1,61 @@
-"""The autocast context. No device of this build casts: within the context operators run in the precision of their inputs."""
+"""The autocast context: a region in which matrix products and convolutions run in a lower precision.
+
+What is converted, and to what, is the table in `torch/_opdefs/autocast.py`.
+"""
 
 import functools
-import threading
 import warnings
 
 import torch
+from torch import _C
+from torch._C import (
+    autocast_decrement_nesting,
+    autocast_increment_nesting,
+    clear_autocast_cache,
+    is_autocast_cache_enabled,
+    set_autocast_cache_enabled,
+)
 
-__all__ = ["autocast", "custom_fwd", "custom_bwd", "is_autocast_available"]
+__all__ = ["autocast", "autocast_decorator", "custom_fwd", "custom_bwd", "is_autocast_available"]
 
-_DTYPES = {"cuda": torch.float16, "cpu": torch.bfloat16}
-
-
-class _State(threading.local):
-    def __init__(self):
-        self.enabled, self.dtypes, self.cache, self.depth = {}, dict(_DTYPES), True, 0
+# The dtypes that a context may ask for, by kind of device; the first is the default.
+_DTYPES = {"cpu": (torch.bfloat16, torch.float16), "cuda": (torch.float16, torch.bfloat16)}
 
 
-_state = _State()
-_warned = False
+def _known(device_type):
+    """The kind of device, checked. Raises RuntimeError for a name that is no kind of device."""
+    return torch.device(device_type).type
 
 
 def is_autocast_available(device_type):
-    """Whether operators on a kind of device can be cast automatically: no."""
-    return False
+    """Whether operators on a kind of device can be converted automatically."""
+    return _known(device_type) in _DTYPES
 
 
 def is_autocast_enabled(device_type="cuda"):
     """Whether the context for a kind of device is on."""
-    return _state.enabled.get(device_type, False)
+    return _known(device_type) in _DTYPES and _C._get_autocast(device_type)[0]
 
 
 def set_autocast_enabled(device_type, enabled=None):
     """Turn the context for a kind of device on or off."""
     if enabled is None:
         device_type, enabled = "cuda", device_type
-    _state.enabled[device_type] = bool(enabled)
+    if not isinstance(enabled, bool):
+        raise TypeError(f"set_autocast_enabled(): argument 'enabled' (position 2) must be bool, not {type(enabled).__name__}")
+    _C._set_autocast(device_type, enabled, get_autocast_dtype(device_type))
 
 
 def get_autocast_dtype(device_type):
-    """The dtype that the context of a kind of device stands for."""
-    return _state.dtypes[device_type]
+    """The dtype that the context of a kind of device converts to. Raises RuntimeError for a kind without autocast."""
+    if _known(device_type) not in _DTYPES:
+        raise RuntimeError(f"unsupported scalarType: there is no autocast for '{device_type}', only for {', '.join(_DTYPES)}")
+    return _C._get_autocast(device_type)[1]
 
 
 def set_autocast_dtype(device_type, dtype):
-    """Set the dtype that the context of a kind of device stands for."""
-    _state.dtypes[device_type] = dtype
-
-
-def is_autocast_cache_enabled():
-    """Whether cast weights are kept."""
-    return _state.cache
-
-
-def set_autocast_cache_enabled(enabled):
-    """Keep cast weights or not."""
-    _state.cache = bool(enabled)
-
-
-def clear_autocast_cache():
-    """Forget cast weights; there are none."""
-
-
-def autocast_increment_nesting():
-    """Enter a level; returns the depth."""
-    _state.depth += 1
-    return _state.depth
-
-
-def autocast_decrement_nesting():
-    """Leave a level; returns the depth."""
-    _state.depth -= 1
-    return _state.depth
+    """Set the dtype that the context of a kind of device converts to."""
+    _C._set_autocast(device_type, is_autocast_enabled(device_type), dtype)
 
 
 def _for_device(device_type):
@@ -93,47 +78,72 @@ is_autocast_cpu_enabled, set_autocast_cpu_enabled, get_autocast_cpu_dtype, set_a
 _, _, get_autocast_gpu_dtype, set_autocast_gpu_dtype = _for_device("cuda")
 
 
-class autocast:
-    """``with autocast("cpu", dtype=torch.bfloat16):`` marks a region for lower precision; also a decorator.
+def autocast_decorator(autocast_instance, func):
+    """`func`, run within the context `autocast_instance`."""
+    @functools.wraps(func)
+    def decorated(*args, **kwargs):
+        with autocast_instance:
+            return func(*args, **kwargs)
 
-    In this build the region runs in the precision of its inputs, and a warning says so once.
+    return decorated
+
+
+class autocast:
+    """``with autocast("cpu"):`` a region of lower precision; also a decorator.
+
+    Products, convolutions and attention convert their floating-point arguments to `dtype`, operators that need range or
+    digits convert to float32, all others run in the dtypes they are given; float64 stays as it is. Weights are converted
+    once in the outermost context (`cache_enabled`).
+
+    Args:
+        device_type: "cpu" or "cuda".
+        dtype: torch.bfloat16 or torch.float16; by default what ``torch.get_autocast_dtype(device_type)`` says.
+
+    Raises ValueError or RuntimeError for a `device_type` that is no string or no kind of device with autocast.
+
+    >>> a = torch.randn(4, 4)
+    >>> with torch.autocast("cpu"):
+    ...     print((a @ a).dtype, (a + a).dtype)
+    torch.bfloat16 torch.float32
     """
 
     def __init__(self, device_type, dtype=None, enabled=True, cache_enabled=None):
         if not isinstance(device_type, str):
             raise ValueError(f"Expected `device_type` of type `str`, got: `{type(device_type)}`")
-        if device_type not in _DTYPES:
-            raise RuntimeError(f"User specified an unsupported autocast device_type '{device_type}'")
-        self.device, self._enabled = device_type, enabled
-        if enabled and device_type == "cuda":
-            warnings.warn("User provided device_type of 'cuda', but CUDA is not available. Disabling", stacklevel=2)
-            self._enabled = False
-        self.fast_dtype = _DTYPES[device_type] if dtype is None else dtype
-        self._cache_enabled = cache_enabled
+        self.device = device_type
+        self.fast_dtype = get_autocast_dtype(device_type) if dtype is None else dtype
+        self._cache_enabled = is_autocast_cache_enabled() if cache_enabled is None else cache_enabled
+        self._enabled = enabled and self._possible()
+
+    def _possible(self):
+        if self.device == "cuda" and not torch.cuda.is_available():
+            warnings.warn("CUDA is not available or torch_xla is imported. Disabling autocast.", stacklevel=3)
+            return False
+        if self.fast_dtype not in _DTYPES[self.device]:
+            name, allowed = self.device.upper(), ", ".join(map(str, _DTYPES[self.device]))
+            warnings.warn(f"In {name} autocast, but the target dtype is not supported. Disabling autocast.\n"
+                          f"{name} Autocast only supports dtypes of {allowed} currently.", stacklevel=3)
+            return False
+        return True
 
     def __enter__(self):
-        global _warned
-        self._previous = is_autocast_enabled(self.device), get_autocast_dtype(self.device)
-        if self._enabled and not _warned:
-            _warned = True
-            warnings.warn("autocast does not lower the precision in this build: operators run in the dtype of their inputs",
-                          stacklevel=2)
-        set_autocast_enabled(self.device, self._enabled)
-        set_autocast_dtype(self.device, self.fast_dtype)
+        self.prev = is_autocast_enabled(self.device)
+        self.prev_fastdtype = get_autocast_dtype(self.device)
+        self.prev_cache_enabled = is_autocast_cache_enabled()
+        _C._set_autocast(self.device, self._enabled, self.fast_dtype)
+        set_autocast_cache_enabled(self._cache_enabled)
+        autocast_increment_nesting()
         return self
 
     def __exit__(self, *_):
-        set_autocast_enabled(self.device, self._previous[0])
-        set_autocast_dtype(self.device, self._previous[1])
+        if autocast_decrement_nesting() == 0:
+            clear_autocast_cache()
+        _C._set_autocast(self.device, self.prev, self.prev_fastdtype)
+        set_autocast_cache_enabled(self.prev_cache_enabled)
         return False
 
-    def __call__(self, function):
-        @functools.wraps(function)
-        def decorated(*args, **kwargs):
-            with self:
-                return function(*args, **kwargs)
-
-        return decorated
+    def __call__(self, func):
+        return autocast_decorator(self, func)
 
 
 def custom_fwd(fwd=None, *, device_type, cast_inputs=None):

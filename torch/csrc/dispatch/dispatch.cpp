@@ -7,6 +7,7 @@
 
 #include "../autograd/meta.h"
 #include "../autograd/node.h"
+#include "autocast.h"
 #include "op.h"
 #include "state.h"
 
@@ -106,6 +107,8 @@ void call_below_autograd(const Op& op, const Value* args, OwnedValue* rets) {
 }
 
 void call(const Op& op, const Value* args, OwnedValue* rets) {
+  if (__builtin_expect(tls.autocast, 0) && op.cast != CastPolicy::AsGiven && !tls.below_autograd)
+    return call_autocast(op, args, rets);
   if (op.family >= Family::Composite) {
     if (op.family == Family::PyComposite) return python_composite(op, args, rets);
     return op.kernel(op, args, rets);

@@ -36,6 +36,9 @@ struct ArgSchema {
   Value default_value;
 };
 
+// What autocast does to the floating-point arguments of an operator (torch/_opdefs/autocast.py).
+enum class CastPolicy : uint8_t { AsGiven, Lower, Float32, Widest };
+
 enum class Family : uint8_t { Kernel, Pointwise, Reduction, View, Composite, PyComposite };
 
 struct Op;
@@ -85,6 +88,7 @@ struct Op {
     const void* extra;
   };
   const char* doc;
+  CastPolicy cast = CastPolicy::AsGiven;
   void* pyobj = nullptr;  // torch.ops.aten.add.Tensor, made on first need
 };
 
@@ -101,7 +105,7 @@ extern const int kNumOps;
 const Op* find_op(std::string_view name, std::string_view overload);
 
 // ---- calling ----
-// Runs `op` through every layer: composite | autograd | python dispatch | kernel.
+// Runs `op` through every layer: autocast | composite | autograd | python dispatch | kernel.
 void call(const Op& op, const Value* args, OwnedValue* rets);
 // The rest of the way from below one layer.
 void call_below_autograd(const Op& op, const Value* args, OwnedValue* rets);

@@ -133,6 +133,7 @@ void init(PyObject* module) {
   check(PyModule_AddFunctions(module, legacy_functions));
   init_types(module);
   init_overrides(module);
+  init_autocast(module);
   init_generator(module);
   init_storage(module);
   init_tensor(module);

@@ -57,6 +57,7 @@ Tensor from_dlpack_capsule(PyObject* capsule);
 
 // ---- storage.cpp, generator.cpp, overrides.cpp ----
 void init_overrides(PyObject* module);
+void init_autocast(PyObject* module);
 void init_storage(PyObject* module);
 void init_generator(PyObject* module);
 Ref<Storage> storage_of(PyObject* o);    // TypeError if it is none
