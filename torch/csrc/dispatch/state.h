@@ -9,7 +9,7 @@ struct ThreadState {
   bool inference_mode = false;
   bool below_autograd = false;  // inside a kernel: nothing is recorded
   bool interposed = false;      // function_modes || dispatch_modes || transforms: take the slow path
-  bool autocast = false;         // some device's autocast is on (dispatch/autocast.h) and this is not one of its casts
+  bool autocast = false;        // some device's autocast is on (dispatch/autocast.h) and this is not one of its casts
   bool anomaly = false, anomaly_nan = true;
   bool forward_ad = false;               // a dual level is open
   bool forward_grad_enabled = true;      // forward-mode AD is on (forward_ad._set_fwd_grad_enabled)
