@@ -60,7 +60,7 @@ _HOMES = {
     ),
     "torch.functional": (
         "atleast_1d atleast_2d atleast_3d block_diag broadcast_tensors broadcast_shapes cartesian_prod cdist chain_matmul einsum "
-        "lu meshgrid nonzero norm split stft istft tensordot unique unique_consecutive unravel_index align_tensors"
+        "lu meshgrid nonzero norm split stft istft tensordot unique unique_consecutive unravel_index align_tensors _assert"
     ),
     "torch._lobpcg": "lobpcg",
     "torch.func": "vmap",

@@ -135,6 +135,9 @@ class OpOverloadPacket(OperatorBase):
         return made
 
     def __call__(self, /, *args, **kwargs):
+        relevant = (*args, *kwargs.values())
+        if _C._has_torch_function(relevant):
+            return _C._handle_torch_function(self, relevant, *args, **kwargs)
         names = self._overload_names
         if len(names) == 1:
             return getattr(self, names[0] or "default")(*args, **kwargs)

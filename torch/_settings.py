@@ -44,55 +44,62 @@ def typename(obj):
     return name if module in ("", "builtins") else f"{module}.{name}"
 
 
+@_C._overridable
 def numel(input):
     """The number of elements of a tensor."""
     return _asked(numel, input, torch.Tensor.numel)
 
 
+@_C._overridable
 def is_floating_point(input):
     """Whether the elements of a tensor are real floating-point numbers."""
     return _asked(is_floating_point, input, torch.Tensor.is_floating_point)
 
 
+@_C._overridable
 def is_complex(input):
     """Whether the elements of a tensor are complex."""
     return _asked(is_complex, input, torch.Tensor.is_complex)
 
 
+@_C._overridable
 def is_signed(input):
     """Whether the dtype of a tensor has negative values."""
     return _asked(is_signed, input, torch.Tensor.is_signed)
 
 
+@_C._overridable
 def is_conj(input):
     """Whether the conjugate of a tensor is still to be taken."""
     return _asked(is_conj, input, torch.Tensor.is_conj)
 
 
+@_C._overridable
 def is_neg(input):
     """Whether the sign of a tensor is still to be changed."""
     return _asked(is_neg, input, torch.Tensor.is_neg)
 
 
+@_C._overridable
 def is_inference(input):
     """Whether a tensor was made in inference mode."""
     return _asked(is_inference, input, torch.Tensor.is_inference)
 
 
+@_C._overridable
 def is_nonzero(input):
     """Whether the only element of a tensor differs from zero. RuntimeError if there is not exactly one."""
     return _asked(is_nonzero, input, torch.Tensor.is_nonzero)
 
 
+@_C._overridable
 def get_device(input):
     """The index of the CUDA device of a tensor; -1 on the CPU."""
     return _asked(get_device, input, torch.Tensor.get_device)
 
 
 def _asked(function, input, method):
-    """A question about a tensor, `method(input)`; whoever overrides functions of torch sees `function`."""
-    if _C._has_torch_function_unary(input):
-        return _C._handle_torch_function(function, (input,), input)
+    """A question about a tensor, `method(input)`."""
     if not isinstance(input, torch.Tensor):
         raise TypeError(f"{function.__name__}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
     return method(input)

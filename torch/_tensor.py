@@ -71,16 +71,14 @@ class Tensor(_C.TensorBase):
 
     # ---- text ----
 
+    @_C._overridable
     def __repr__(self, *, tensor_contents=None):
-        if _C._has_torch_function_unary(self):
-            return _C._handle_torch_function(Tensor.__repr__, (self,), self, tensor_contents=tensor_contents)
         from torch._tensor_str import _str
 
         return _str(self, tensor_contents=tensor_contents)
 
+    @_C._overridable
     def __format__(self, format_spec):
-        if _C._has_torch_function_unary(self):
-            return _C._handle_torch_function(Tensor.__format__, (self,), self, format_spec)
         if self.dim() == 0 and not self.is_meta and type(self) is Tensor:
             return self.item().__format__(format_spec)
         return object.__format__(self, format_spec)
@@ -91,9 +89,8 @@ class Tensor(_C.TensorBase):
 
     # ---- copies and pickles ----
 
+    @_C._overridable
     def __deepcopy__(self, memo):
-        if _C._has_torch_function_unary(self):
-            return _C._handle_torch_function(Tensor.__deepcopy__, (self,), self, memo)
         if not self.is_leaf:
             raise RuntimeError(
                 "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment. "
@@ -126,9 +123,8 @@ class Tensor(_C.TensorBase):
         result.__dict__.update(copy.deepcopy(self.__dict__, memo))
         return result
 
+    @_C._overridable
     def __reduce_ex__(self, protocol):
-        if _C._has_torch_function_unary(self):
-            return _C._handle_torch_function(Tensor.__reduce_ex__, (self,), self, protocol)
         func, args = self._reduce_ex_internal(protocol)
         if type(self) is Tensor and not self.__dict__:
             return func, args
@@ -163,9 +159,8 @@ class Tensor(_C.TensorBase):
 
     # ---- NumPy ----
 
+    @_C._overridable
     def __array__(self, dtype=None, copy=None):
-        if _C._has_torch_function_unary(self):
-            return _C._handle_torch_function(Tensor.__array__, (self,), self, dtype=dtype)
         array = self.numpy()
         if dtype is not None and array.dtype != dtype:
             return array.astype(dtype)
@@ -180,31 +175,31 @@ class Tensor(_C.TensorBase):
 
     # ---- containers ----
 
+    @_C._overridable
     def __contains__(self, element):
-        if _C._has_torch_function_unary(self):
-            return _C._handle_torch_function(Tensor.__contains__, (self,), self, element)
         if isinstance(element, (Tensor, int, float, complex, bool)):
             return bool((element == self).any().item())
         raise RuntimeError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}.")
 
+    @_C._overridable
     def __reversed__(self):
-        if _C._has_torch_function_unary(self):
-            return _C._handle_torch_function(Tensor.__reversed__, (self,), self)
         return self if self.dim() == 0 else self.flip(0)
 
+    @_C._overridable
     def __complex__(self):
-        if _C._has_torch_function_unary(self):
-            return _C._handle_torch_function(Tensor.__complex__, (self,), self)
         return complex(self.item())
 
     # ---- operators under their Python 2 and in-place names ----
 
+    @_C._overridable
     def __div__(self, other):
         return self / other
 
+    @_C._overridable
     def __rdiv__(self, other):
         return self.reciprocal() * other
 
+    @_C._overridable
     def __idiv__(self, other):
         return self.div_(other)
 
@@ -236,18 +231,19 @@ class Tensor(_C.TensorBase):
         self.untyped_storage().share_memory_()
         return self
 
+    @_C._overridable
     def is_shared(self):
         """Whether the elements are in memory shared with other processes."""
-        if _C._has_torch_function_unary(self):
-            return _C._handle_torch_function(Tensor.is_shared, (self,), self)
         return self.untyped_storage().is_shared()
 
+    @_C._overridable
     def pin_memory(self, device=None):
         """This tensor in page-locked memory: needs an accelerator."""
         raise RuntimeError("Cannot access accelerator device when none is available.")
 
     # ---- shapes and results computed by functions of torch ----
 
+    @_C._overridable
     def dim_order(self, *, ambiguity_check=False):
         """The dimensions from the outermost to the innermost in memory.
 
@@ -258,34 +254,37 @@ class Tensor(_C.TensorBase):
             raise RuntimeError("The tensor does not have unique dim order, or cannot map to exact one of the given memory formats.")
         return tuple(order)
 
+    @_C._overridable
     def split(self, split_size, dim=0):
         """See :func:`torch.split`."""
-        if _C._has_torch_function_unary(self):
-            return _C._handle_torch_function(Tensor.split, (self,), self, split_size, dim=dim)
         if isinstance(split_size, Tensor):
             split_size = int(split_size)
         if isinstance(split_size, int):
             return super().split(split_size, dim)
         return super().split_with_sizes(split_size, dim)
 
+    @_C._overridable
     def unique(self, sorted=True, return_inverse=False, return_counts=False, dim=None):
         """See :func:`torch.unique`."""
         import torch
 
         return torch.unique(self, sorted=sorted, return_inverse=return_inverse, return_counts=return_counts, dim=dim)
 
+    @_C._overridable
     def unique_consecutive(self, return_inverse=False, return_counts=False, dim=None):
         """See :func:`torch.unique_consecutive`."""
         import torch
 
         return torch.unique_consecutive(self, return_inverse=return_inverse, return_counts=return_counts, dim=dim)
 
+    @_C._overridable
     def norm(self, p="fro", dim=None, keepdim=False, dtype=None):
         """See :func:`torch.norm`."""
         import torch
 
         return torch.norm(self, p, dim, keepdim, dtype=dtype)
 
+    @_C._overridable
     def lu(self, pivot=True, get_infos=False):
         """See :func:`torch.lu`."""
         import torch
@@ -293,6 +292,7 @@ class Tensor(_C.TensorBase):
         factors, pivots, infos = torch._lu_with_info(self, pivot=pivot, check_errors=not get_infos)
         return (factors, pivots, infos) if get_infos else (factors, pivots)
 
+    @_C._overridable
     def stft(self, n_fft, hop_length=None, win_length=None, window=None, center=True, pad_mode="reflect", normalized=False,
              onesided=None, return_complex=None, align_to_window=None):
         """See :func:`torch.stft`."""
@@ -301,6 +301,7 @@ class Tensor(_C.TensorBase):
         return torch.stft(self, n_fft, hop_length, win_length, window, center, pad_mode, normalized, onesided,
                           return_complex=return_complex, align_to_window=align_to_window)
 
+    @_C._overridable
     def istft(self, n_fft, hop_length=None, win_length=None, window=None, center=True, normalized=False, onesided=None,
               length=None, return_complex=False):
         """See :func:`torch.istft`."""
@@ -308,6 +309,7 @@ class Tensor(_C.TensorBase):
 
         return torch.istft(self, n_fft, hop_length, win_length, window, center, normalized, onesided, length, return_complex=return_complex)
 
+    @_C._overridable
     def resize(self, *sizes):
         """Deprecated: a tensor of another size over the same elements; see :meth:`resize_`."""
         import warnings
@@ -315,12 +317,14 @@ class Tensor(_C.TensorBase):
         warnings.warn("non-inplace resize is deprecated", stacklevel=2)
         return self.reshape(*sizes) if self.numel() else self.new_empty(*sizes)
 
+    @_C._overridable
     def module_load(self, other, assign=False):
         """How `Module.load_state_dict` puts `other` into this parameter: a copy, or `other` itself with `assign`."""
         if assign:
             return other.detach()
         return self.copy_(other).detach()
 
+    @_C._overridable
     def is_nonzero(self):
         """Whether the only element differs from zero. RuntimeError if there is not exactly one."""
         if self.numel() != 1:
@@ -328,6 +332,7 @@ class Tensor(_C.TensorBase):
             raise RuntimeError(f"Boolean value of Tensor with {what} is ambiguous")
         return bool(self)
 
+    @_C._overridable
     def is_set_to(self, tensor):
         """Whether both tensors show the same elements of the same storage."""
         return (self.untyped_storage().data_ptr() == tensor.untyped_storage().data_ptr() and self.shape == tensor.shape
@@ -341,30 +346,37 @@ class Tensor(_C.TensorBase):
         """The address of the first element, for reading."""
         return self.data_ptr()
 
+    @_C._overridable
     def to_dense(self, dtype=None, *, masked_grad=True):
         """This tensor, which has no other layout than the dense one."""
         return self if dtype is None else self.to(dtype)
 
+    @_C._overridable
     def resize_as(self, tensor):
         """Deprecated: :meth:`resize` to the size of `tensor`."""
         return self.resize(tensor.size())
 
+    @_C._overridable
     def record_stream(self, stream):
         """For CUDA tensors only: RuntimeError."""
         raise RuntimeError("record_stream is not available on the CPU")
 
+    @_C._overridable
     def xpu(self, device=None, non_blocking=False, *, memory_format=None):
         """There is no such device: RuntimeError."""
         raise RuntimeError("PyTorch was compiled without XPU support")
 
+    @_C._overridable
     def ipu(self, device=None, non_blocking=False, *, memory_format=None):
         """There is no such device: RuntimeError."""
         raise RuntimeError("PyTorch was compiled without IPU support")
 
+    @_C._overridable
     def mtia(self, device=None, non_blocking=False, *, memory_format=None):
         """There is no such device: RuntimeError."""
         raise RuntimeError("PyTorch was compiled without MTIA support")
 
+    @_C._overridable
     def reinforce(self, reward):
         """Gone from PyTorch since 0.4: raises RuntimeError."""
         raise RuntimeError("reinforce() was removed. Use torch.distributions instead.")

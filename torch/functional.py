@@ -7,7 +7,6 @@ from typing import Sequence
 
 import torch
 from torch import _C, Tensor
-from torch.overrides import handle_torch_function, has_torch_function
 
 __all__ = [
     "align_tensors", "atleast_1d", "atleast_2d", "atleast_3d", "block_diag", "broadcast_shapes", "broadcast_tensors", "cartesian_prod", "cdist",
@@ -15,6 +14,7 @@ __all__ = [
 ]
 
 _F = _C._VariableFunctions
+overridable = _C._overridable
 stft, istft = _F.stft, _F.istft
 
 
@@ -23,6 +23,7 @@ def _listed(tensors):
     return tuple(tensors[0]) if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
 
 
+@overridable
 def broadcast_tensors(*tensors):
     """The tensors expanded to their common shape; views of the given ones.
 
@@ -33,8 +34,6 @@ def broadcast_tensors(*tensors):
     True
     """
     tensors = _listed(tensors)
-    if has_torch_function(tensors):
-        return handle_torch_function(broadcast_tensors, tensors, *tensors)
     return tuple(torch.ops.aten.broadcast_tensors.default(tensors))
 
 
@@ -64,17 +63,17 @@ def broadcast_shapes(*shapes):
     return torch.Size(result)
 
 
+@overridable
 def split(tensor: Tensor, split_size_or_sections, dim: int = 0):
     """Parts of a tensor along `dim`: of one size (the last may be smaller), or of the given sizes. The parts are views.
 
     >>> [p.tolist() for p in torch.split(torch.arange(5), 2)]
     [[0, 1], [2, 3], [4]]
     """
-    if has_torch_function((tensor,)):
-        return handle_torch_function(split, (tensor,), tensor, split_size_or_sections, dim=dim)
     return tensor.split(split_size_or_sections, dim)
 
 
+@overridable
 def einsum(*args):
     """Sums of products by Einstein's convention: ``einsum("ij,jk->ik", a, b)``, or operands each followed by a list of indices.
 
@@ -84,8 +83,6 @@ def einsum(*args):
     if len(args) < 2:
         raise ValueError("einsum(): must specify the equation string and at least one operand, or at least one operand and its subscripts list")
     equation, operands = _equation(args)
-    if has_torch_function(operands):
-        return handle_torch_function(einsum, operands, equation, *operands)
     from torch._einsum import contract
 
     return contract(equation, operands)
@@ -119,6 +116,7 @@ def _equation(args):
     return equation, operands
 
 
+@overridable
 def meshgrid(*tensors, indexing: str | None = None):
     """Coordinates of the grid that vectors span: result i varies as vector i along dimension i ("ij", the default), or with the first
     two dimensions in each other's place ("xy").
@@ -128,19 +126,16 @@ def meshgrid(*tensors, indexing: str | None = None):
     torch.Size([2, 3])
     """
     tensors = _listed(tensors)
-    if has_torch_function(tensors):
-        return handle_torch_function(meshgrid, tensors, *tensors, indexing=indexing)
     return tuple(_F.meshgrid(tensors, indexing="ij" if indexing is None else indexing))
 
 
+@overridable
 def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None):
     """Distinct elements in order, or distinct slices along `dim`; on request also where each element is among them, and how often each occurs.
 
     >>> torch.unique(torch.tensor([3, 1, 3]), return_counts=True)
     (tensor([1, 3]), tensor([1, 2]))
     """
-    if has_torch_function((input,)):
-        return handle_torch_function(unique, (input,), input, sorted=sorted, return_inverse=return_inverse, return_counts=return_counts, dim=dim)
     if dim is not None:
         results = _F.unique_dim(input, dim, sorted, return_inverse, return_counts)
     else:
@@ -148,14 +143,13 @@ def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, ret
     return _asked_for(results, return_inverse, return_counts)
 
 
+@overridable
 def unique_consecutive(input: Tensor, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None):
     """Elements (or slices along `dim`) with runs of equal ones joined; on request also the run of each element, and the runs' lengths.
 
     >>> torch.unique_consecutive(torch.tensor([1, 1, 2, 1]))
     tensor([1, 2, 1])
     """
-    if has_torch_function((input,)):
-        return handle_torch_function(unique_consecutive, (input,), input, return_inverse=return_inverse, return_counts=return_counts, dim=dim)
     return _asked_for(_F.unique_consecutive(input, return_inverse, return_counts, dim), return_inverse, return_counts)
 
 
@@ -166,6 +160,7 @@ def _asked_for(results, return_inverse, return_counts):
     return (values, *([inverse] if return_inverse else []), *([counts] if return_counts else []))
 
 
+@overridable
 def nonzero(input: Tensor, *, out: Tensor | None = None, as_tuple: bool = False):
     """The indices of the elements that are not zero: (count, dimensions), or with `as_tuple` one vector for each dimension.
 
@@ -173,21 +168,18 @@ def nonzero(input: Tensor, *, out: Tensor | None = None, as_tuple: bool = False)
     tensor([[1],
             [2]])
     """
-    if has_torch_function((input,)):
-        return handle_torch_function(nonzero, (input,), input, out=out, as_tuple=as_tuple)
     if as_tuple:
         return tuple(input.nonzero_numpy())
     return _F.nonzero(input) if out is None else _F.nonzero(input, out=out)
 
 
+@overridable
 def tensordot(a, b, dims=2, out: Tensor | None = None):
     """Sum of products over pairs of dimensions: the last `dims` of `a` and the first of `b`, or the two given lists.
 
     >>> torch.tensordot(torch.ones(2, 3), torch.ones(3, 4), dims=1).shape
     torch.Size([2, 4])
     """
-    if has_torch_function((a, b)):
-        return handle_torch_function(tensordot, (a, b), a, b, dims=dims, out=out)
     if isinstance(dims, Tensor):
         dims = dims.tolist() if dims.numel() > 1 else int(dims.item())
     if isinstance(dims, int):
@@ -202,6 +194,7 @@ def tensordot(a, b, dims=2, out: Tensor | None = None):
     return op.default(a, b, dims_a, dims_b) if out is None else op.out(a, b, dims_a, dims_b, out=out)
 
 
+@overridable
 def cartesian_prod(*tensors):
     """All combinations of one element from each vector, as rows.
 
@@ -209,11 +202,10 @@ def cartesian_prod(*tensors):
     [[1, 3], [2, 3]]
     """
     tensors = _listed(tensors)
-    if has_torch_function(tensors):
-        return handle_torch_function(cartesian_prod, tensors, *tensors)
     return _F.cartesian_prod(tensors)
 
 
+@overridable
 def block_diag(*tensors):
     """The matrix with the given matrices along its diagonal; vectors count as rows.
 
@@ -221,19 +213,16 @@ def block_diag(*tensors):
     torch.Size([3, 3])
     """
     tensors = _listed(tensors)
-    if has_torch_function(tensors):
-        return handle_torch_function(block_diag, tensors, *tensors)
     return _F.block_diag(tensors)
 
 
+@overridable
 def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "use_mm_for_euclid_dist_if_necessary"):
     """The p-norm distances of all pairs of rows: (..., m, d) and (..., n, d) to (..., m, n).
 
     `compute_mode` says when the 2-norm is computed by a matrix product: if more than 25 rows stand on a side (the default),
     always ("use_mm_for_euclid_dist") or never ("donot_use_mm_for_euclid_dist").
     """
-    if has_torch_function((x1, x2)):
-        return handle_torch_function(cdist, (x1, x2), x1, x2, p=p, compute_mode=compute_mode)
     modes = {"use_mm_for_euclid_dist_if_necessary": None, "use_mm_for_euclid_dist": 1, "donot_use_mm_for_euclid_dist": 2}
     if compute_mode not in modes:
         raise ValueError(f"{compute_mode} is not a valid value for compute_mode")
@@ -242,15 +231,13 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "use_mm_fo
 
 def _each(function, public):
     def apply(*tensors):
-        if has_torch_function(tensors):
-            return handle_torch_function(apply, tensors, *tensors)
         tensors = _listed(tensors) if len(tensors) == 1 and not isinstance(tensors[0], Tensor) else tensors
         if len(tensors) == 1 and isinstance(tensors[0], Tensor):
             return function(tensors[0])
         return tuple(function(t) for t in tensors)
     apply.__name__ = apply.__qualname__ = public
     apply.__module__ = __name__
-    return apply
+    return overridable(apply)
 
 
 atleast_1d = _each(_F.atleast_1d, "atleast_1d")
@@ -273,14 +260,13 @@ atleast_3d.__doc__ = """Each tensor with at least three dimensions: (n,) becomes
     """
 
 
+@overridable
 def norm(input, p="fro", dim=None, keepdim: bool = False, out: Tensor | None = None, dtype=None):
     """A norm of vectors, or of matrices when `dim` names two dimensions ("fro", "nuc"); prefer torch.linalg's functions.
 
     >>> torch.norm(torch.tensor([3.0, 4.0]))
     tensor(5.)
     """
-    if has_torch_function((input,)):
-        return handle_torch_function(norm, (input,), input, p=p, dim=dim, keepdim=keepdim, out=out, dtype=dtype)
     dims = None if dim is None else [dim] if isinstance(dim, int) else list(dim)
     extra = {} if out is None else {"out": out}
     if p == "nuc":
@@ -292,14 +278,13 @@ def norm(input, p="fro", dim=None, keepdim: bool = False, out: Tensor | None = N
     return torch.linalg.vector_norm(input, p, dims, keepdim, dtype=dtype, **extra)
 
 
+@overridable
 def unravel_index(indices: Tensor, shape: int | Sequence[int]):
     """The coordinates, one tensor for each dimension, of positions in row-major order in a tensor of `shape`.
 
     >>> torch.unravel_index(torch.tensor(5), (2, 3))
     (tensor(1), tensor(2))
     """
-    if has_torch_function((indices,)):
-        return handle_torch_function(unravel_index, (indices,), indices, shape)
     if not isinstance(indices, Tensor):
         raise TypeError(f"unravel_index(): argument 'indices' must be Tensor, not {type(indices).__name__}")
     if indices.is_complex() or indices.is_floating_point() or indices.dtype == torch.bool:
@@ -315,18 +300,16 @@ def unravel_index(indices: Tensor, shape: int | Sequence[int]):
     return (parts % torch.tensor(list(shape), dtype=torch.int64)).unbind(-1)
 
 
+@overridable
 def chain_matmul(*matrices, out: Tensor | None = None):
     """The product of matrices, in the order that costs least; prefer ``torch.linalg.multi_dot``."""
     matrices = _listed(matrices)
-    if has_torch_function(matrices):
-        return handle_torch_function(chain_matmul, matrices, *matrices)
     return _F.chain_matmul(matrices) if out is None else _F.chain_matmul(matrices, out=out)
 
 
+@overridable
 def lu(A: Tensor, pivot: bool = True, get_infos: bool = False, out=None):
     """LU factors of square matrices in one, with the pivots (and, with `get_infos`, whether each is singular); see ``torch.linalg.lu_factor``."""
-    if has_torch_function((A,)):
-        return handle_torch_function(lu, (A,), A, pivot=pivot, get_infos=get_infos, out=out)
     results = torch.linalg.lu_factor_ex(A, pivot=pivot, check_errors=not get_infos)
     results = results if get_infos else tuple(results)[:2]
     if out is None:
@@ -339,3 +322,14 @@ def lu(A: Tensor, pivot: bool = True, get_infos: bool = False, out=None):
 def align_tensors(*tensors):
     """Named dimensions are not supported: raises RuntimeError."""
     raise RuntimeError("align_tensors: named tensors are not part of this build; use permute and unsqueeze")
+
+
+@overridable
+def _assert(condition, message):
+    """`assert` as a function, which tracing records. Raises AssertionError(message) when `condition` is false."""
+    if not condition:
+        raise AssertionError(message)
+    return None
+
+
+_assert.__module__ = "torch"

@@ -62,6 +62,29 @@ def redispatch_function(func, types, args, kwargs):
         return func(*args, **(kwargs or {}))
 
 
+def _arguments_of(function, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+    """The arguments of a call as a handler gets them: those without default by position, all others by keyword.
+
+    Raises TypeError, as the call would, when they do not fit.
+    """
+    code, defaults = function.__code__, function.__defaults__ or ()
+    names = code.co_varnames[:code.co_argcount]
+    keyword_only = code.co_varnames[code.co_argcount:code.co_argcount + code.co_kwonlyargcount]
+    required, given = len(names) - len(defaults), names[:len(args)]
+    fits = (
+        (len(args) <= len(names) or code.co_flags & inspect.CO_VARARGS)
+        and (not kwargs or code.co_flags & inspect.CO_VARKEYWORDS or kwargs.keys() <= {*names[len(args):], *keyword_only})
+        and all(name in kwargs for name in names[len(given):required]))
+    if not fits:
+        inspect.signature(function).bind(*args, **kwargs)
+    options = dict(zip(names[required:], defaults))
+    options.update(function.__kwdefaults__ or ())
+    options.update(kwargs)
+    options.update(zip(names[required:], args[required:len(names)]))
+    positional = args if len(args) > len(names) else args[:required]
+    return positional + tuple([options.pop(name) for name in names[len(given):required]]), options
+
+
 def is_tensor_like(inp) -> bool:
     """Is `inp` a tensor, or of a class that overrides torch's functions?"""
     return type(inp) is torch.Tensor or hasattr(inp, "__torch_function__")

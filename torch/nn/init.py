@@ -4,6 +4,7 @@ import math
 import warnings
 
 import torch
+from torch._C import _overridable
 
 __all__ = [
     "calculate_gain", "uniform_", "normal_", "trunc_normal_", "constant_", "ones_", "zeros_", "eye_", "dirac_",
@@ -31,18 +32,21 @@ def calculate_gain(nonlinearity, param=None):
     return math.sqrt(2.0 / (1 + slope**2))
 
 
+@_overridable
 def uniform_(tensor, a=0.0, b=1.0, generator=None):
     """Values of U(a, b)."""
     with torch.no_grad():
         return tensor.uniform_(a, b, generator=generator)
 
 
+@_overridable
 def normal_(tensor, mean=0.0, std=1.0, generator=None):
     """Values of N(mean, std^2)."""
     with torch.no_grad():
         return tensor.normal_(mean, std, generator=generator)
 
 
+@_overridable
 def trunc_normal_(tensor, mean=0.0, std=1.0, a=-2.0, b=2.0, generator=None):
     """Values of N(mean, std^2) that lie in [a, b]: drawn again until they do."""
     if mean < a - 2 * std or mean > b + 2 * std:
@@ -80,22 +84,26 @@ def _truncated_by_rejection(tensor, mean, std, a, b, low, high, generator):
     return tensor
 
 
+@_overridable
 def constant_(tensor, val):
     """Every value `val`."""
     with torch.no_grad():
         return tensor.fill_(val)
 
 
+@_overridable
 def ones_(tensor):
     """Every value 1."""
     return constant_(tensor, 1.0)
 
 
+@_overridable
 def zeros_(tensor):
     """Every value 0."""
     return constant_(tensor, 0.0)
 
 
+@_overridable
 def eye_(tensor):
     """The identity matrix. Raises ValueError unless 2-D."""
     if tensor.ndimension() != 2:
@@ -105,6 +113,7 @@ def eye_(tensor):
     return tensor
 
 
+@_overridable
 def dirac_(tensor, groups=1):
     """Convolution weights (3-D to 5-D) that hand their input through."""
     if tensor.ndimension() not in (3, 4, 5):
@@ -140,12 +149,14 @@ def _xavier_std(tensor, gain):
     return gain * math.sqrt(2.0 / float(fan_in + fan_out))
 
 
+@_overridable
 def xavier_uniform_(tensor, gain=1.0, generator=None):
     """U(-k, k), k = gain sqrt(6 / (fan_in + fan_out)); Glorot and Bengio 2010."""
     bound = math.sqrt(3.0) * _xavier_std(tensor, gain)
     return uniform_(tensor, -bound, bound, generator)
 
 
+@_overridable
 def xavier_normal_(tensor, gain=1.0, generator=None):
     """N(0, std^2), std = gain sqrt(2 / (fan_in + fan_out)); Glorot and Bengio 2010."""
     return normal_(tensor, 0.0, _xavier_std(tensor, gain), generator)
@@ -162,6 +173,7 @@ def _nothing_to_do(tensor):
     return False
 
 
+@_overridable
 def kaiming_uniform_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", generator=None):
     """U(-k, k), k = gain sqrt(3 / fan); He et al. 2015. `a` is the slope of leaky_relu."""
     if _nothing_to_do(tensor):
@@ -170,6 +182,7 @@ def kaiming_uniform_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", gene
     return uniform_(tensor, -bound, bound, generator)
 
 
+@_overridable
 def kaiming_normal_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", generator=None):
     """N(0, std^2), std = gain / sqrt(fan); He et al. 2015. `a` is the slope of leaky_relu."""
     if _nothing_to_do(tensor):
@@ -177,6 +190,7 @@ def kaiming_normal_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", gener
     return normal_(tensor, 0.0, _kaiming_std(tensor, a, mode, nonlinearity), generator)
 
 
+@_overridable
 def orthogonal_(tensor, gain=1, generator=None):
     """gain times a random matrix with orthonormal rows or columns, whichever are fewer; Saxe et al. 2013."""
     if tensor.ndimension() < 2:
@@ -196,6 +210,7 @@ def orthogonal_(tensor, gain=1, generator=None):
         return tensor.copy_(q.reshape(tensor.shape)).mul_(gain)
 
 
+@_overridable
 def sparse_(tensor, sparsity, std=0.01, generator=None):
     """N(0, std^2) with the fraction `sparsity` of each column set to zero; Martens 2010. Raises ValueError unless 2-D."""
     if tensor.ndimension() != 2:

@@ -90,12 +90,14 @@ PyObject* call_function(const FunctionEntry& entry, PyObject* callable, bool met
   });
 }
 
-PyObject* call_overload(const Op& op, PyObject* const* args, size_t nargs, PyObject* kwnames) {
+PyObject* call_overload(const Op& op, PyObject* const* args, size_t nargs, PyObject* kwnames, PyObject* (*callable)(const Op&)) {
   return guard([&]() -> PyObject* {
     const Op* only = &op;
     Parse p;
     std::string name = concat("aten::", op.name);
     parse(&only, 1, name.c_str(), Face::Operator, {args, nargs, kwnames}, p);
+    if (callable && (!p.overloaded.empty() || (tls.function_modes > 0 && !tls.torch_function_disabled)))
+      return call_torch_function(callable(op), p.overloaded, args, nargs, kwnames);
     return run(op, p);
   });
 }
@@ -187,13 +189,10 @@ PyObject* get_overloads(PyObject* self, void*) {  // the schemas, in the order t
 }
 PyObject* function_reduce(PyObject* self, PyObject*) {
   auto* f = as_function(self);
-  if (!f->method && !std::strcmp(f->module, "torch")) return PyUnicode_FromString(f->entry->name);
+  if (!f->method) return PyUnicode_FromString(f->entry->name);  // pickle finds it in its module
   PyRef builtins = PyRef::steal(PyImport_ImportModule("builtins"));
   PyRef getattr = builtins ? PyRef::steal(PyObject_GetAttrString(builtins.get(), "getattr")) : PyRef();
-  if (!getattr) return nullptr;
-  PyRef owner =
-      f->method ? PyRef::share(reinterpret_cast<PyObject*>(&TensorBaseType)) : PyRef::steal(PyImport_ImportModule(f->module));
-  return owner ? Py_BuildValue("O(Os)", getattr.get(), owner.get(), f->entry->name) : nullptr;
+  return getattr ? Py_BuildValue("O(Os)", getattr.get(), &TensorBaseType, f->entry->name) : nullptr;
 }
 
 PyMethodDef function_methods[] = {{"__reduce__", function_reduce, METH_NOARGS, nullptr}, {}};

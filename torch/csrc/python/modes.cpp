@@ -48,8 +48,11 @@ struct OpObject {
 };
 PyTypeObject* OpType = nullptr;
 
+PyObject* overload_object(const Op& op);
+
 PyObject* op_vectorcall(PyObject* self, PyObject* const* args, size_t nargs, PyObject* kwnames) {
-  return guard([&] { return call_overload(*reinterpret_cast<OpObject*>(self)->op, args, PyVectorcall_NARGS(nargs), kwnames); });
+  const Op& op = *reinterpret_cast<OpObject*>(self)->op;
+  return guard([&] { return call_overload(op, args, PyVectorcall_NARGS(nargs), kwnames, overload_object); });
 }
 
 PyObject* op_object(const Op& op) {

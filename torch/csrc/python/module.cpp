@@ -134,6 +134,7 @@ void init(PyObject* module) {
   init_types(module);
   init_overrides(module);
   init_autocast(module);
+  init_overridable(module);
   init_generator(module);
   init_storage(module);
   init_tensor(module);

@@ -367,6 +367,21 @@ bool parse_overload(const Op& op, Face face, const CallArguments& call, bool str
 
 }  // namespace
 
+// A call that fits no overload still goes to an argument that stands for a value of another kind, like torch.zeros(proxy).
+static bool intercepted(const Op* const* overloads, Face face, const CallArguments& call, Parse& out) {
+  out.overloaded.clear();
+  auto look = [&](PyObject* o) {
+    if (!is_tensor(o) && has_torch_function(o)) add_overloaded(o, out.overloaded);
+  };
+  for (size_t i = 0; i < call.npositional + call.nkeywords(); i++) {
+    look(call.args[i]);
+    if (!is_sequence(call.args[i])) continue;
+    for (Py_ssize_t k = 0; k < PySequence_Fast_GET_SIZE(call.args[i]); k++) look(PySequence_Fast_GET_ITEM(call.args[i], k));
+  }
+  out.op = overloads[0];
+  return !out.overloaded.empty();
+}
+
 void parse(const Op* const* overloads, int noverloads, const char* name, Face face, const CallArguments& call, Parse& out) {
   PyObject* out_argument = call.kwnames && face != Face::Operator ? call.find("out") : nullptr;
   bool wants_out = out_argument && out_argument != Py_None;
@@ -385,10 +400,11 @@ void parse(const Op* const* overloads, int noverloads, const char* name, Face fa
       if (!out.saw_number_like) break;
     }
   } catch (Error& e) {
+    if (e.kind == ErrorKind::Type && intercepted(overloads, face, call, out)) return;
     if (e.kind == ErrorKind::Type && e.message.starts_with("argument ")) e.message = concat(name, "(): ", e.message);
     throw;
   }
-  explain_mismatch(overloads, noverloads, name, face, call);
+  if (!intercepted(overloads, face, call, out)) explain_mismatch(overloads, noverloads, name, face, call);
 }
 
 }  // namespace kindling::python

@@ -180,7 +180,9 @@ void results_from_python(const Op& op, PyObject* result, OwnedValue* rets);
 // ---- calling operators from Python ----
 
 // Parses Python arguments against `op` alone (schema names, `self` too) and calls it: torch.ops.aten.add.Tensor(...).
-PyObject* call_overload(const Op& op, PyObject* const* args, size_t nargs, PyObject* kwnames);
+// `callable` gives what a __torch_function__ is told that was called; nobody is asked without it.
+PyObject* call_overload(const Op& op, PyObject* const* args, size_t nargs, PyObject* kwnames,
+                        PyObject* (*callable)(const Op&) = nullptr);
 // Resolves overloads as the public callables do: torch.ops.aten.add(...) and torch.add(...).
 PyObject* call_function(const FunctionEntry& entry, PyObject* callable, bool method, PyObject* const* args, size_t nargs,
                         PyObject* kwnames);

@@ -1,8 +1,10 @@
 """The functions behind the modules: everything that has no parameters of its own."""
 
+from types import FunctionType
+
 import torch
 
-from . import activation, attention, distance, loss, normalization, pooling, regularization, sparse, vision
+from . import activation, attention, distance, loss, normalization, padding, pooling, regularization, sparse, vision
 from .activation import *  # noqa: F403
 from .attention import multi_head_attention_forward, scaled_dot_product_attention
 from .distance import cosine_similarity, pairwise_distance, pdist
@@ -20,10 +22,13 @@ conv1d, conv2d, conv3d, conv_tbc = torch.conv1d, torch.conv2d, torch.conv3d, tor
 conv_transpose1d, conv_transpose2d, conv_transpose3d = (
     torch.conv_transpose1d, torch.conv_transpose2d, torch.conv_transpose3d)
 
-# Pickles name functions by module: they are the public place's, whichever file defines them.
-for _module in (activation, attention, loss, normalization, pooling, regularization, sparse, vision):
-    for _function in vars(_module).values():
+# The functions are the public place's, whichever file defines them: pickles and __torch_function__ know them by it.
+for _module in (activation, attention, distance, loss, normalization, padding, pooling, regularization, sparse, vision):
+    for _name, _function in list(vars(_module).items()):
         if getattr(_function, "__module__", "") == _module.__name__:
             _function.__module__ = __name__
-pad.__module__ = __name__
-del _module, _function
+            if isinstance(_function, FunctionType) and not _name.startswith("_"):
+                _function = torch._C._overridable(_function)
+                setattr(_module, _name, _function)
+                globals()[_name] = _function
+del _module, _name, _function

@@ -1,0 +1,1 @@
+"""Newer parts of torch.fx, whose interfaces may change."""
