@@ -5,9 +5,12 @@ import os
 import pickle
 import random
 import sys
+import zlib
 from collections import OrderedDict
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import torch
 from torch import nn
@@ -203,3 +206,10 @@ def test_a_pickle_that_was_tampered_with_is_loaded_or_refused():
             repr(torch.load(output))
         except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError):
             continue
+
+
+@given(st.binary(max_size=300), st.integers(0, 300))
+def test_checksums_are_those_of_zlib(data, cut):
+    """The checksum of a whole follows from that of its beginning, at every length and alignment."""
+    first, rest = memoryview(data)[:cut], memoryview(data)[cut:]
+    assert torch._C._crc32(rest, torch._C._crc32(first)) == zlib.crc32(data)

@@ -29,8 +29,6 @@ def replacing(path):
     try:
         with os.fdopen(number, "wb") as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
         os.chmod(fresh, stat.S_IMODE(existing.st_mode) if existing is not None else 0o666 & ~_umask())
         os.replace(fresh, path)
     except BaseException:

@@ -7,6 +7,8 @@ descriptor. The central directory is always followed by its 64-bit end record, a
 import struct
 import zlib
 
+from torch._C import _crc32
+
 _LOCAL = struct.Struct("<4s5H3L2H")
 _CENTRAL = struct.Struct("<4s6H3L5H2L")
 _END = struct.Struct("<4s4H2LH")
@@ -78,7 +80,7 @@ class ArchiveWriter:
         for first in range(0, size, _PIECE):
             piece = view[first:first + _PIECE]
             if self.crc:
-                crc = zlib.crc32(piece, crc)
+                crc = _crc32(piece, crc)
             self._write(piece)
         self._write(_descriptor(crc, size))
         self.directory.append(_central_entry(path, size, start, crc))
@@ -242,7 +244,7 @@ class ArchiveReader:
                 raise ArchiveError(f"record {name} is damaged: {error}") from None
         if len(data) != size:
             raise ArchiveError(f"record {name} is damaged")
-        self._compare(name, zlib.crc32(data), crc)
+        self._compare(name, _crc32(data), crc)
         return data
 
     def read_into(self, name, target):
@@ -262,6 +264,6 @@ class ArchiveReader:
             if not count:
                 raise ArchiveError(f"record {name} is cut short")
             if crc:
-                found = zlib.crc32(view[done:done + count], found)
+                found = _crc32(view[done:done + count], found)
             done += count
         self._compare(name, found, crc)

@@ -11,11 +11,6 @@ namespace {
 
 constexpr int kMaxResults = 8;
 
-struct WithoutGil {
-  PyThreadState* state = PyEval_SaveThread();
-  ~WithoutGil() { PyEval_RestoreThread(state); }
-};
-
 // Only results that nobody else can see yet: what the collector may look at does not change behind its back. Lists of tensors
 // are borrowed from Python lists, which other threads could change.
 bool may_release(const Op& op, const Value* args) {

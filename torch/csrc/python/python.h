@@ -75,6 +75,12 @@ struct Gil {
   ~Gil() { PyGILState_Release(state); }
 };
 
+// Lets other threads run for the length of a scope that touches no Python object.
+struct WithoutGil {
+  PyThreadState* state = PyEval_SaveThread();
+  ~WithoutGil() { PyEval_RestoreThread(state); }
+};
+
 // Sets aside the error that is set, for the length of a scope that calls into Python.
 struct KeepError {
   PyObject *type, *value, *trace;

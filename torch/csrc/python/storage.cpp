@@ -1,6 +1,7 @@
 // torch._C.StorageBase: the bytes behind tensors. torch/storage.py makes torch.UntypedStorage of it.
 #include <cstring>
 
+#include "../core/crc32.h"
 #include "tensor.h"
 
 namespace kindling::python {
@@ -197,6 +198,21 @@ PyObject* storage_share(PyObject*, PyObject* args) {  // _from_buffer(object, by
   });
 }
 
+PyObject* checksum(PyObject*, PyObject* args) {  // _crc32(buffer, checksum of what is before it = 0)
+  return guard([&]() -> PyObject* {
+    Py_buffer view;
+    unsigned before = 0;
+    check(PyArg_ParseTuple(args, "y*|I:_crc32", &view, &before) ? 0 : -1);
+    uint32_t result;
+    {
+      WithoutGil scope;
+      result = crc32(view.buf, size_t(view.len), before);
+    }
+    PyBuffer_Release(&view);
+    return PyLong_FromUnsignedLong(result);
+  });
+}
+
 int storage_buffer(PyObject* self, Py_buffer* view, int flags) {
   static char nothing;
   Storage& s = bytes_of(self);
@@ -241,8 +257,10 @@ PyObject* set_storage_class(PyObject*, PyObject* cls) {
   Py_RETURN_NONE;
 }
 
-PyMethodDef storage_functions[] = {
-    {"_set_storage_class", set_storage_class, METH_O, nullptr}, {"_share_buffer", storage_share, METH_VARARGS, nullptr}, {}};
+PyMethodDef storage_functions[] = {{"_set_storage_class", set_storage_class, METH_O, nullptr},
+                                   {"_share_buffer", storage_share, METH_VARARGS, nullptr},
+                                   {"_crc32", checksum, METH_VARARGS, nullptr},
+                                   {}};
 
 }  // namespace
 
