@@ -42,8 +42,8 @@ def _clear_safe_globals():
 class _SafeGlobals:
     """Allow the given classes and functions within a ``with`` block."""
 
-    def __init__(self, items):
-        self.items = items
+    def __init__(self, safe_globals):
+        self.items = safe_globals
 
     def __enter__(self):
         self.before = dict(_user_globals)

@@ -5,15 +5,12 @@ from __future__ import annotations
 import collections
 import functools
 import io
-import threading
 import warnings
 
 import torch
 from torch import _C
 
 __all__ = ["TypedStorage", "UntypedStorage"]
-
-_shared_lock = threading.Lock()
 
 
 class UntypedStorage(_C.StorageBase):
@@ -96,19 +93,16 @@ class UntypedStorage(_C.StorageBase):
 
     def is_shared(self):
         """Whether other processes can map the bytes."""
-        return getattr(self, "_shared", None) is not None
+        import sys
+
+        shared = sys.modules.get("torch._shared_memory")  # loaded by the first that shares
+        return shared is not None and shared.block_of(self) is not None
 
     def share_memory_(self):
-        """Moves the bytes to memory that forked processes see and write too. Returns self."""
-        if not self.is_shared():
-            import mmap
+        """Moves the bytes to memory that other processes see and write too. Returns self."""
+        from torch import _shared_memory
 
-            with _shared_lock:
-                shared = mmap.mmap(-1, max(1, self.nbytes()))
-                replacement = _C._share_buffer(shared, 0, self.nbytes())
-                replacement.copy_(self)
-                self._move_to(replacement)
-                self._shared = shared
+        _shared_memory.share(self)
         return self
 
     @classmethod

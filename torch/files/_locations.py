@@ -3,7 +3,7 @@
 import torch
 from torch._weights_only_unpickler import shown
 
-_packages = []
+_packages: list = []  # (priority, tagger, deserializer)
 
 
 def register_package(priority, tagger, deserializer):

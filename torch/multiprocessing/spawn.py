@@ -14,9 +14,16 @@ __all__ = ["ProcessContext", "ProcessException", "ProcessExitedException", "Proc
 class ProcessException(Exception):
     """A process ended badly."""
 
-    def __init__(self, msg, error_index, pid):
+    __slots__ = ("error_index", "error_pid")
+
+    def __init__(self, msg, error_index, error_pid):
         super().__init__(msg)
-        self.msg, self.error_index, self.pid = msg, error_index, pid
+        self.msg, self.error_index, self.error_pid = msg, error_index, error_pid
+
+    @property
+    def pid(self):
+        """The process, by its older name."""
+        return self.error_pid
 
 
 class ProcessRaisedException(ProcessException):
@@ -25,6 +32,8 @@ class ProcessRaisedException(ProcessException):
 
 class ProcessExitedException(ProcessException):
     """A process ended by a signal or with a code other than zero."""
+
+    __slots__ = ("exit_code",)
 
     def __init__(self, msg, error_index, error_pid, exit_code, signal_name=None):
         super().__init__(msg, error_index, error_pid)
@@ -76,6 +85,10 @@ class ProcessContext:
         raise ProcessExitedException(f"process {failed} terminated with {how}", failed, process.pid, code, name)
 
 
+class SpawnContext(ProcessContext):
+    """The running processes of one :func:`spawn`."""
+
+
 def start_processes(fn, args=(), nprocs=1, join=True, daemon=False, start_method="spawn"):
     """Run ``fn(rank, *args)`` in `nprocs` processes; returns a :class:`ProcessContext` unless `join`."""
     context = multiprocessing.get_context(start_method)
@@ -87,7 +100,7 @@ def start_processes(fn, args=(), nprocs=1, join=True, daemon=False, start_method
         process.start()
         processes.append(process)
         error_files.append(path)
-    running = ProcessContext(processes, error_files)
+    running = (SpawnContext if start_method == "spawn" else ProcessContext)(processes, error_files)
     if not join:
         return running
     while not running.join():

@@ -1,7 +1,7 @@
 """Datasets, samplers and the loader that makes batches of them."""
 
-from ._collate import default_collate, default_convert
-from .dataloader import DataLoader, get_worker_info
+from ._utils.fetch import _DatasetKind
+from .dataloader import DataLoader, default_collate, default_convert, get_worker_info
 from .dataset import ChainDataset, ConcatDataset, Dataset, IterableDataset, StackDataset, Subset, TensorDataset, random_split
 from .distributed import DistributedSampler
 from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler, SubsetRandomSampler, WeightedRandomSampler

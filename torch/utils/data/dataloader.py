@@ -1,22 +1,30 @@
-"""DataLoader: batches of a dataset, fetched here or by worker processes."""
+"""DataLoader: batches of a dataset, fetched here or by workers, and where it stands."""
 
+import collections
 import itertools
-import multiprocessing
-import queue
+import os
+import time
+import warnings
+import weakref
 
 import torch
 from torch._utils import ExceptionWrapper
 
-from . import _worker
-from ._collate import default_collate, default_convert, pin_memory
-from ._worker import get_worker_info
+from ._utils import pool as _pool
+from ._utils import random_state, worker
+from ._utils.collate import default_collate, default_convert
+from ._utils.fetch import _DatasetKind
+from ._utils.pin_memory import pin_memory
+from ._utils.worker import get_worker_info
 from .dataset import IterableDataset
 from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler
 
 __all__ = ["DataLoader", "get_worker_info", "default_collate", "default_convert"]
 
+_HANG_SECONDS = 120  # without a timeout: after so long a silence the stack of the worker is shown
 
-class _Endless(Sampler):
+
+class _InfiniteConstantSampler(Sampler):
     """None without end: the sampler of streams."""
 
     def __iter__(self):
@@ -37,9 +45,13 @@ class DataLoader:
         sampler, batch_sampler: own orders of samples, or of batches.
         num_workers: processes that fetch; 0 fetches in this one.
         collate_fn: list of samples to batch.
+        pin_memory: give batches in page-locked memory, where there is an accelerator.
         drop_last: leave out a last, shorter batch.
-        timeout: seconds to wait for a worker; 0 waits for ever.
+        timeout: seconds to wait for a worker before RuntimeError; 0 waits for ever, and shows the worker's stack after
+            two minutes.
         worker_init_fn: called in each worker with its number.
+        multiprocessing_context: a start method ("fork", "spawn", "forkserver"), a context of :mod:`multiprocessing`, or
+            "thread" for workers that are threads; they share the random generators of this process.
         generator: draws the order and the workers' seeds.
         prefetch_factor: batches ahead a worker (2).
         persistent_workers: keep the workers between passes.
@@ -55,12 +67,15 @@ class DataLoader:
                  pin_memory=False, drop_last=False, timeout=0, worker_init_fn=None, multiprocessing_context=None,
                  generator=None, *, prefetch_factor=None, persistent_workers=False, pin_memory_device="", in_order=True):
         self._check(num_workers, timeout, prefetch_factor, persistent_workers)
+        if pin_memory and not torch.cuda.is_available():
+            warnings.warn("'pin_memory' argument is set as true but no accelerator is found, then device pinned memory won't be used.",
+                          stacklevel=2)
         self.dataset, self.num_workers, self.timeout = dataset, num_workers, timeout
         self.prefetch_factor = 2 if num_workers > 0 and prefetch_factor is None else prefetch_factor
         self.pin_memory, self.pin_memory_device, self.worker_init_fn = pin_memory, pin_memory_device, worker_init_fn
         self.multiprocessing_context, self.persistent_workers = multiprocessing_context, persistent_workers
         self.generator, self.in_order = generator, in_order
-        self._iterable = isinstance(dataset, IterableDataset)
+        self._dataset_kind = _DatasetKind.Iterable if isinstance(dataset, IterableDataset) else _DatasetKind.Map
         if self._iterable:
             if shuffle not in (False, None):
                 raise ValueError("DataLoader with IterableDataset: expected unspecified shuffle option, but got "
@@ -81,7 +96,7 @@ class DataLoader:
             raise ValueError("batch_size=None option disables auto-batching and is mutually exclusive with drop_last")
         if sampler is None:
             if self._iterable:
-                sampler = _Endless()
+                sampler = _InfiniteConstantSampler()
             else:
                 sampler = RandomSampler(dataset, generator=generator) if shuffle else SequentialSampler(dataset)
         if batch_size is not None and batch_sampler is None:
@@ -92,6 +107,52 @@ class DataLoader:
             collate_fn = default_collate if self._auto_collation else default_convert
         self.collate_fn = collate_fn
         self._iterator = None
+        self._progress, self._resumed = _Progress(num_workers), None
+        self._length_told = 0
+        self._initialized = True
+        self.check_worker_number_rationality()
+
+    _FIXED = frozenset(("batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "persistent_workers"))
+
+    def __setattr__(self, name, value):
+        if name in self._FIXED and self.__dict__.get("_initialized"):
+            raise ValueError(f"{name} attribute should not be set after {type(self).__name__} is initialized")
+        super().__setattr__(name, value)
+
+    def __class_getitem__(cls, item):
+        return cls
+
+    @property
+    def multiprocessing_context(self):
+        """The context in which workers are started, or None for the default."""
+        return self._context
+
+    @multiprocessing_context.setter
+    def multiprocessing_context(self, choice):
+        if choice is not None and self.num_workers == 0:
+            raise ValueError("multiprocessing_context can only be used with multi-process loading (num_workers > 0), but got "
+                             f"num_workers={self.num_workers}")
+        if isinstance(choice, str) and choice != "thread":
+            import multiprocessing
+
+            methods = multiprocessing.get_all_start_methods()
+            if choice not in methods:
+                raise ValueError(f"multiprocessing_context option should specify a valid start method in {methods}, but got "
+                                 f"multiprocessing_context={choice!r}")
+            choice = multiprocessing.get_context(choice)
+        if not (choice is None or choice == "thread" or hasattr(choice, "Process")):
+            raise TypeError("multiprocessing_context option should be a valid context object or a string specifying the start "
+                            f"method, but got multiprocessing_context={choice}")
+        self._context = choice
+
+    def check_worker_number_rationality(self):
+        """Warn when there are more workers than processors for this process."""
+        processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        if self.num_workers > (processors or self.num_workers):
+            warnings.warn(f"This DataLoader will create {self.num_workers} worker processes in total. Our suggested max number of "
+                          f"worker in current system is {processors}, which is smaller than what this DataLoader is going to "
+                          "create. Please be aware that excessive worker creation might get DataLoader running slow or even "
+                          "freeze, lower the worker number to avoid potential slowness/freeze if necessary.", stacklevel=3)
 
     @staticmethod
     def _check(num_workers, timeout, prefetch_factor, persistent_workers):
@@ -108,6 +169,10 @@ class DataLoader:
             raise ValueError("persistent_workers option needs num_workers > 0")
 
     @property
+    def _iterable(self):
+        return self._dataset_kind == _DatasetKind.Iterable
+
+    @property
     def _auto_collation(self):
         return self.batch_sampler is not None
 
@@ -116,168 +181,322 @@ class DataLoader:
         return self.batch_sampler if self._auto_collation else self.sampler
 
     def _fetcher(self, dataset):
-        return _worker.make_fetcher(dataset, self._iterable, self._auto_collation, self.collate_fn, self.drop_last)
+        return _DatasetKind.create_fetcher(self._dataset_kind, dataset, self._auto_collation, self.collate_fn, self.drop_last)
 
     def __iter__(self):
+        resumed, self._resumed = self._resumed, None
         if self.num_workers == 0:
-            return self._iterate_here()
+            return _SingleProcessDataLoaderIter(self, resumed)
         if not self.persistent_workers:
-            return _Workers(self).start()
-        if self._iterator is None:
-            self._iterator = _Workers(self)
-            return self._iterator.start()
-        return self._iterator.restart()
-
-    def _iterate_here(self):
-        _draw_seed(self.generator)  # the seed that workers would get: the stream of random numbers does not depend on them
-        return self._batches(iter(self._index_sampler), self._fetcher(self.dataset))
-
-    def _batches(self, indices, fetch):
-        for index in indices:
-            try:
-                batch = fetch(index)
-            except StopIteration:
-                return
-            yield self._pinned(batch)
-
-    def _pinned(self, batch):
-        return pin_memory(batch) if self.pin_memory and torch.cuda.is_available() else batch
+            return _MultiProcessingDataLoaderIter(self, resumed)
+        if self._iterator is None or resumed is not None:
+            self._iterator = _MultiProcessingDataLoaderIter(self, resumed)
+        else:
+            self._iterator.restart()
+        return self._iterator
 
     def __len__(self):
         if not self._iterable:
             return len(self._index_sampler)
-        count = len(self.dataset)
+        count = self._length_told = len(self.dataset)
         if self.batch_size is None:
             return count
         return count // self.batch_size if self.drop_last else -(-count // self.batch_size)
 
+    def state_dict(self):
+        """Where this loader stands: plain values and tensors, from which another goes on with exactly the same batches.
 
-class _Workers:
-    """An iterator whose batches come from worker processes."""
+        It holds the place in the pass, the states of the samplers' generators, of the default generators of this process
+        and of the workers. Batches that workers have fetched ahead are not counted. Streams are read again up to the place
+        unless the dataset has ``state_dict()`` and ``load_state_dict(state)``, which then tell and take its place.
 
-    def __init__(self, loader):
-        self.loader = loader
-        context = loader.multiprocessing_context
-        if context is None or isinstance(context, str):
-            context = multiprocessing.get_context(context)
-        seed = _draw_seed(loader.generator)
-        self.results = context.Queue()
-        self.requests = [context.Queue() for _ in range(loader.num_workers)]
-        self.processes = []
-        for number, requests in enumerate(self.requests):
-            process = context.Process(
-                target=_worker.run, daemon=True,
-                args=(loader._fetcher, requests, self.results, number, loader.num_workers, seed + number, loader.dataset,
-                      loader.worker_init_fn))
-            process.start()
-            self.processes.append(process)
+        Example::
 
-    def start(self):
-        """Begin a pass."""
-        self.indices = iter(self.loader._index_sampler)
-        self.sent = self.received = 0
-        self.ready, self.owner = {}, {}
-        self.open = [True] * len(self.processes)
-        for _ in range(self.loader.prefetch_factor * len(self.processes)):
-            self._ask()
-        return self
+            for batch in loader:
+                train(batch)
+                torch.save({"model": model.state_dict(), "data": loader.state_dict()}, path)
+            ...
+            loader.load_state_dict(torch.load(path)["data"])
+            for batch in loader:    # the rest of that pass
+                ...
 
-    def restart(self):
-        """Begin another pass with the same workers."""
-        while self.owner.keys() - self.ready.keys():
-            self._receive()
-        if self.loader._iterable:
-            for requests in self.requests:
-                requests.put((0, _worker._RESTART))
-        _draw_seed(self.loader.generator)
-        return self.start()
+        Raises RuntimeError for ``in_order=False``, where the order is not determined.
+        """
+        if not self.in_order:
+            raise RuntimeError("the place of a DataLoader with in_order=False is not determined")
+        if self._resumed is not None:
+            return self._resumed
+        state = self._progress.state()
+        if self.num_workers == 0 and callable(getattr(self.dataset, "state_dict", None)):
+            state["dataset"] = self.dataset.state_dict()
+        return state
 
-    def _ask(self):
-        """Send the next index to the next worker that still has something to give."""
-        for step in range(len(self.processes)):
-            number = (self.sent + step) % len(self.processes)
-            if self.open[number]:
-                break
-        else:
-            return
-        try:
-            index = next(self.indices)
-        except StopIteration:
-            return
-        self.requests[number].put((self.sent, index))
-        self.owner[self.sent] = number
-        self.sent += 1
+    def load_state_dict(self, state_dict):
+        """Go on, at the next ``iter()``, where :meth:`state_dict` was called; the default generators are set as well.
 
-    def _receive(self):
-        waited, patience = 0, self.loader.timeout or None
-        while True:
-            step = 5.0 if patience is None else min(5.0, patience - waited)
-            try:
-                task, batch = self.results.get(timeout=step)
-                break
-            except queue.Empty:
-                dead = [process.pid for process in self.processes if not process.is_alive()]
-                if dead:
-                    raise RuntimeError(f"DataLoader worker (pid(s) {', '.join(map(str, dead))}) exited unexpectedly") from None
-                waited += step
-                if patience is not None and waited >= patience:
-                    raise RuntimeError(f"DataLoader timed out after {patience} seconds") from None
-        if isinstance(batch, _worker.Exhausted):
-            self.open[batch.worker] = False
-        self.ready[task] = batch
+        Raises ValueError when the number of workers differs.
+        """
+        if state_dict["num_workers"] != self.num_workers:
+            raise ValueError(f"the state is of a DataLoader with num_workers={state_dict['num_workers']}, this one has "
+                             f"num_workers={self.num_workers}")
+        self._resumed = state_dict
+
+    def _generators(self):
+        """The generators that decide the order, each once."""
+        found, thing = [self.generator], self._index_sampler
+        while thing is not None:
+            found.append(getattr(thing, "generator", None))
+            thing = getattr(thing, "sampler", None)
+        return list({id(generator): generator for generator in found if isinstance(generator, torch.Generator)}.values())
+
+
+class _Progress:
+    """How far a pass has come; outlives its iterator."""
+
+    def __init__(self, num_workers):
+        self.num_workers, self.given, self.finished = num_workers, 0, True
+        self.start = self.seed = self.drawn = None
+        self.schedule = None  # what the workers have been asked for
+        self.workers = [{} for _ in range(num_workers)]  # states after the last batch given
+
+    def begin(self, loader):
+        """A pass begins."""
+        self.given, self.finished = 0, False
+        self.start = {"random": random_state.capture(), "generators": [generator.get_state() for generator in loader._generators()]}
+
+    def state(self):
+        """All of it as plain values."""
+        return {"version": 1, "num_workers": self.num_workers, "given": self.given, "finished": self.finished, "start": self.start,
+                "seed": self.seed, "drawn": self.drawn, "schedule": self.schedule and self.schedule.state(), "random": random_state.capture(),
+                "workers": [dict(state) for state in self.workers]}
+
+
+class _BaseDataLoaderIter:
+    """One pass over a DataLoader."""
+
+    def __init__(self, loader, resumed):
+        self._loader, self._dataset = loader, loader.dataset
+        self._progress = loader._progress = _Progress(loader.num_workers)
+        self._pin_memory = loader.pin_memory and torch.cuda.is_available()
+        self._length_told = loader._length_told
+        amid = resumed is not None and not resumed["finished"]
+        if amid or resumed is not None and loader.persistent_workers:
+            self._progress.workers = [dict(state) for state in resumed["workers"]]
+        if amid:
+            random_state.restore(resumed["start"]["random"])
+            for generator, state in zip(loader._generators(), resumed["start"]["generators"]):
+                generator.set_state(state)
+        elif resumed is not None:
+            random_state.restore(resumed["random"])
+        self._progress.begin(loader)
+        self._progress.seed, self._progress.drawn = self._seed(resumed)
+        self._indices = iter(loader._index_sampler)
+        self._begin(resumed if amid else None, resumed)
+        if amid:
+            random_state.restore(resumed["random"])
+
+    def _seed(self, resumed):
+        """(seed of the workers, whether it is drawn for this pass): workers that stay keep theirs."""
+        kept = resumed is not None and self._loader.persistent_workers and resumed["seed"] is not None
+        if kept and (resumed["finished"] or not resumed["drawn"]):
+            return resumed["seed"], False
+        return _draw_seed(self._loader.generator), True
+
+    def _skip(self, count):
+        """Pass over the numbers of batches that were given."""
+        self._progress.given = count
+        for _ in range(count):
+            next(self._indices)
 
     def __iter__(self):
         return self
 
     def __next__(self):
-        while True:
-            if self.received == self.sent:
-                self._finish()
-                raise StopIteration
-            task = self.received
-            if not self.loader.in_order and task not in self.ready:
-                while not self.ready:
-                    self._receive()
-                task = next(iter(self.ready))
-            while task not in self.ready:
+        try:
+            batch = self._next_data()
+        except StopIteration:
+            self._progress.finished = True
+            raise
+        self._progress.given += 1
+        self._warn_of_length()
+        return pin_memory(batch) if self._pin_memory else batch
+
+    next = __next__
+
+    def __len__(self):
+        return len(self._loader._index_sampler)
+
+    def _warn_of_length(self):
+        """Streams that give more than their length says are usually copied by each worker."""
+        loader, given, told = self._loader, self._progress.given, self._length_told
+        if told and given == 1 + -(-told // (loader.batch_size or 1)):
+            hint = ("For multiprocessing data-loading, this could be caused by not properly configuring the IterableDataset replica at "
+                    "each worker. Please see https://pytorch.org/docs/stable/data.html#torch.utils.data.IterableDataset for examples."
+                    if loader.num_workers else "")
+            warnings.warn(f"Length of IterableDataset {loader.dataset} was reported to be {told} (when accessing "
+                          f"len(dataloader)), but {given} samples have been fetched. {hint}", stacklevel=4)
+
+
+class _SingleProcessDataLoaderIter(_BaseDataLoaderIter):
+    """Fetches in this process."""
+
+    def _begin(self, amid, resumed):
+        loader = self._loader
+        if resumed is not None and "dataset" in resumed:
+            loader.dataset.load_state_dict(resumed["dataset"])
+        self._fetcher = loader._fetcher(loader.dataset)
+        if amid is None:
+            return
+        if not loader._iterable or "dataset" in amid:
+            self._skip(amid["given"])
+            return
+        for _ in range(amid["given"]):
+            self._next_data()
+        self._progress.given = amid["given"]
+
+    def _next_data(self):
+        return self._fetcher.fetch(next(self._indices))
+
+
+class _Schedule:
+    """Which worker is asked next, and which were: in turn, without those whose streams have ended."""
+
+    def __init__(self, workers):
+        self.turn, self.open, self.owners = 0, [True] * workers, collections.deque()
+
+    def next(self):
+        """The next worker, or None when none is left."""
+        for step in range(len(self.open)):
+            number = (self.turn + step) % len(self.open)
+            if self.open[number]:
+                self.turn = (number + 1) % len(self.open)
+                self.owners.append(number)
+                return number
+        return None
+
+    def state(self):
+        """What decides the order from here."""
+        return {"turn": self.turn, "open": list(self.open), "owners": list(self.owners)}
+
+
+class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
+    """Has workers fetch ahead, and gives their batches in the order in which they were asked for."""
+
+    def _begin(self, amid, resumed):
+        loader = self._loader
+        seed = self._progress.seed
+        stream = next(iter(loader._index_sampler)) if loader._iterable else None
+        tasks = [worker.Task(number, loader.num_workers, seed + number, loader.dataset, loader._fetcher, loader.worker_init_fn,
+                             random_state.is_numpy_loaded(), self._place_of(number, amid), stream)
+                 for number in range(loader.num_workers)]
+        context = loader.multiprocessing_context
+        self._pool = _pool.ThreadPool(tasks) if context == "thread" else _pool.ProcessPool(tasks, _pool.context_of(context))
+        weakref.finalize(self, self._pool.close)
+        self._start(amid)
+
+    def _place_of(self, number, amid):
+        """What worker `number` is told of the one before it."""
+        state = dict(self._progress.workers[number])
+        if amid is None:
+            return {"random": state.get("random")}
+        return state
+
+    def _start(self, amid=None):
+        loader = self._loader
+        self._asked = self._next = self._progress.given
+        self._ready, self._schedule = {}, _Schedule(loader.num_workers)
+        self._progress.schedule = self._schedule
+        if amid is None:
+            for state in self._progress.workers:
+                state.update(given=0, begun=state.get("random"), exhausted=False)
+            for _ in range(loader.prefetch_factor * loader.num_workers):
+                self._ask()
+            return
+        self._skip(amid["given"])
+        self._asked = self._next = amid["given"]
+        for number in amid["schedule"]["owners"]:
+            self._ask(number)
+        self._schedule.turn, self._schedule.open = amid["schedule"]["turn"], list(amid["schedule"]["open"])
+
+    def restart(self):
+        """Begin another pass with the same workers."""
+        while self._asked - self._next > len(self._ready):
+            self._receive()
+        loader, before = self._loader, self._progress
+        self._progress = loader._progress = _Progress(loader.num_workers)
+        self._progress.workers = before.workers
+        self._progress.begin(loader)
+        self._progress.seed, self._progress.drawn = before.seed, False
+        self._indices = iter(loader._index_sampler)
+        for number in range(loader.num_workers):
+            self._pool.send(number, (0, worker.RESTART))
+        self._start()
+
+    def _ask(self, number=None):
+        """Send the next index to a worker: the next in turn, or the given one."""
+        if number is None and not any(self._schedule.open):
+            return
+        try:
+            index = next(self._indices)
+        except StopIteration:
+            return
+        if number is None:
+            number = self._schedule.next()
+        else:
+            self._schedule.owners.append(number)
+        self._pool.send(number, (self._asked, index))
+        self._asked += 1
+
+    def _receive(self):
+        """Wait for an answer, whichever it is."""
+        limit, since = self._loader.timeout, time.monotonic()
+        while (answer := self._pool.receive(limit or _HANG_SECONDS)) is None:
+            number = self._schedule.owners[0]
+            stack = self._pool.stack(number)
+            where = f"\nWorker {number} is at:\n{stack}" if stack else ""
+            if limit:
+                self._pool.abort()
+                raise RuntimeError(f"DataLoader timed out after {limit} seconds{where}")
+            warnings.warn(f"DataLoader has waited for {time.monotonic() - since:.0f} seconds for worker {number}; "
+                          f"timeout= would end it.{where}", stacklevel=5)
+        number, request, batch, state = answer
+        self._ready[request] = number, batch, state
+
+    def _next_data(self):
+        while self._next < self._asked or self._ready:
+            request = self._next if self._loader.in_order else self._first_ready()
+            while request not in self._ready:
                 self._receive()
-            batch = self.ready.pop(task)
-            self.owner.pop(task, None)
-            self._count(task)
-            if isinstance(batch, _worker.Exhausted):
+            number, batch, state = self._ready.pop(request)
+            self._advance(request)
+            if isinstance(batch, worker.Exhausted):
+                self._schedule.open[number] = False
+                self._progress.workers[number].update(state, exhausted=True)
                 self._ask()
                 continue
+            self._note(number, state)
             self._ask()
             if isinstance(batch, ExceptionWrapper):
-                self._finish()
+                if not self._loader.persistent_workers:
+                    self._pool.close()
                 batch.reraise()
-            return self.loader._pinned(batch)
+            return batch
+        if not self._loader.persistent_workers:
+            self._pool.close()
+        raise StopIteration
 
-    def _count(self, task):
-        """Batches given out of order move `received` on only when all before them are given too."""
-        if self.loader.in_order:
-            self.received += 1
-            return
-        while self.received < self.sent and self.received not in self.owner:
-            self.received += 1
+    def _first_ready(self):
+        while not self._ready:
+            self._receive()
+        return next(iter(self._ready))
 
-    def _finish(self):
-        if not self.loader.persistent_workers:
-            self.shutdown()
+    def _advance(self, request):
+        """Out of order, what counts is how many answers were given."""
+        self._next += 1
+        self._schedule.owners.popleft()
 
-    def shutdown(self):
-        """End the workers."""
-        for requests in self.requests:
-            requests.put(None)
-        for process in self.processes:
-            process.join(timeout=5)
-            if process.is_alive():
-                process.terminate()
-        for channel in (*self.requests, self.results):
-            channel.cancel_join_thread()
-            channel.close()
-        self.processes, self.requests = [], []
-
-    def __del__(self):
-        if self.processes:
-            self.shutdown()
+    def _note(self, number, state):
+        """Keep a worker's state after the batch that is given."""
+        mine = self._progress.workers[number]
+        mine["given"] = mine.get("given", 0) + 1
+        mine.update(state)

@@ -21,17 +21,17 @@ def default_convert(data):
         return torch.as_tensor(data)
     if isinstance(data, collections.abc.Mapping):
         converted = {key: default_convert(value) for key, value in data.items()}
-        return _like(kind, data, converted)
+        return like(kind, data, converted)
     if isinstance(data, tuple) and hasattr(data, "_fields"):
         return kind(*(default_convert(value) for value in data))
     if isinstance(data, tuple):
         return [default_convert(value) for value in data]
     if isinstance(data, collections.abc.Sequence):
-        return _like(kind, data, [default_convert(value) for value in data])
+        return like(kind, data, [default_convert(value) for value in data])
     return data
 
 
-def _like(kind, original, values):
+def like(kind, original, values):
     """`values` in a container of the original's type where that can be made."""
     with contextlib.suppress(TypeError):
         return kind(values)
@@ -46,7 +46,7 @@ def collate(batch, *, collate_fn_map=None):
         if isinstance(first, known):
             return function(batch, collate_fn_map=collate_fn_map)
     if isinstance(first, collections.abc.Mapping):
-        return _like(kind, first, {key: collate([sample[key] for sample in batch], collate_fn_map=collate_fn_map)
+        return like(kind, first, {key: collate([sample[key] for sample in batch], collate_fn_map=collate_fn_map)
                                    for key in first})
     if isinstance(first, tuple) and hasattr(first, "_fields"):
         return kind(*(collate(values, collate_fn_map=collate_fn_map) for values in zip(*batch)))
@@ -54,7 +54,7 @@ def collate(batch, *, collate_fn_map=None):
         if not all(len(sample) == len(first) for sample in batch):
             raise RuntimeError("each element in list of batch should be of equal size")
         parts = [collate(values, collate_fn_map=collate_fn_map) for values in zip(*batch)]
-        return parts if isinstance(first, tuple) else _like(kind, first, parts)
+        return parts if isinstance(first, tuple) else like(kind, first, parts)
     raise TypeError(_FORMAT.format(kind))
 
 
@@ -107,18 +107,3 @@ def default_collate(batch):
         {'x': tensor([1, 2])}
     """
     return collate(batch, collate_fn_map=_with_numpy())
-
-
-def pin_memory(data, device=None):
-    """`data` with its tensors in pinned memory."""
-    if isinstance(data, torch.Tensor) or hasattr(data, "pin_memory"):
-        return data.pin_memory()
-    if isinstance(data, (str, bytes)):
-        return data
-    if isinstance(data, collections.abc.Mapping):
-        return _like(type(data), data, {key: pin_memory(value) for key, value in data.items()})
-    if isinstance(data, tuple) and hasattr(data, "_fields"):
-        return type(data)(*map(pin_memory, data))
-    if isinstance(data, collections.abc.Sequence):
-        return _like(type(data), data, [pin_memory(value) for value in data])
-    return data
