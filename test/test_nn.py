@@ -364,3 +364,96 @@ def test_pruning_zeroes_the_least_and_can_be_made_permanent():
     assert int((layer.weight == 0).sum()) == 30 and isinstance(layer.weight, nn.Parameter)
     prune.ln_structured(layer, "weight", 2, n=2, dim=0)
     assert int((layer.weight.detach().abs().sum(1) == 0).sum()) >= 2
+
+
+class Deep(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.ModuleList([nn.Sequential(nn.Linear(3, 3), nn.ReLU()), nn.Sequential(nn.Linear(4, 4))])
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+
+class Raising(nn.Module):
+    def forward(self, x):
+        raise x
+
+
+def test_errors_tell_in_which_module_they_arose():
+    with pytest.raises(RuntimeError, match=r"cannot be multiplied.*\n\(in layers.1.0 of Deep: Linear\(in_features=4") as caught:
+        Deep()(torch.ones(2, 3))
+    assert str(caught.value).count("(in ") == 1
+    with pytest.raises(ValueError, match=r"(?s)1D.*\(in lstm of ModuleDict"):
+        class Holder(nn.ModuleDict):
+            def forward(self, x):
+                return self["lstm"](x)
+
+        Holder.__name__ = "ModuleDict"
+        Holder({"lstm": nn.LSTM(3, 2)})(torch.ones(3))
+
+
+@pytest.mark.parametrize("error", [RuntimeError("stop"), KeyError("k"), OSError(2, "gone"), StopIteration(1)])
+def test_errors_of_others_keep_their_message(error):
+    args = error.args
+    with pytest.raises(type(error)) as caught:
+        nn.Sequential(nn.Sequential(Raising()))(error)
+    assert caught.value is error and error.args == args
+    if hasattr(error, "add_note") and isinstance(error, RuntimeError):
+        assert error.__notes__ == ["(in 0.0 of Sequential: Raising())"]
+
+
+@pytest.mark.parametrize("rename, hint", [
+    (lambda key: "module." + key, 'The keys in state_dict begin with "module."'),
+    (lambda key: key.replace("first", "one"), 'Renamed? "one.*" may be "first.*"'),
+    (lambda key: key.replace("weight", "weigth"), '"first.weigth" may be "first.weight"'),
+])
+def test_keys_that_do_not_fit_are_explained(rename, hint):
+    state = {rename(key): value for key, value in Net().state_dict().items()}
+    with pytest.raises(RuntimeError, match="Missing key") as caught:
+        Net().load_state_dict(state)
+    assert hint in str(caught.value)
+    with pytest.raises(RuntimeError, match=r'The model\'s keys begin with "module."'):
+        nn.DataParallel(Net()).load_state_dict(Net().state_dict())
+
+
+def test_spectral_norm_by_a_hook():
+    torch.manual_seed(0)
+    layer = nn.utils.spectral_norm(nn.Conv2d(2, 3, 3), n_power_iterations=60)
+    layer(torch.randn(1, 2, 5, 5)).sum().backward()
+    assert layer.weight_orig.grad is not None
+    assert_close(torch.linalg.matrix_norm(layer.weight.flatten(1), 2), torch.tensor(1.0), atol=1e-4, rtol=0)
+    other = nn.utils.spectral_norm(nn.Conv2d(2, 3, 3))
+    state = layer.state_dict()
+    assert list(state) == ["bias", "weight_orig", "weight_u", "weight_v"]
+    other.load_state_dict(state)
+    del state["weight_v"]  # as the first version wrote it
+    state._metadata[""].pop("spectral_norm")
+    other.load_state_dict(state)
+    weight = layer.eval().weight.detach().clone()
+    assert list(nn.utils.remove_spectral_norm(layer).state_dict()) == ["bias", "weight"]
+    assert_close(layer.weight.detach(), weight)
+    with pytest.raises(ValueError):
+        nn.utils.remove_spectral_norm(layer)
+
+
+def test_replicas_on_the_cpu_compute_what_the_module_does():
+    net, x = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1)), torch.randn(6, 3)
+    pieces = nn.parallel.scatter({"x": (x, 5)}, ["cpu", "cpu"])
+    assert [piece["x"][1] for piece in pieces] == [5, 5] and pieces[1]["x"][0].shape == (3, 3)
+    replicas = nn.parallel.replicate(net, ["cpu", "cpu"])
+    outputs = nn.parallel.parallel_apply(replicas, [(piece["x"][0],) for piece in pieces])
+    whole = nn.parallel.gather(outputs, "cpu")
+    assert_close(whole, net(x))
+    for one, other in zip(torch.autograd.grad(whole.sum(), net.parameters()), torch.autograd.grad(net(x).sum(), net.parameters())):
+        assert_close(one, other)
+    assert_close(nn.DataParallel(net)(x), net(x))
+    with pytest.raises(RuntimeError, match="in replica 0"):
+        nn.parallel.parallel_apply(replicas, [(torch.ones(1, 2),)] * 2)
+
+
+def test_functions_of_operators_are_copied_and_pickled_by_name():
+    for function in (F.gelu, torch.tanh, F.scaled_dot_product_attention, torch.linalg.norm, torch.Tensor.add):
+        assert copy.deepcopy(function) is function and pickle.loads(pickle.dumps(function)) is function

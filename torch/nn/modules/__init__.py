@@ -1,5 +1,7 @@
 """All module classes."""
 
+from typing import TYPE_CHECKING
+
 from .activation import *  # noqa: F403
 from .adaptive import *  # noqa: F403
 from .batchnorm import *  # noqa: F403
@@ -24,4 +26,5 @@ from .sparse import *  # noqa: F403
 from .transformer import *  # noqa: F403
 from .upsampling import *  # noqa: F403
 
-__all__ = sorted(name for name, value in globals().items() if isinstance(value, type))
+if not TYPE_CHECKING:  # checkers read no lists that are computed; without one they see every name
+    __all__ = sorted(name for name, value in globals().items() if isinstance(value, type))

@@ -30,18 +30,19 @@ class Declared(Module):
         cls._declared = tuple(fields)
         names = {f"default_{name}": value for name, value in fields.items()}
         names.update(cls=cls, function=function)
-        signature = "".join(f", {name}=default_{name}" for name in fields)
-        _write(cls, "__init__", f"def __init__(self{signature}):\n super(cls, self).__init__()\n"
-               + cls._assignments(fields), names)
+        if fields:
+            signature = "".join(f", {name}=default_{name}" for name in fields)
+            _write(cls, "__init__", f"def __init__(self{signature}):\n super(cls, self).__init__()\n"
+                   + cls._assignments(fields), names)
+            cls.__init__.__doc__ = f"Set {', '.join(fields)}; see the class."
         passed = "".join(f", {name}=self.{name}" for name in cls._passed(fields))
         given = ", ".join(inputs)
         _write(cls, "forward", f"def forward(self, {given}):\n return function({given}{passed})\n", names)
-        cls.__init__.__doc__ = f"Set {', '.join(fields)}; see the class." if fields else "Takes no arguments."
         cls.forward.__doc__ = cls.__doc__
 
     @classmethod
     def _assignments(cls, fields):
-        return "".join(f" self.{name} = {name}\n" for name in fields) or " pass\n"
+        return "".join(f" self.{name} = {name}\n" for name in fields)
 
     @classmethod
     def _passed(cls, fields):

@@ -5,6 +5,8 @@ from collections import OrderedDict, namedtuple
 
 import torch
 
+from ._key_hints import hints
+
 _EXTRA_STATE = "_extra_state"
 
 
@@ -198,6 +200,7 @@ class _Stateful:
                 error_msgs.insert(0, f"Unexpected key(s) in state_dict: {_quoted(unexpected_keys)}. ")
             if missing_keys:
                 error_msgs.insert(0, f"Missing key(s) in state_dict: {_quoted(missing_keys)}. ")
+            error_msgs += hints(missing_keys, unexpected_keys)
         if error_msgs:
             listed = "\n\t".join(error_msgs)
             raise RuntimeError(f"Error(s) in loading state_dict for {type(self).__name__}:\n\t{listed}")

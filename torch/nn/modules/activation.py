@@ -254,6 +254,17 @@ class MultiheadAttention(Module):
         state.setdefault("_qkv_same_embed_dim", True)
         super().__setstate__(state)
 
+    def merge_masks(self, attn_mask, key_padding_mask, query):
+        """(one mask (N, heads, L, S) or the only one given, which: 0 attention, 1 padding, 2 both, None neither)."""
+        if key_padding_mask is None:
+            return attn_mask, None if attn_mask is None else 0
+        if attn_mask is None:
+            return key_padding_mask, 1
+        batch, length = query.shape[:2]
+        pairs = attn_mask.view(batch, -1, length, length) if attn_mask.dim() == 3 else attn_mask.view(1, 1, length, length)
+        pairs = pairs.expand(batch, self.num_heads, -1, -1)
+        return pairs + key_padding_mask.view(batch, 1, 1, length).expand(-1, self.num_heads, -1, -1), 2
+
     def forward(self, query, key, value, key_padding_mask=None, need_weights=True, attn_mask=None,
                 average_attn_weights=True, is_causal=False):
         """Return (output, attention weights or None).

@@ -1,12 +1,16 @@
 """Module, the base class of all neural network modules."""
 
+from __future__ import annotations
+
 import warnings
 import weakref
 from collections import OrderedDict
+from typing import TYPE_CHECKING
 
 import torch
 
 from ..parameter import Buffer, Parameter
+from ._blame import tell
 from ._module_hooks import (
     _global_backward_hooks,
     _global_backward_pre_hooks,
@@ -74,6 +78,22 @@ def _parse_to(args, kwargs):
     return None if device is None else torch.device(device), dtype, non_blocking, memory_format
 
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any, Protocol
+
+    from typing_extensions import ParamSpec, Self, TypeVar
+
+    P = ParamSpec("P")
+    R = TypeVar("R", covariant=True)
+
+    class _HasForward(Protocol[P, R]):
+        def forward(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
+
+    class _TypedCall:
+        def __get__(self, module: _HasForward[P, R], owner: Any = None) -> Callable[P, R]: ...
+
+
 class Module(_Hooked, _Stateful):
     """Base class of all neural network modules: holds parameters, buffers and other modules, and computes `forward`.
 
@@ -116,16 +136,24 @@ class Module(_Hooked, _Stateful):
         if self.call_super_init:
             super().__init__(*args, **kwargs)
 
-    def forward(self, *input):
-        """Compute the module's result; every subclass defines it."""
-        raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
+    if TYPE_CHECKING:
+        forward: Callable[..., Any]
+        __call__: _TypedCall  # a call takes and returns what forward does
+    else:
+        def forward(self, *input):
+            """Compute the module's result; every subclass defines it."""
+            raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
 
-    def __call__(self, *args, **kwargs):
-        if (self._forward_hooks or self._forward_pre_hooks or self._backward_hooks or self._backward_pre_hooks
-                or self._compiled_call_impl is not None or _global_forward_hooks or _global_forward_pre_hooks
-                or _global_backward_hooks or _global_backward_pre_hooks):
-            return self._wrapped_call_impl(*args, **kwargs)
-        return self.forward(*args, **kwargs)
+        def __call__(self, *args, **kwargs):
+            if (self._forward_hooks or self._forward_pre_hooks or self._backward_hooks or self._backward_pre_hooks
+                    or self._compiled_call_impl is not None or _global_forward_hooks or _global_forward_pre_hooks
+                    or _global_backward_hooks or _global_backward_pre_hooks):
+                return self._wrapped_call_impl(*args, **kwargs)
+            try:
+                return self.forward(*args, **kwargs)
+            except Exception as error:
+                tell(self, error)
+                raise
 
     def _wrapped_call_impl(self, *args, **kwargs):
         if self._compiled_call_impl is not None:
@@ -240,7 +268,7 @@ class Module(_Hooked, _Stateful):
         if name not in self.__dict__[registry] and hasattr(self, name):
             raise KeyError(f"attribute '{name}' already exists")
 
-    def register_buffer(self, name, tensor, persistent=True):
+    def register_buffer(self, name, tensor, persistent=True) -> None:
         """Add a tensor that is state but not a parameter, such as a running mean; None reserves the name.
 
         A buffer that is not ``persistent`` is left out of ``state_dict()``.
@@ -255,7 +283,7 @@ class Module(_Hooked, _Stateful):
         else:
             self._non_persistent_buffers_set.add(name)
 
-    def register_parameter(self, name, param):
+    def register_parameter(self, name, param) -> None:
         """Add a parameter (a leaf :class:`~torch.nn.Parameter`, or None to reserve the name)."""
         self._check_name("parameter", name, "_parameters")
         if param is not None:
@@ -268,7 +296,7 @@ class Module(_Hooked, _Stateful):
                     f"To express '{name}' as a function of another Tensor, compute the value in the forward() method.")
         self._parameters[name] = _registered("parameter", self, name, param)
 
-    def add_module(self, name, module):
+    def add_module(self, name, module) -> None:
         """Add a child module under ``name`` (or None to reserve the name)."""
         if module is not None and not isinstance(module, Module):
             raise TypeError(f"{torch.typename(module)} is not a Module subclass")
@@ -279,7 +307,7 @@ class Module(_Hooked, _Stateful):
         """Same as :meth:`add_module`."""
         self.add_module(name, module)
 
-    def get_submodule(self, target):
+    def get_submodule(self, target) -> Module:
         """The descendant with the dotted name ``target``; "" is the module itself. Raises AttributeError."""
         module = self
         for name in target.split(".") if target else ():
@@ -321,7 +349,7 @@ class Module(_Hooked, _Stateful):
         """The buffer with the dotted name ``target``. Raises AttributeError."""
         return self._get_member(target, "a buffer", lambda owner, name: name in owner._buffers)
 
-    def named_modules(self, memo=None, prefix="", remove_duplicate=True):
+    def named_modules(self, memo=None, prefix="", remove_duplicate=True) -> Iterator[tuple[str, Module]]:
         """Iterate over (dotted name, module) of this module and all descendants, parents first."""
         memo = set() if memo is None else memo
         if self in memo:
@@ -333,12 +361,12 @@ class Module(_Hooked, _Stateful):
             if module is not None:
                 yield from module.named_modules(memo, f"{prefix}.{name}" if prefix else name, remove_duplicate)
 
-    def modules(self, remove_duplicate=True):
+    def modules(self, remove_duplicate=True) -> Iterator[Module]:
         """Iterate over this module and all descendants."""
         for _, module in self.named_modules(remove_duplicate=remove_duplicate):
             yield module
 
-    def named_children(self):
+    def named_children(self) -> Iterator[tuple[str, Module]]:
         """Iterate over (name, module) of the direct children, each module once."""
         seen = set()
         for name, module in self._modules.items():
@@ -346,7 +374,7 @@ class Module(_Hooked, _Stateful):
                 seen.add(module)
                 yield name, module
 
-    def children(self):
+    def children(self) -> Iterator[Module]:
         """Iterate over the direct children."""
         for _, module in self.named_children():
             yield module
@@ -362,25 +390,25 @@ class Module(_Hooked, _Stateful):
                     seen.add(member)
                 yield (f"{path}.{name}" if path else name), member
 
-    def named_parameters(self, prefix="", recurse=True, remove_duplicate=True):
+    def named_parameters(self, prefix="", recurse=True, remove_duplicate=True) -> Iterator[tuple[str, Parameter]]:
         """Iterate over (dotted name, parameter), of this module alone unless ``recurse``."""
         return self._named_members(lambda module: module._parameters.items(), prefix, recurse, remove_duplicate)
 
-    def parameters(self, recurse=True):
+    def parameters(self, recurse=True) -> Iterator[Parameter]:
         """Iterate over all parameters, each once."""
         for _, parameter in self.named_parameters(recurse=recurse):
             yield parameter
 
-    def named_buffers(self, prefix="", recurse=True, remove_duplicate=True):
+    def named_buffers(self, prefix="", recurse=True, remove_duplicate=True) -> Iterator[tuple[str, torch.Tensor]]:
         """Iterate over (dotted name, buffer), of this module alone unless ``recurse``."""
         return self._named_members(lambda module: module._buffers.items(), prefix, recurse, remove_duplicate)
 
-    def buffers(self, recurse=True):
+    def buffers(self, recurse=True) -> Iterator[torch.Tensor]:
         """Iterate over all buffers, each once."""
         for _, buffer in self.named_buffers(recurse=recurse):
             yield buffer
 
-    def apply(self, fn):
+    def apply(self, fn) -> Self:
         """Call ``fn(module)`` on every descendant and then on this module; returns self."""
         for module in self.children():
             module.apply(fn)
@@ -417,7 +445,7 @@ class Module(_Hooked, _Stateful):
                 self._buffers[name] = fn(buffer)
         return self
 
-    def to(self, *args, **kwargs):
+    def to(self, *args, **kwargs) -> Self:
         """Move and convert all parameters and buffers, in place: ``to(device)``, ``to(dtype)``, ``to(device, dtype)``,
         ``to(tensor)``, ``to(memory_format=...)``.
 
@@ -443,46 +471,61 @@ class Module(_Hooked, _Stateful):
 
         return self._apply(convert)
 
-    def to_empty(self, *, device, recurse=True):
+    def to_empty(self, *, device, recurse=True) -> Self:
         """Move to ``device`` without copying values: storage is allocated and left unset."""
         return self._apply(lambda tensor: torch.empty_like(tensor, device=device), recurse=recurse)
 
-    def type(self, dst_type):
+    def type(self, dst_type) -> Self:
         """Convert all parameters and buffers to ``dst_type``."""
         return self._apply(lambda tensor: tensor.type(dst_type))
 
     def _to_float(self, dtype):
         return self._apply(lambda tensor: tensor.to(dtype) if tensor.is_floating_point() else tensor)
 
-    def float(self):
+    def float(self) -> Self:
         """Convert floating point parameters and buffers to float32."""
         return self._to_float(torch.float32)
 
-    def double(self):
+    def double(self) -> Self:
         """Convert floating point parameters and buffers to float64."""
         return self._to_float(torch.float64)
 
-    def half(self):
+    def half(self) -> Self:
         """Convert floating point parameters and buffers to float16."""
         return self._to_float(torch.float16)
 
-    def bfloat16(self):
+    def bfloat16(self) -> Self:
         """Convert floating point parameters and buffers to bfloat16."""
         return self._to_float(torch.bfloat16)
 
-    def cpu(self):
+    def cpu(self) -> Self:
         """Move everything to the CPU."""
         return self._apply(lambda tensor: tensor.cpu())
 
-    def cuda(self, device=None):
+    def cuda(self, device=None) -> Self:
         """Move everything to a CUDA device."""
         return self._apply(lambda tensor: tensor.cuda(device))
 
-    def share_memory(self):
+    def ipu(self, device=None) -> Self:
+        """Move everything to an IPU."""
+        return self._to_kind("ipu", device)
+
+    def xpu(self, device=None) -> Self:
+        """Move everything to an XPU."""
+        return self._to_kind("xpu", device)
+
+    def mtia(self, device=None) -> Self:
+        """Move everything to an MTIA device."""
+        return self._to_kind("mtia", device)
+
+    def _to_kind(self, kind, device):
+        return self.to(torch.device(kind, device) if isinstance(device, int) else device or kind)
+
+    def share_memory(self) -> Self:
         """Move all storages to shared memory."""
         return self._apply(lambda tensor: tensor.share_memory_())
 
-    def train(self, mode=True):
+    def train(self, mode=True) -> Self:
         """Set training mode (dropout drops, batch norm updates its statistics) on the whole tree; returns self."""
         if not isinstance(mode, bool):
             raise ValueError("training mode is expected to be boolean")
@@ -491,17 +534,17 @@ class Module(_Hooked, _Stateful):
             module.train(mode)
         return self
 
-    def eval(self):
+    def eval(self) -> Self:
         """Set evaluation mode, ``train(False)``."""
         return self.train(False)
 
-    def requires_grad_(self, requires_grad=True):
+    def requires_grad_(self, requires_grad=True) -> Self:
         """Turn gradients of all parameters on or off; returns self."""
         for parameter in self.parameters():
             parameter.requires_grad_(requires_grad)
         return self
 
-    def zero_grad(self, set_to_none=True):
+    def zero_grad(self, set_to_none=True) -> None:
         """Reset the gradients of all parameters: to None, or to zero when ``set_to_none`` is False."""
         for parameter in self.parameters():
             if parameter.grad is None:
@@ -527,7 +570,7 @@ class Module(_Hooked, _Stateful):
     def _get_name(self):
         return type(self).__name__
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         """What the module prints between the parentheses; override to show the arguments."""
         return ""
 

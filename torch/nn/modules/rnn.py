@@ -202,39 +202,42 @@ class RNNBase(Module):
         self.__dict__.setdefault("proj_size", 0)
 
 
-class RNN(RNNBase):
-    """Elman network: h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or relu. Arguments of :class:`RNNBase`."""
+def _without_projection(arguments):
+    if arguments.pop("proj_size", 0):
+        raise ValueError("proj_size argument is only supported for LSTM, not RNN or GRU")
+    return arguments
 
-    def __init__(self, input_size, hidden_size, num_layers=1, nonlinearity="tanh", bias=True, batch_first=False, dropout=0.0,
-                 bidirectional=False, device=None, dtype=None, proj_size=0):
-        if proj_size:
-            raise ValueError("proj_size argument is only supported for LSTM, not RNN or GRU")
+
+class RNN(RNNBase):
+    """Elman network: h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or relu.
+
+    Arguments of :class:`RNNBase` without `mode`; `nonlinearity` ("tanh" or "relu") comes after `num_layers`.
+    """
+
+    def __init__(self, *args, **kwargs):
+        nonlinearity = args[3] if len(args) > 3 else kwargs.pop("nonlinearity", "tanh")
         modes = {"tanh": "RNN_TANH", "relu": "RNN_RELU"}
         if nonlinearity not in modes:
             raise ValueError(f"Unknown nonlinearity '{nonlinearity}'. Select from 'tanh' or 'relu'.")
-        super().__init__(modes[nonlinearity], input_size, hidden_size, num_layers, bias, batch_first, dropout,
-                         bidirectional, 0, device, dtype)
+        super().__init__(modes[nonlinearity], *args[:3], *args[4:], **_without_projection(kwargs))
         self.nonlinearity = nonlinearity
 
 
 class GRU(RNNBase):
-    """Gated recurrent unit; Cho et al. 2014. Arguments of :class:`RNNBase`."""
+    """Gated recurrent unit; Cho et al. 2014. Arguments of :class:`RNNBase` without `mode`."""
 
-    def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0,
-                 bidirectional=False, device=None, dtype=None, proj_size=0):
-        if proj_size:
-            raise ValueError("proj_size argument is only supported for LSTM, not RNN or GRU")
-        super().__init__("GRU", input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, 0, device,
-                         dtype)
+    def __init__(self, *args, **kwargs):
+        super().__init__("GRU", *args, **_without_projection(kwargs))
 
 
 class LSTM(RNNBase):
-    """Long short-term memory; Hochreiter and Schmidhuber 1997. Arguments of :class:`RNNBase`; state is (h, c)."""
+    """Long short-term memory; Hochreiter and Schmidhuber 1997. Arguments of :class:`RNNBase` without `mode`.
 
-    def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0,
-                 bidirectional=False, proj_size=0, device=None, dtype=None):
-        super().__init__("LSTM", input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, proj_size,
-                         device, dtype)
+    The state is (h, c).
+    """
+
+    def __init__(self, *args, **kwargs):
+        super().__init__("LSTM", *args, **kwargs)
 
     def _operator(self):
         return torch.lstm

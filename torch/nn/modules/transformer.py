@@ -6,7 +6,7 @@ import torch
 
 from .. import functional as F
 from .. import init
-from .activation import MultiheadAttention
+from .activation import GELU, MultiheadAttention, ReLU
 from .container import ModuleList
 from .dropout import Dropout
 from .linear import Linear
@@ -73,7 +73,7 @@ class _Layer(Module):
 
     def __setstate__(self, state):
         super().__setstate__(state)
-        self.__dict__.setdefault("activation", F.relu)
+        self.__dict__.setdefault("activation", F.relu)  # files from older versions lack it
 
 
 class TransformerEncoderLayer(_Layer):
@@ -87,6 +87,8 @@ class TransformerEncoderLayer(_Layer):
         self.norm_first = norm_first
         self._make_feed_forward(d_model, dim_feedforward, dropout, layer_norm_eps, bias, factory, 2)
         self.activation = _activation(activation)
+        kinds = {F.relu: 1, F.gelu: 2}
+        self.activation_relu_or_gelu = kinds.get(self.activation, 0) or {ReLU: 1, GELU: 2}.get(type(self.activation), 0)
 
     def forward(self, src, src_mask=None, src_key_padding_mask=None, is_causal=False):
         """Result of the shape of `src`; masks are True or -inf where attention is forbidden."""
@@ -140,14 +142,41 @@ class TransformerDecoderLayer(_Layer):
         return self.norm3(x + self._feed_forward(x, self.dropout3))
 
 
+def _takes_ragged(layer):
+    """Whether an encoder layer is of the usual make, for which padding need not be computed."""
+    if not isinstance(layer, TransformerEncoderLayer):
+        return False
+    attention = layer.self_attn
+    return bool(not layer.norm_first and attention.batch_first and attention._qkv_same_embed_dim and attention.in_proj_bias is not None
+                and layer.activation_relu_or_gelu and layer.norm1.eps == layer.norm2.eps and attention.num_heads % 2 == 0)
+
+
+def _is_left_aligned(padding):
+    """Whether each row of a mask, True or -inf where there is padding, has it only at the end."""
+    absent = padding if padding.dtype == torch.bool else padding != 0
+    return not bool((absent[:, :-1] & ~absent[:, 1:]).any())
+
+
 class TransformerEncoder(Module):
-    """`num_layers` copies of an encoder layer, one after the other, with an optional last norm."""
+    """`num_layers` copies of an encoder layer, one after the other, with an optional last norm.
+
+    With `enable_nested_tensor`, when nothing is trained and padding at the ends is masked, the last layer's result is zero
+    there.
+    """
 
     def __init__(self, encoder_layer, num_layers, norm=None, enable_nested_tensor=True, mask_check=True):
         super().__init__()
         self.layers = _clones(encoder_layer, num_layers)
         self.num_layers, self.norm = num_layers, norm
         self.enable_nested_tensor, self.mask_check = enable_nested_tensor, mask_check
+        self.use_nested_tensor = enable_nested_tensor and _takes_ragged(encoder_layer)
+
+    def _skips_padding(self, src, mask, padding):
+        if not self.use_nested_tensor or self.training or src.dim() != 3 or padding is None or mask is not None or not len(self.layers):
+            return False
+        if torch.is_grad_enabled() and (src.requires_grad or any(weight.requires_grad for weight in self.layers[0].parameters())):
+            return False
+        return not self.mask_check or _is_left_aligned(padding)
 
     def forward(self, src, mask=None, src_key_padding_mask=None, is_causal=None):
         """Result of the shape of `src`."""
@@ -158,6 +187,8 @@ class TransformerEncoder(Module):
             is_causal = _is_causal(mask, is_causal, _sequence_length(src, batch_first))
         for layer in self.layers:
             src = layer(src, src_mask=mask, is_causal=is_causal, src_key_padding_mask=src_key_padding_mask)
+        if self._skips_padding(src, mask, src_key_padding_mask):
+            src = src.masked_fill((src_key_padding_mask != 0).unsqueeze(-1), 0)
         return src if self.norm is None else self.norm(src)
 
 

@@ -44,25 +44,13 @@ class PackedSequence(namedtuple("PackedSequence", ["data", "batch_sizes", "sorte
         move = [None if index is None else index.to(data.device) for index in (self.sorted_indices, self.unsorted_indices)]
         return type(self)(data, self.batch_sizes, *move)
 
-    def cpu(self):
+    def cpu(self, *args, **kwargs):
         """Move to the CPU."""
-        return self.to("cpu")
+        return self.to(*(args or ("cpu",)), **kwargs)
 
     def cuda(self, *args, **kwargs):
         """Move to a CUDA device."""
         return self.to(*(args or ("cuda",)), **kwargs)
-
-    def double(self):
-        """Convert the data to float64."""
-        return self.to(dtype=torch.double)
-
-    def float(self):
-        """Convert the data to float32."""
-        return self.to(dtype=torch.float)
-
-    def half(self):
-        """Convert the data to float16."""
-        return self.to(dtype=torch.half)
 
     def pin_memory(self):
         """Pin the data in memory."""
@@ -76,6 +64,20 @@ class PackedSequence(namedtuple("PackedSequence", ["data", "batch_sizes", "sorte
     def is_pinned(self):
         """True when the data is in pinned memory."""
         return self.data.is_pinned()
+
+
+def _conversion(name, dtype):
+    def convert(self):
+        return self.to(dtype=dtype)
+
+    convert.__name__, convert.__qualname__ = name, f"PackedSequence.{name}"
+    convert.__doc__ = f"Convert the data to {dtype}."
+    return convert
+
+
+for _name, _dtype in {"double": torch.double, "float": torch.float, "half": torch.half, "long": torch.long, "int": torch.int,
+                      "short": torch.short, "char": torch.int8, "byte": torch.uint8}.items():
+    setattr(PackedSequence, _name, _conversion(_name, _dtype))
 
 
 def pack_padded_sequence(input, lengths, batch_first=False, enforce_sorted=True):
