@@ -1,0 +1,1 @@
+"""Partitions for particular backends."""

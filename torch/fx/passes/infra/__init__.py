@@ -1,0 +1,1 @@
+"""Passes, their manager, and partitioning."""
