@@ -105,6 +105,11 @@ def _asked(function, input, method):
     return method(input)
 
 
+for _function in (numel, is_floating_point, is_complex, is_signed, is_conj, is_neg, is_inference, is_nonzero, get_device):
+    _function.__module__ = "torch"
+del _function
+
+
 # ---- defaults ----
 
 

@@ -332,4 +332,4 @@ def _assert(condition, message):
     return None
 
 
-_assert.__module__ = "torch"
+_assert.__module__ = nonzero.__module__ = "torch"

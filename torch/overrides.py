@@ -173,11 +173,12 @@ randperm range result_type scalar_tensor sparse_coo_tensor sparse_compressed_ten
 use_deterministic_algorithms is_deterministic_algorithms_warn_only_enabled set_deterministic_debug_mode get_device_module
 get_deterministic_debug_mode set_float32_matmul_precision get_float32_matmul_precision unify_type_list is_warn_always_enabled set_warn_always
 vitals_enabled set_vital read_vitals vmap frombuffer asarray from_dlpack init_num_threads is_autocast_enabled set_autocast_enabled
+randn_like randint_like segment_reduce
 """.split()
 
 _NOT_OVERRIDABLE_METHODS = """
 __delitem__ __dir__ __getattribute__ __init__ __iter__ __init_subclass__ __module__ __new__ __setattr__ __subclasshook__ __hash__ as_subclass
-eig lstsq reinforce new new_tensor _make_subclass solve symeig stride unflatten __class__ __dict__ __weakref__ __torch_function__ __doc__
+eig lstsq reinforce new new_tensor new_empty new_empty_strided new_full new_ones new_zeros _make_subclass solve symeig stride unflatten __class__ __dict__ __weakref__ __torch_function__ __doc__
 __torch_dispatch__ _make_wrapper_subclass __reduce__ __sizeof__ __getnewargs__ __getstate__ __setstate__ __subclasses__
 """.split()
 
@@ -186,6 +187,7 @@ __torch_dispatch__ _make_wrapper_subclass __reduce__ __sizeof__ __getnewargs__ _
 def get_ignored_functions() -> set[Callable]:
     """The public functions and methods of torch that `__torch_function__` never sees."""
     found = {getattr(torch, name) for name in _NOT_OVERRIDABLE if callable(getattr(torch, name, None))}
+    found |= {torch.fft.fftfreq, torch.fft.rfftfreq}
     for name in _NOT_OVERRIDABLE_METHODS:
         method = getattr(torch.Tensor, name, None)
         if callable(method):
@@ -217,6 +219,7 @@ def _overridable_index():
     found: dict[Any, list[Callable]] = {}
     names: dict[Callable, str] = {}
     ignored = get_ignored_functions()
+    asking = {type(torch.add), type(torch.split)}       # the types of callables that ask __torch_function__
     for label, namespace, listed in _namespaces():
         is_class = namespace is torch.Tensor
         functions = found.setdefault(namespace, [])
@@ -236,6 +239,8 @@ def _overridable_index():
                 if not callable(value) or isinstance(value, (type, types.ModuleType)):
                     continue
                 names.setdefault(value, f"{label}.{name}")
+                if not is_class and (type(value) not in asking or name.endswith("_")):
+                    continue
             if value not in ignored:
                 functions.append(value)
     return found, names
