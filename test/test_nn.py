@@ -457,3 +457,36 @@ def test_replicas_on_the_cpu_compute_what_the_module_does():
 def test_functions_of_operators_are_copied_and_pickled_by_name():
     for function in (F.gelu, torch.tanh, F.scaled_dot_product_attention, torch.linalg.norm, torch.Tensor.add):
         assert copy.deepcopy(function) is function and pickle.loads(pickle.dumps(function)) is function
+
+
+def test_attribute_lookup_follows_python():
+    class Plain(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = torch.nn.Linear(2, 2)
+            self.register_buffer("constant", torch.ones(1))
+
+        @property
+        def broken(self):
+            return self.nowhere
+
+    class Extended(Plain):
+        def __getattr__(self, name):
+            return 42 if name == "magic" else super().__getattr__(name)
+
+    class Intercepting(Plain):
+        def __getattribute__(self, name):
+            return 43 if name == "magic" else super().__getattribute__(name)
+
+    for module, magic in ((Plain(), None), (Extended(), 42), (Intercepting(), 43)):
+        assert module.inner is module._modules["inner"] and module.constant is module._buffers["constant"]
+        assert getattr(module, "magic", None) == magic
+        for name in ("nowhere", "broken"):
+            with pytest.raises(AttributeError, match=f"object has no attribute '{name}'"):
+                getattr(module, name)
+        module.__dict__["inner"] = "own"     # a field of the instance goes before a member
+        assert module.inner == "own"
+    with pytest.raises(AttributeError):
+        Plain.__new__(Plain).inner
+    Plain.__getattr__ = lambda self, name: name + "!"     # also when a class gets its own later
+    assert Plain.__new__(Plain).inner == "inner!"

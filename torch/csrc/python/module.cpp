@@ -135,6 +135,7 @@ void init(PyObject* module) {
   init_overrides(module);
   init_autocast(module);
   init_overridable(module);
+  init_module_type(module);
   init_generator(module);
   init_storage(module);
   init_tensor(module);

@@ -55,10 +55,11 @@ extern PyMethodDef dlpack_methods[];      // Tensor.__dlpack__...
 extern PyMethodDef dlpack_functions[];    // torch._C._from_dlpack...
 Tensor from_dlpack_capsule(PyObject* capsule);
 
-// ---- storage.cpp, generator.cpp, overrides.cpp, overridable.cpp ----
+// ---- storage.cpp, generator.cpp, overrides.cpp, overridable.cpp, autocast.cpp, module_type.cpp ----
 void init_overrides(PyObject* module);
-void init_autocast(PyObject* module);
 void init_overridable(PyObject* module);
+void init_autocast(PyObject* module);
+void init_module_type(PyObject* module);
 void init_storage(PyObject* module);
 void init_generator(PyObject* module);
 Ref<Storage> storage_of(PyObject* o);    // TypeError if it is none

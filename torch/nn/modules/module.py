@@ -136,24 +136,17 @@ class Module(_Hooked, _Stateful):
         if self.call_super_init:
             super().__init__(*args, **kwargs)
 
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        torch._C._quick_module_attributes(cls)
+
     if TYPE_CHECKING:
         forward: Callable[..., Any]
-        __call__: _TypedCall  # a call takes and returns what forward does
+        __call__: _TypedCall  # a call takes and returns what forward does; in C, `_set_module_class` below
     else:
         def forward(self, *input):
             """Compute the module's result; every subclass defines it."""
             raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
-
-        def __call__(self, *args, **kwargs):
-            if (self._forward_hooks or self._forward_pre_hooks or self._backward_hooks or self._backward_pre_hooks
-                    or self._compiled_call_impl is not None or _global_forward_hooks or _global_forward_pre_hooks
-                    or _global_backward_hooks or _global_backward_pre_hooks):
-                return self._wrapped_call_impl(*args, **kwargs)
-            try:
-                return self.forward(*args, **kwargs)
-            except Exception as error:
-                tell(self, error)
-                raise
 
     def _wrapped_call_impl(self, *args, **kwargs):
         if self._compiled_call_impl is not None:
@@ -581,3 +574,7 @@ class Module(_Hooked, _Stateful):
         if not children and len(lines) <= 1:
             return f"{self._get_name()}({extra})"
         return f"{self._get_name()}(\n  " + "\n  ".join(lines + children) + "\n)"
+
+
+torch._C._set_module_class(
+    Module, tell, (_global_forward_hooks, _global_forward_pre_hooks, _global_backward_hooks, _global_backward_pre_hooks))
