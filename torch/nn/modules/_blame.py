@@ -41,6 +41,8 @@ def _is_ours(error):
     if type(error) not in _KINDS or len(error.args) != 1 or not isinstance(error.args[0], str):
         return False
     trace = error.__traceback__
+    if trace is None:   # not even a frame of Python between the module and the operator
+        return True
     while trace.tb_next is not None:
         trace = trace.tb_next
     code = trace.tb_frame.f_code
