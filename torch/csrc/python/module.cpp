@@ -122,6 +122,7 @@ PyMethodDef functions[] = {
     {"_swap_tensor_impl", swap_tensor_impl, METH_VARARGS, nullptr},
     {"_set_tensor_class", set_tensor_class, METH_O, nullptr},
     {"_get_tracing_state", none, METH_NOARGS, nullptr},
+    {"_log_api_usage_once", none, METH_O, "Takes note of nothing: use is not counted."},
     {}};
 
 void init(PyObject* module) {
