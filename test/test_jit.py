@@ -34,3 +34,11 @@ def test_script_hands_back_what_it_is_given(monkeypatch):
         assert torch.jit.script(torch.sin) is torch.sin
     layer = torch.nn.Linear(2, 2)
     assert torch.jit.script(layer) is layer and not isinstance(layer, torch.jit.ScriptModule)
+
+
+def test_indexing_without_reading_the_index():
+    from torch._dynamo._trace_wrapped_higher_order_op import TransformGetItemToIndex
+
+    x, i = torch.arange(12).view(3, 4), torch.tensor(2)
+    with TransformGetItemToIndex():
+        assert x[i, 1] == 9 and torch.equal(x[i], torch.arange(8, 12)) and torch.equal(x[i:], x[2:]) and torch.equal(x[0], torch.arange(4))

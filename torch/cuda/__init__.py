@@ -3,6 +3,7 @@
 import contextlib
 
 import torch
+from torch import OutOfMemoryError
 
 __all__ = [
     "is_available", "is_initialized", "init", "device_count", "current_device", "set_device", "get_device_name",
@@ -10,7 +11,7 @@ __all__ = [
     "max_memory_allocated", "memory_reserved", "max_memory_reserved", "reset_peak_memory_stats", "memory_stats",
     "mem_get_info", "manual_seed", "manual_seed_all", "seed", "seed_all", "initial_seed", "get_rng_state",
     "get_rng_state_all", "set_rng_state", "set_rng_state_all", "is_bf16_supported", "is_current_stream_capturing", "device",
-    "stream", "current_stream", "default_stream", "Stream", "Event", "ipc_collect", "DeferredCudaCallError",
+    "stream", "current_stream", "default_stream", "Stream", "ExternalStream", "Event", "CUDAGraph", "MemPool", "StreamContext", "graph", "OutOfMemoryError", "ipc_collect", "DeferredCudaCallError",
 ]
 
 has_magma = has_half = False
@@ -146,23 +147,50 @@ class device(contextlib.ContextDecorator):
         return False
 
 
-class Stream:
-    """A queue of work on a device. Raises AssertionError: there is no CUDA device."""
+def _absent(name, doc, message="Tried to instantiate dummy base class {}"):
+    def refuse(self, *args, **kwargs):
+        raise RuntimeError(f"{message.format(name)}: this build has no CUDA")
 
-    def __init__(self, *args, **kwargs):
-        _lazy_init()
-
-
-class Event(Stream):
-    """A mark in a stream. Raises AssertionError: there is no CUDA device."""
+    return type(name, (), {"__doc__": f"{doc}. Raises RuntimeError: there is no CUDA device.", "__module__": __name__, "__init__": refuse})
 
 
-@contextlib.contextmanager
-def stream(stream):
+Stream = _absent("Stream", "A queue of work on a device", "torch.cuda.{} requires CUDA support")
+ExternalStream = type("ExternalStream", (Stream,), {"__doc__": "A stream that other code made.", "__module__": __name__})
+Event = _absent("Event", "A mark in a stream")
+CUDAGraph = _absent("CUDAGraph", "Recorded work that can be launched again")
+MemPool = _absent("MemPool", "A pool of memory of one's own")
+
+
+class StreamContext(contextlib.ContextDecorator):
     """Select a stream within a block; None does nothing."""
-    if stream is not None:
+
+    def __init__(self, stream):
+        self.stream = stream
+
+    def __enter__(self):
+        if self.stream is not None:
+            _lazy_init()
+
+    def __exit__(self, *_):
+        return False
+
+
+def stream(stream):
+    """``with stream(s):`` runs on the stream `s`; None does nothing."""
+    return StreamContext(stream)
+
+
+class graph:
+    """``with graph(cuda_graph):`` records work into a `CUDAGraph`. Raises AssertionError: there is no CUDA device."""
+
+    def __init__(self, cuda_graph, pool=None, stream=None, capture_error_mode="global"):
+        self.cuda_graph = cuda_graph
+
+    def __enter__(self):
         _lazy_init()
-    yield
+
+    def __exit__(self, *_):
+        return False
 
 
 def __getattr__(name):
