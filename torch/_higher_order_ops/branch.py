@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import torch
-from torch.utils._pytree import tree_flatten, tree_unflatten
 
-from ._leaves import same_structure, tensor_leaves
+from ._leaves import tensor_leaves
 
 __all__ = ["cond"]
 
@@ -14,8 +13,7 @@ def cond(pred, true_fn, false_fn, operands=()):
     """``true_fn(*operands)`` if `pred`, else ``false_fn(*operands)``.
 
     Args:
-        pred: bool, or bool tensor of one element. Under `vmap` it may differ between examples: then both functions run, and
-            each example takes its own result.
+        pred: bool, or bool tensor of one element.
         true_fn, false_fn: functions whose results have the same structure, shapes and dtypes.
         operands: a tuple of trees of tensors.
 
@@ -24,7 +22,7 @@ def cond(pred, true_fn, false_fn, operands=()):
     >>> torch.cond(torch.tensor(True), torch.sin, torch.cos, (torch.zeros(2),))
     tensor([0., 0.])
     """
-    if not isinstance(pred, (bool, torch.Tensor, torch.SymBool) if hasattr(torch, "SymBool") else (bool, torch.Tensor)):
+    if not isinstance(pred, (bool, torch.Tensor)):
         raise RuntimeError(f"Expected pred to be bool or tensor, but got {pred}.")
     if isinstance(pred, torch.Tensor) and pred.numel() != 1:
         raise RuntimeError(f"Expected pred to be bool or single-element tensor, but got {pred}.")
@@ -34,14 +32,4 @@ def cond(pred, true_fn, false_fn, operands=()):
     if not isinstance(operands, (tuple, list)):
         raise RuntimeError(f"{message} {operands}.")
     tensor_leaves(operands, message)
-    if isinstance(pred, torch.Tensor) and torch._C._functorch.is_batchedtensor(pred):
-        return _chosen(pred, true_fn(*operands), false_fn(*operands))
     return true_fn(*operands) if pred else false_fn(*operands)
-
-
-def _chosen(pred, if_true, if_false):
-    """Leaf by leaf the one that `pred` says."""
-    a, spec = tree_flatten(if_true)
-    b, _ = tree_flatten(if_false)
-    same_structure("cond", "true_fn_output and false_fn_output", a, b)
-    return tree_unflatten([torch.where(pred, x, y) for x, y in zip(a, b)], spec)
