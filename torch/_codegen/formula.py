@@ -126,6 +126,20 @@ def names_used(statements):
     return used
 
 
+def sizes_used(bodies):
+    """{name: dimensions d of which it says name.size(d)}."""
+    found: dict = {}
+    for body in bodies:
+        for statement in body:
+            for node in ast.walk(statement):
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "size" and isinstance(node.func.value, ast.Name) and node.args:
+                    try:
+                        found.setdefault(node.func.value.id, set()).add(ast.literal_eval(node.args[0]))
+                    except ValueError:
+                        continue    # a dimension that is computed
+    return found
+
+
 def is_meta_only(attributes):
     """Only the shape, dtype or device of the tensor is asked for."""
     return attributes <= _META
@@ -314,6 +328,8 @@ class Translator:
             return (f"int64_t({v})" if abs(v) < 2**63 else f"{v}ull"), "int"
         if isinstance(v, float):
             return repr(v), "float"
+        if isinstance(v, complex):
+            return f"Scalar(std::complex<double>({v.real!r}, {v.imag!r}))", "scalar"
         if isinstance(v, str):
             escaped = v.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
             return f'std::string_view("{escaped}")', "str"
@@ -718,7 +734,7 @@ def conversion_cost(kind, wanted, size=None):
 
 # C++ helpers of csrc/autograd/formulas.h: argument types, result type; read from the header's declarations.
 HELPERS: dict = {}
-_HELPER_TYPES = {"const Tensor&": "tensor", "Tensor": "tensor", "int64_t": "int", "double": "float", "bool": "bool", "const Scalar&": "scalar",
+_HELPER_TYPES = {"void": "none", "const Tensor&": "tensor", "Tensor": "tensor", "int64_t": "int", "double": "float", "bool": "bool", "const Scalar&": "scalar",
                  "Scalar": "scalar", "IntList": "ints", "Dims": "ints", "TensorList": "tensors", "std::vector<Tensor>": "tensors", "DType": "dtype",
                  "std::string_view": "str", "std::optional<int64_t>": "optional int", "std::optional<IntList>": "optional ints",
                  "std::optional<double>": "optional float", "std::optional<Scalar>": "optional scalar", "std::optional<MemoryFormat>": "optional memory_format"}

@@ -98,7 +98,7 @@ def resolve_neg(self):
 
 
 @kernel("fill_.Scalar(Tensor(a!) self, Scalar value) -> Tensor(a!)", "fill.Scalar(Tensor self, Scalar value) -> Tensor",
-        grad={"self": "zeros_like(grad)"}, node="FillBackward0", jvp=None)
+        grad={"self": "zeros_like(grad)"}, node="FillBackward0", jvp=None, out="below")
 def fill_scalar():
     """Set every element to a number.
 
@@ -108,7 +108,7 @@ def fill_scalar():
 
 
 @kernel("fill_.Tensor(Tensor(a!) self, Tensor value) -> Tensor(a!)", "fill.Tensor(Tensor self, Tensor value) -> Tensor",
-        grad={"self": "zeros_like(grad)", "value": "grad.sum()"}, node="FillBackward1", jvp=None)
+        grad={"self": "zeros_like(grad)", "value": "grad.sum()"}, node="FillBackward1", jvp=None, out="below")
 def fill_tensor():
     """Set every element to the value of a 0-dimensional tensor."""
 

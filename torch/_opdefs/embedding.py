@@ -1,6 +1,6 @@
 """Tables looked up by index: embedding, bags of embeddings, one-hot rows."""
 
-from .language import composite, kernel
+from .language import composite, decomposed, kernel
 
 
 @kernel("embedding(Tensor weight, Tensor indices, SymInt padding_idx=-1, bool scale_grad_by_freq=False, bool sparse=False) -> Tensor",
@@ -36,20 +36,21 @@ def embedding_renorm_():
         grad={"weight": "_embedding_bag_backward(grad, indices, offsets, result1, result2, result3, weight.size(0), scale_grad_by_freq, mode, "
                         "sparse, per_sample_weights, padding_idx)",
               "per_sample_weights": "_embedding_bag_per_sample_weights_backward(grad, weight, indices, offsets, result1, mode, padding_idx)"},
-        out=False, python="function")
+        out="below", python="function")
 def _embedding_bag():
     """Sum, mean or maximum (mode 0, 1, 2) of the rows in each bag of indices; bags begin at the offsets."""
 
 
 @kernel("_embedding_bag_forward_only(Tensor weight, Tensor indices, Tensor offsets, bool scale_grad_by_freq=False, int mode=0, bool sparse=False, "
         "Tensor? per_sample_weights=None, bool include_last_offset=False, int padding_idx=-1) -> (Tensor, Tensor, Tensor, Tensor)",
-        grad=None, out=False, python="function")
+        grad=None, out="below", python="function")
 def _embedding_bag_forward_only():
     """_embedding_bag without a gradient."""
 
 
-@composite("_embedding_bag_backward(Tensor grad, Tensor indices, Tensor offsets, Tensor offset2bag, Tensor bag_size, Tensor maximum_indices, "
-           "SymInt num_weights, bool scale_grad_by_freq, int mode, bool sparse, Tensor? per_sample_weights, int padding_idx=-1) -> Tensor", python="")
+@decomposed("_embedding_bag_backward(Tensor grad, Tensor indices, Tensor offsets, Tensor offset2bag, Tensor bag_size, Tensor maximum_indices, "
+           "SymInt num_weights, bool scale_grad_by_freq, int mode, bool sparse, Tensor? per_sample_weights, int padding_idx=-1) -> Tensor",
+            grad=None, out=False, python="")
 def _embedding_bag_backward(grad, indices, offsets, offset2bag, bag_size, maximum_indices, num_weights, scale_grad_by_freq, mode, sparse,
                             per_sample_weights, padding_idx):
     """The gradient of the table."""
@@ -58,13 +59,13 @@ def _embedding_bag_backward(grad, indices, offsets, offset2bag, bag_size, maximu
 
 
 @kernel("_embedding_bag_dense_backward(Tensor grad, Tensor indices, Tensor offset2bag, Tensor bag_size, Tensor maximum_indices, SymInt num_weights, "
-        "bool scale_grad_by_freq, int mode, Tensor? per_sample_weights, int padding_idx=-1) -> Tensor", grad=None, out=False, python="")
+        "bool scale_grad_by_freq, int mode, Tensor? per_sample_weights, int padding_idx=-1) -> Tensor", grad=None, out="below", python="")
 def _embedding_bag_dense_backward():
     """Each row's share of the gradients of its bags."""
 
 
 @kernel("_embedding_bag_per_sample_weights_backward(Tensor grad, Tensor weight, Tensor indices, Tensor offsets, Tensor offset2bag, int mode, "
-        "int padding_idx=-1) -> Tensor", grad=None, out=False, python="")
+        "int padding_idx=-1) -> Tensor", grad=None, out="below", python="")
 def _embedding_bag_per_sample_weights_backward():
     """The product of each row with its bag's gradient."""
 

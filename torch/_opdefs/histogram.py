@@ -19,7 +19,7 @@ def histogram_edges():
     """Counts (or weights) of the elements between the given edges."""
 
 
-@kernel("_histogramdd_bin_edges(Tensor self, int[] bins, *, float[]? range=None, " + REST + ") -> Tensor[]", python="function", grad=None)
+@kernel("_histogramdd_bin_edges(Tensor self, int[] bins, *, float[]? range=None, " + REST + ") -> Tensor[]", python="function", grad=None, out="below")
 def histogramdd_edges():
     """Edges of equal bins for each column of a matrix of points."""
 

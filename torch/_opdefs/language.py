@@ -62,7 +62,7 @@ class Definition:
     grad: Any = MISSING                 # {argument: formula}; None: not differentiable
     jvp: Any = "auto"                   # "auto" (pointwise), "linear", {result: formula} or None
     inplace: Any = "auto"               # True/"auto": derived for pointwise; False; or a list of schema strings
-    out: Any = "auto"                   # likewise
+    out: Any = "auto"                   # likewise; "below": for torch.ops alone; another word: what form and result are called ("grad_input")
     python: str = "function method"     # where people find it: "function", "method", "nn" (torch._C._nn), "linalg", "fft", "special", ""
     hidden: tuple = ()                  # overloads that exist below but are not tried by the Python parser (mul.Scalar)
     node: str | None = None             # autograd node name where it is not the derived one

@@ -331,7 +331,7 @@ def linalg_vander(x, N):
     column = base.unsqueeze(0) if base.ndim == 0 else base
     column = column.unsqueeze(-1)
     powers = column.expand(column.shape[:column.ndim - 1] + [count - 1]).cumprod(-1)
-    return cat([column.new_ones(column.shape), powers], -1)
+    return cat([powers.new_ones(column.shape), powers], -1)
 
 
 @kernel("_linalg_check_errors(Tensor info, str api_name, *, bool is_matrix) -> ()", python="function", out=False, grad=None, jvp=None)

@@ -282,6 +282,7 @@ def linear(input, weight, bias):
         "i3": "_trilinear(i1.conj(), i2.conj(), grad, expand1, expand2, sumdim, expand3)",
     },
     jvp="transposed",
+    out="below",
 )
 def _trilinear(i1, i2, i3, expand1, expand2, expand3, sumdim, unroll_dim):
     """Sum over sumdim of the product of three tensors, each with dimensions of size 1 put in at its expand list."""
@@ -370,13 +371,15 @@ def tensordot(self, other, dims_self, dims_other):
             free2.append(d)
             shape.append(other.size(d))
             columns = columns * other.size(d)
-    if len(shape) == 0 and self.ndim > 0 and other.ndim > 0:
-        a = a.permute(over1)
-        b = b.permute(over2)
+    a = a.permute(free1 + over1)
+    if rows == 1 and columns == 1 and self.ndim > 0 and other.ndim > 0:
+        b = b.permute(over2 + free2)
         if a.is_contiguous() and b.is_contiguous() and a.numel() > 1:
-            return a.reshape([-1]).dot(b.reshape([-1])).reshape(shape)
-        return (a.squeeze() * b.squeeze()).sum().reshape(shape)
-    a = a.permute(free1 + over1).reshape([rows, contracted])
+            right = b.flatten()
+            return a.flatten().dot(right).reshape(shape)
+        right = b.squeeze()
+        return (a.squeeze() * right).sum().reshape(shape)
+    a = a.reshape([rows, contracted])
     b = b.permute(over2 + free2).reshape([contracted, columns])
     return a.mm(b).reshape(shape)
 
@@ -583,7 +586,7 @@ def _euclidean_gradients(grad, x1, x2, result):
     return to_x1, to_x2
 
 
-@decomposed("_euclidean_dist(Tensor x1, Tensor x2) -> Tensor", python="function", grad={"x1, x2": _euclidean_gradients}, jvp="transposed")
+@decomposed("_euclidean_dist(Tensor x1, Tensor x2) -> Tensor", python="function", grad={"x1, x2": _euclidean_gradients}, jvp="transposed", out="below")
 def _euclidean_dist(x1, x2):
     """Euclidean distances through one matrix product: |a - b|^2 = |a|^2 - 2 a.b + |b|^2."""
     n1 = x1.pow(2).sum([-1], True)
@@ -611,7 +614,7 @@ def cdist(x1, x2, p, compute_mode):
         raise RuntimeError(f"possible modes: 0, 1, 2, but was: {mode}")
     rows1 = x1.size(-2)
     rows2 = x2.size(-2)
-    if not (p == 2 and rows1 > 0 and rows2 > 0 and x1.size(-1) > 0 and (mode == 1 or mode == 0 and (rows1 > 25 or rows2 > 25))):
+    if not (p == 2 and x1.numel() > 0 and x2.numel() > 0 and (mode == 1 or mode == 0 and (rows1 > 25 or rows2 > 25))):
         return _cdist_forward(x1, x2, p, compute_mode)
     batch = broadcast_sizes(x1.shape[:x1.ndim - 2], x2.shape[:x2.ndim - 2])
     dims = len(batch)

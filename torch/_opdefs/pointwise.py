@@ -295,13 +295,28 @@ def lerp(x, end, weight):
 
 
 def _grad_clamp(grad, self, min, max):
-    if min is not None and max is not None:
-        return where(logical_and(self >= min, self <= max), grad, scalar_tensor(0, dtype=grad.dtype))
-    if min is not None:
-        return where(self >= min, grad, scalar_tensor(0, dtype=grad.dtype))
-    if max is not None:
-        return where(self <= max, grad, scalar_tensor(0, dtype=grad.dtype))
-    return grad
+    if min is None and max is None:
+        return grad
+    zero = scalar_tensor(0, dtype=grad.dtype)
+    if max is None:
+        return where(self >= min, grad, zero)
+    if min is None:
+        return where(self <= max, grad, zero)
+    inside = self >= min
+    inside.logical_and_(self <= max)
+    return where(inside, grad, zero)
+
+
+def _grad_clamp_tensors(grad, self, min, max):
+    if min is None and max is None:
+        return grad
+    zero = scalar_tensor(0, dtype=grad.dtype)
+    if max is None:
+        return where(self >= min, grad, zero)
+    if min is None:
+        return where(self <= max, grad, zero)
+    inside = self >= min
+    return where(logical_and(inside, self <= max), grad, zero)
 
 
 def _grad_clamp_bounds(grad, self, min, max):
@@ -335,7 +350,7 @@ def clamp(x, low, high):
 
 @pointwise("clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor", kinds=REALS,
            out=["clamp.Tensor_out(Tensor self, Tensor? min=None, Tensor? max=None, *, Tensor(a!) out) -> Tensor(a!)"],
-           grad={"self": _grad_clamp, "min, max": _grad_clamp_bounds}, jvp=None, node="ClampBackward0")
+           grad={"self": _grad_clamp_tensors, "min, max": _grad_clamp_bounds}, jvp=None, node="ClampBackward0")
 def clamp_tensor(x, low, high):
     """x within [min, max], element by element."""
     return _clamp(x, low, high)

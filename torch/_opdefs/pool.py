@@ -28,7 +28,7 @@ def max_pool2d_with_indices():
     python="nn",
     out=["max_pool2d_with_indices_backward.grad_input(Tensor grad_output, Tensor self, int[2] kernel_size, int[2] stride, "
          "int[2] padding, int[2] dilation, bool ceil_mode, Tensor indices, *, Tensor(a!) grad_input) -> Tensor(a!)"],
-    grad={"grad_output": "_gather_planes(grad, indices, 2)", "self": "zeros_like(grad)"}, jvp="transposed",
+    grad={"grad_output": "_gather_planes(grad, indices, 2)", "self": "zeros(self.shape, dtype=grad.dtype, device=grad.device)"}, jvp="transposed",
 )
 def max_pool2d_with_indices_backward():
     """Sends each gradient to the element that was largest."""

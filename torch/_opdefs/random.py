@@ -183,7 +183,7 @@ def native_dropout():
 
 
 @decomposed("native_dropout_backward(Tensor grad_output, Tensor mask, float scale) -> Tensor",
-            grad={"grad_output": "grad * (mask.to(grad.dtype) * scale)"}, python="")
+            grad={"grad_output": "grad * (mask.to(grad.dtype) * scale)"}, python="", out="below")
 def native_dropout_backward(grad_output, mask, scale):
     """grad_output * mask * scale."""
     return grad_output * (mask.to(grad_output.dtype) * scale)
@@ -205,7 +205,7 @@ def rrelu_with_noise():
 
 @decomposed("rrelu_with_noise_backward(Tensor grad_output, Tensor self, Tensor noise, Scalar lower, Scalar upper, bool training, "
             "bool self_is_result) -> Tensor",
-            grad={"grad_output": "rrelu_with_noise_backward(grad, self, noise, lower, upper, training, False)"}, python="")
+            grad={"grad_output": "rrelu_with_noise_backward(grad, self, noise, lower, upper, training, False)"}, python="", out="below")
 def rrelu_with_noise_backward(grad_output, self, noise, lower, upper, training, self_is_result):
     """The slopes times grad_output."""
     if training and upper - lower > 1e-6:

@@ -21,7 +21,7 @@ def sort():
     """Sorts along dim; NaN is larger than everything, equal values keep their order. Gives values and where they were."""
 
 
-@composite("argsort.stable(Tensor self, *, bool stable, int dim=-1, bool descending=False) -> Tensor")
+@composite("argsort.stable(Tensor self, *, bool stable, int dim=-1, bool descending=False) -> Tensor", out="below")
 def argsort_stable(self, stable, dim, descending):
     """The indices that sort along dim."""
     _, indices = aten.sort.stable(self, stable=stable, dim=dim, descending=descending)
