@@ -131,7 +131,7 @@ void pointwise_jvp(ForwardContext& c) {
     node->next[k].fn = nullptr;
     Tensor part = out[k];
     if (!part.defined()) continue;
-    if (complex && part.is_complex()) part = ops::conj(part);
+    if (complex && part.is_complex()) part = ops::resolve_conj(ops::conj(part));
     total = total.defined() ? ops::add_Tensor(total, part, Scalar(1)) : part;
   }
   if (total.defined() && total.is_complex() && !c.result().is_complex()) total = ops::real(total);
@@ -236,6 +236,15 @@ static void overwrite_tangent(const Tensor& t, const Tensor& tangent) {
   set_tangent(t, place);
 }
 
+// A formula may hand on the tangent of an argument as it is; later writes to the argument are not to reach the result.
+static bool shares_tangent(const Op& op, const Value* args, const Tensor& tangent) {
+  for (int i = 0; i < op.nargs; i++) {
+    const Tensor* t = args[i].is_tensor() ? tangent_at(args[i].tensor_) : nullptr;
+    if (t && t->storage() == tangent.storage()) return true;
+  }
+  return false;
+}
+
 void propagate_tangents(const Op& op, const Derivative& d, const Value* args, OwnedValue* rets, const Tensor& old_self) {
   bool any = false;
   for (int k = 0; k < d.ninputs; k++) any |= has_tangent(args[d.inputs[k]]);
@@ -256,7 +265,7 @@ void propagate_tangents(const Op& op, const Derivative& d, const Value* args, Ow
   for (size_t i = 0; i < results.size(); i++) {
     if (!out[i].defined() || !results[i].defined() || !is_differentiable(results[i].dtype())) continue;
     if (op.inplace) overwrite_tangent(results[i], out[i]);
-    else set_tangent(results[i], out[i]);
+    else set_tangent(results[i], op.is_view || !shares_tangent(op, args, out[i]) ? out[i] : ops::clone(out[i], std::nullopt));
   }
 }
 
