@@ -207,12 +207,15 @@ class Generator:
         positions = ", ".join(str(s.index[a.name]) for a in inputs)
         slots = ", ".join(
             f"{{SaveSlot::{source}, {str(meta).lower()}, {i}, {self.needed_by(name, statements, groups, numbers)}u}}" for source, meta, i, name in saves)
+        attributes = self.saved_attributes(s, used, saves, formula.sizes_used(statements.values()))
         self.derivatives.append(
             f"static const uint8_t inputs_{name}[] = {{{positions}}};\n"
             + (f"static const SaveSlot saves_{name}[] = {{{slots}}};\n" if saves else "")
+            + (f"static const SavedAttribute attributes_{name}[] = {{{', '.join(attributes)}}};\n" if attributes else "")
             + f"extern const Derivative derivative_{name};\n"
             f"const Derivative derivative_{name} = {{{quoted(row.node_name)}, inputs_{name}, {len(inputs)}, "
-            f"{f'saves_{name}' if saves else 'nullptr'}, {len(saves)}, {differentiable}u, backward_{name}, {self.jvp(row)}}};"
+            f"{f'saves_{name}' if saves else 'nullptr'}, {len(saves)}, {differentiable}u, backward_{name}, {self.jvp(row)}, "
+            f"{f'attributes_{name}' if attributes else 'nullptr'}, {len(attributes)}}};"
         )
         self.backward[row] = f"derivative_{name}"
 
@@ -296,6 +299,22 @@ class Generator:
                         variables[name] = (name, "tensor")
                     saves.append(("Result", meta, i, name))
         return saves, variables, declarations
+
+    @staticmethod
+    def saved_attributes(s, used, saves, sizes):
+        """Initialisers of what a formula uses besides tensors: arguments, and shapes under the names of PyTorch."""
+        shown = [f"{{{quoted(a.name)}, SavedAttribute::Argument, {i}, 0}}" for i, a in enumerate(s.args) if a.base != "Tensor" and a.name in used]
+        kinds = {"shape": ("sym_sizes", "Sizes"), "sizes": ("sym_sizes", "Sizes"), "strides": ("sym_strides", "Strides"), "numel": ("sym_numel", "Numel"),
+                 "ndim": ("dim", "Dim"), "dim": ("dim", "Dim")}
+        for slot, (source, _, i, name) in enumerate(saves):
+            if (s.args if source == "Arg" else s.returns)[i].list:
+                continue
+            for suffix, kind in sorted({kinds[attribute] for attribute in used[name] if attribute in kinds}):
+                shown.append(f"{{{quoted(f'{name}_{suffix}')}, SavedAttribute::{kind}, {slot}, 0}}")
+            for dim in sorted(sizes.get(name, ())):
+                suffix = f"sym_argsize_{'minus_' if dim < 0 else ''}{abs(dim)}"
+                shown.append(f"{{{quoted(f'{name}_{suffix}')}, SavedAttribute::Size, {slot}, {dim}}}")
+        return shown
 
     def gradient_code(self, row, body, members, variables, declarations, numbers, s):
         """`if (c.needs(i)) c.set(i, formula);` for one formula, which may serve several inputs."""
