@@ -153,7 +153,7 @@ def multi_head_attention_forward(query, key, value, embed_dim_to_check, num_head
         weights = scores.softmax(-1)
         if dropout_p > 0.0:
             weights = dropout(weights, dropout_p)
-        output = torch.bmm(weights, v).transpose(0, 1).contiguous().view(target_length * batch, width)
+        output = torch.bmm(weights, v).transpose(0, 1).reshape(target_length * batch, width)
         output = _linear(output, out_proj_weight, out_proj_bias).view(target_length, batch, -1)
         weights = weights.view(batch, num_heads, target_length, source_length)
         if average_attn_weights:
@@ -166,6 +166,6 @@ def multi_head_attention_forward(query, key, value, embed_dim_to_check, num_head
             attn_mask = attn_mask.view(batch, num_heads, -1, source_length)
     q, k, v = (tensor.view(batch, num_heads, -1, head_dim) for tensor in (q, k, v))
     output = scaled_dot_product_attention(q, k, v, attn_mask, dropout_p, is_causal)
-    output = output.permute(2, 0, 1, 3).contiguous().view(batch * target_length, width)
+    output = output.permute(2, 0, 1, 3).reshape(batch * target_length, width)
     output = _linear(output, out_proj_weight, out_proj_bias).view(target_length, batch, -1)
     return (output if batched else output.squeeze(1)), None
