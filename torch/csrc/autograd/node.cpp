@@ -124,6 +124,8 @@ void SavedTensor::save(const Tensor& t, bool output) {
       return;
     }
   }
+  if (t->version) t->version->watched.store(true, std::memory_order_relaxed);
+  else t->set(TensorImpl::Watched, true);
   if (!output) tensor = t;
   else if (tls.interposed || t->has(TensorImpl::PythonDispatch))
     tensor = [&] {
@@ -137,6 +139,11 @@ void SavedTensor::save(const Tensor& t, bool output) {
 void SavedTensor::pack(void* packed, void* unpack_callable) {
   hook_data = packed;
   unpack = unpack_callable;
+}
+
+static std::string last_write(const Tensor& t) {
+  std::string place = t->version && python_autograd.told_write ? python_autograd.told_write(*t->version) : std::string();
+  return place.empty() ? place : concat(" It was last changed at ", place, ".");
 }
 
 Tensor SavedTensor::unpack_for(const Node& node) const {
@@ -166,7 +173,8 @@ Tensor SavedTensor::unpack_for(const Node& node) const {
              ? "the backtrace further above shows the operation that failed to compute its gradient. The variable in question "
                "was changed in there or anywhere later. Good luck!"
              : "enable anomaly detection to find the operation that failed to compute its gradient, with "
-               "torch.autograd.set_detect_anomaly(True, check_nan=False).");
+               "torch.autograd.set_detect_anomaly(True, check_nan=False).",
+         last_write(tensor));
   }
   if (!is_output) return tensor;
   Tensor t;

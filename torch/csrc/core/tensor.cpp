@@ -249,7 +249,7 @@ Tensor alias(const Tensor& t, IntList sizes, IntList strides, int64_t offset) {
   r->layout = t->layout;
   r->storage = t->storage;
   if (!t->has(TensorImpl::Inference)) {
-    if (!t->version) t->version = Ref<VersionCounter>::make();
+    t->version_counter();
     r->version = t->version;
   }
   constexpr uint16_t inherited = TensorImpl::Conj | TensorImpl::Neg | TensorImpl::Inference;

@@ -15,6 +15,10 @@ struct AutogradMeta;  // autograd/meta.h: made only when a tensor takes part in 
 // Counts in-place writes; shared by a tensor and its views, so that saved tensors can tell that they changed.
 struct VersionCounter final : RefCounted {
   std::atomic<uint32_t> value{0};
+  // Where the last write to a tensor that autograd has saved came from: a name that lives for ever, and a line of it.
+  std::atomic<bool> watched{false};
+  std::atomic<uint32_t> line{0};
+  std::atomic<void*> file{nullptr};
 };
 
 struct TensorImpl final {
@@ -25,6 +29,7 @@ struct TensorImpl final {
     Neg = 8,              // lazy bits, resolved when the values are read
     PythonDispatch = 16,  // a subclass with __torch_dispatch__
     Inference = 32,       // made in inference mode: no version counter, no autograd
+    Watched = 128,        // what a version counter will be from its start
     OwnsPyObject = 64,    // C++ keeps the Python object alive (its last Python reference went away first)
   };
 
@@ -45,6 +50,13 @@ struct TensorImpl final {
 
   bool has(Flag f) const { return flags & f; }
   void set(Flag f, bool on) { flags = on ? flags | f : flags & ~f; }
+  VersionCounter& version_counter() {
+    if (!version) {
+      version = Ref<VersionCounter>::make();
+      version->watched.store(has(Watched), std::memory_order_relaxed);
+    }
+    return *version;
+  }
   void set_sizes_strides(IntList sizes, IntList strides);  // also numel and Contiguous
   void set_sizes_contiguous(IntList sizes);
 };
