@@ -12,12 +12,12 @@ from torch import _C
 # ---- what is it? ----
 
 
-def is_tensor(obj):
+def is_tensor(obj, /):
     """Whether `obj` is a torch.Tensor."""
     return isinstance(obj, torch.Tensor)
 
 
-def is_storage(obj):
+def is_storage(obj, /):
     """Whether `obj` is a storage."""
     from torch.storage import TypedStorage, UntypedStorage
 
@@ -34,7 +34,16 @@ def is_vulkan_available():
     return False
 
 
-def typename(obj):
+def cudnn_is_acceptable(self):
+    """False: cuDNN is not used."""
+    return False
+
+
+has_lapack = has_spectral = True
+has_mkl = has_openmp = False
+
+
+def typename(obj, /):
     """The type of an object as text: of a tensor "torch.FloatTensor", of anything else its qualified class name."""
     if isinstance(obj, torch.Tensor):
         return obj.type()
@@ -118,7 +127,7 @@ def set_default_dtype(d):
     _C._set_default_dtype(d)
 
 
-def set_default_tensor_type(t):
+def set_default_tensor_type(t, /):
     """Deprecated: sets the default dtype (and device) by a legacy tensor type such as torch.DoubleTensor or its name."""
     if isinstance(t, str):
         t = getattr(torch, t.removeprefix("torch."))
@@ -301,9 +310,30 @@ def sym_sqrt(a):
     return math.sqrt(a)
 
 
-def sym_sum(args):
-    """The sum of some numbers."""
-    return sum(args)
+def sym_sum(*args):
+    """The sum of some numbers, given as a list or one by one."""
+    return sum(args[0] if len(args) == 1 and isinstance(args[0], (list, tuple)) else args)
+
+
+def sym_fresh_size(expr):
+    """A size that may be symbolic; a number as it is."""
+    return expr
+
+
+def sym_constrain_range(size, *, min=None, max=None):
+    """States that min <= size <= max. RuntimeError where a number is outside."""
+    low, high = -(1 << 63) if min is None else min, (1 << 63) - 1 if max is None else max
+    if low > high:
+        raise RuntimeError(f"Max must be greater than or equal to min. Got min={low} max={high}")
+    if not low <= size <= high:
+        raise RuntimeError(f"Invalid value range for {size} between [{low}, {high}].")
+
+
+def sym_constrain_range_for_size(size, *, min=None, max=None):
+    """:func:`sym_constrain_range` for a size, which is at least zero; a `max` must leave room for sizes above 2."""
+    if max is not None and max <= 2:
+        raise RuntimeError(f"Max value to constrain_range_for_size must be greater than 2. got: {max}")
+    sym_constrain_range(size, min=0 if min is None else min, max=max)
 
 
 # ---- compile ----

@@ -445,7 +445,7 @@ def corrcoef(self):
     return clamp(c, -1, 1)
 
 
-@composite("vander(Tensor x, int? N=None, bool increasing=False) -> Tensor", python="")
+@composite("vander(Tensor x, int? N=None, bool increasing=False) -> Tensor", python="function")
 def vander(x, N, increasing):
     """The powers of a vector's elements as columns, from the highest down to 0, or up."""
     if x.dim() != 1:

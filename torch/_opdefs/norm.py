@@ -346,3 +346,20 @@ def norm_except_dim(v, pow, dim):
 def _weight_norm(v, g, dim):
     """The weight of direction v and magnitude g (Salimans & Kingma 2016)."""
     return v * (g / norm_except_dim(v, 2, dim))
+
+
+@decomposed("batch_norm_update_stats(Tensor input, Tensor? running_mean, Tensor? running_var, float momentum) -> (Tensor, Tensor)", python="function",
+            grad=None)
+def batch_norm_update_stats(input, running_mean, running_var, momentum):
+    """Mean and biased variance of each channel; running ones move towards the mean and the unbiased variance by `momentum`."""
+    dims = [0]
+    for i in range(2, input.ndim):
+        dims.append(i)
+    n = input.numel() // input.size(1)
+    mean = input.mean(dims)
+    var = input.var(dims, correction=0)
+    if running_mean is not None:
+        running_mean.lerp_(mean, momentum)
+    if running_var is not None:
+        running_var.lerp_(var * (n / (n - 1)), momentum)
+    return mean, var

@@ -134,6 +134,18 @@ PyObject* find_return_type(const std::string& name) {
   fail(ErrorKind::Attribute, "module 'torch.return_types' has no attribute '", name, "'");
 }
 
+// All of them, in the order of the operators.
+PyObject* all_return_types() {
+  PyRef list = owned(PyList_New(0));
+  for (int i = 0; i < kNumOps; i++) {
+    if (!has_named_results(*kOps[i])) continue;
+    auto* type = reinterpret_cast<PyObject*>(named_tuple(*kOps[i]));
+    int known = PySequence_Contains(list.get(), type);
+    check(known < 0 ? -1 : known ? 0 : PyList_Append(list.get(), type));
+  }
+  return list.release();
+}
+
 PyObject* results_to_python(const Op& op, OwnedValue* rets, uint32_t n) {
   if (n == 1) return one_result(op, 0, rets[0]);
   if (n == 0) Py_RETURN_NONE;
