@@ -241,6 +241,20 @@ def test_a_saved_tensor_must_not_change():
         y.sum().backward()
 
 
+def test_hooks_unpack_each_saved_tensor_once():
+    unpacked = []
+
+    def unpack(pair):
+        unpacked.append(pair[0])
+        return pair[1]
+
+    x = leaf(3, 3)
+    with graph.saved_tensors_hooks(lambda t, n=iter(range(99)): (next(n), t), unpack):
+        y = (x @ x).sin()
+    y.sum().backward()
+    assert sorted(unpacked) == [0, 1, 2]
+
+
 def test_the_error_names_the_line_that_changed_a_saved_tensor():
     x = torch.ones(3, requires_grad=True)
     a, weight = x * 1, torch.ones(3)

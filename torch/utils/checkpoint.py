@@ -1,14 +1,26 @@
 """Trading computation for memory: parts of the forward pass run again in the backward pass; Chen et al. 2016."""
 
+from __future__ import annotations
+
 import contextlib
 import warnings
 
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._selective_checkpoint import (
+    SAC_IGNORED_OPS,
+    CheckpointPolicy,
+    SelectiveCheckpointContext,
+    create_selective_checkpoint_contexts,
+)
 
-__all__ = ["checkpoint", "checkpoint_sequential", "noop_context_fn", "set_checkpoint_early_stop",
-           "get_device_states", "set_device_states", "detach_variable", "check_backward_validity", "CheckpointError"]
+__all__ = ["checkpoint", "checkpoint_sequential", "CheckpointError", "CheckpointFunction", "check_backward_validity", "detach_variable",
+           "get_device_states", "set_device_states", "noop_context_fn", "set_checkpoint_early_stop", "DefaultDeviceType",
+           "set_checkpoint_debug_enabled", "CheckpointPolicy", "SelectiveCheckpointContext", "create_selective_checkpoint_contexts",
+           "SAC_IGNORED_OPS", "GraphExecGroup"]
 
 _early_stop = True
+_debug: bool | None = None
 
 
 class CheckpointError(RuntimeError):
@@ -19,19 +31,55 @@ class _Enough(Exception):
     """Everything that the backward pass needs has been recomputed."""
 
 
-class set_checkpoint_early_stop(contextlib.ContextDecorator):
-    """Whether recomputation stops as soon as every needed tensor is there."""
+@contextlib.contextmanager
+def _setting(name, value):
+    before = globals()[name]
+    globals()[name] = value
+    try:
+        yield
+    finally:
+        globals()[name] = before
 
-    def __init__(self, enable):
-        self.enable = enable
+
+def set_checkpoint_early_stop(enable):
+    """Within a block: whether recomputation stops as soon as every needed tensor is there."""
+    return _setting("_early_stop", enable)
+
+
+def set_checkpoint_debug_enabled(enabled):
+    """Within a block: the `debug` of every :func:`checkpoint`; None leaves it to the calls."""
+    return _setting("_debug", enabled)
+
+
+class DefaultDeviceType:
+    """The device type whose random state is kept where the arguments are on none but the CPU."""
+
+    _default_device_type = "cpu"
+
+    @staticmethod
+    def set_device_type(device="cuda"):
+        """Sets it."""
+        DefaultDeviceType._default_device_type = device
+
+    @staticmethod
+    def get_device_type():
+        """The device type."""
+        return DefaultDeviceType._default_device_type
+
+
+class GraphExecGroup:
+    """Backward passes within a block recompute each checkpoint only once, however many of them come through it."""
+
+    _current: GraphExecGroup | None = None
 
     def __enter__(self):
-        global _early_stop
-        self.previous, _early_stop = _early_stop, self.enable
+        if GraphExecGroup._current is not None:
+            raise RuntimeError("GraphExecGroup contexts cannot be nested")
+        GraphExecGroup._current = self
+        return self
 
     def __exit__(self, *_):
-        global _early_stop
-        _early_stop = self.previous
+        GraphExecGroup._current = None
 
 
 def noop_context_fn():
@@ -78,18 +126,18 @@ class _Random:
             yield
 
 
-class _Reentrant(torch.autograd.Function):
+class CheckpointFunction(torch.autograd.Function):
     """The first form: one node whose backward runs forward again and a backward inside it."""
 
     @staticmethod
-    def forward(ctx, function, preserve, *args):
+    def forward(ctx, run_function, preserve_rng_state, *args):
         check_backward_validity(args)
-        ctx.function, ctx.random = function, _Random(preserve)
+        ctx.function, ctx.random = run_function, _Random(preserve_rng_state)
         ctx.positions = [i for i, value in enumerate(args) if isinstance(value, torch.Tensor)]
         ctx.args = [None if isinstance(value, torch.Tensor) else value for value in args]
         ctx.save_for_backward(*(args[i] for i in ctx.positions))
         with torch.no_grad():
-            return function(*args)
+            return run_function(*args)
 
     @staticmethod
     def backward(ctx, *grads):
@@ -108,33 +156,55 @@ class _Reentrant(torch.autograd.Function):
         return None, None, *(value.grad if isinstance(value, torch.Tensor) else None for value in inputs)
 
 
+class _OperatorLog(TorchDispatchMode):
+    """The operators that run, in order."""
+
+    def __init__(self):
+        super().__init__()
+        self.calls = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.calls.append(str(func))
+        return func(*args, **(kwargs or {}))
+
+
 class _Recomputation:
     """The second form: saved tensors are replaced by numbers, and computed when the first of them is asked for."""
 
-    def __init__(self, function, args, kwargs, preserve, recompute_context, check):
+    def __init__(self, function, args, kwargs, preserve, recompute_context, check, early_stop, debug):
         self.function, self.args, self.kwargs = function, args, kwargs
-        self.random, self.context, self.check = _Random(preserve), recompute_context, check
-        self.shapes, self.values = [], {}
+        self.random, self.context, self.check, self.early_stop = _Random(preserve), recompute_context, check, early_stop
+        self.shapes, self.values, self.group = [], {}, None
+        self.logs = (_OperatorLog(), _OperatorLog()) if debug else None
 
     def pack(self, tensor):
         self.shapes.append((tensor.shape, tensor.dtype, tensor.device))
         return len(self.shapes) - 1
 
     def unpack(self, number):
-        if number not in self.values:
+        group = GraphExecGroup._current
+        if number not in self.values or group is not self.group:
             self.run()
+            self.group = group
         if number not in self.values:
-            raise CheckpointError("torch.utils.checkpoint: A different number of tensors was saved during the original "
+            raise self.error("torch.utils.checkpoint: A different number of tensors was saved during the original "
                                   f"forward and recomputation.\nNumber of tensors saved during forward: {len(self.shapes)}\n"
                                   f"Number of tensors saved during recomputation: {len(self.values)}.")
-        return self.values.pop(number)
+        return self.values.pop(number) if group is None else self.values[number]
+
+    def error(self, text):
+        """A CheckpointError; with `debug` it lists the operators of both runs."""
+        if self.logs:
+            for title, log in zip(("the original forward", "recomputation"), self.logs):
+                text += f"\n\nOperators executed during {title}:\n" + "\n".join(log.calls)
+        return CheckpointError(text)
 
     def run(self):
         found = []
 
         def keep(tensor):
             found.append(tensor.detach())
-            if _early_stop and len(found) == len(self.shapes):
+            if _early_stop and self.early_stop and len(found) == len(self.shapes):
                 raise _Enough
             return len(found) - 1
 
@@ -142,13 +212,14 @@ class _Recomputation:
             raise CheckpointError("torch.utils.checkpoint: Unpack is being triggered for a tensor that was already unpacked "
                                   "once. If you are calling ctx.saved_tensors in backward, make sure to do so only once.")
 
-        with contextlib.suppress(_Enough), self.random.replayed(), self.context, torch.enable_grad(), \
+        log = self.logs[1] if self.logs else contextlib.nullcontext()
+        with contextlib.suppress(_Enough), self.random.replayed(), self.context, log, torch.enable_grad(), \
                 torch.autograd.graph.saved_tensors_hooks(keep, refuse):
             self.function(*self.args, **self.kwargs)
         if self.check:
             for number, (tensor, (shape, dtype, device)) in enumerate(zip(found, self.shapes)):
                 if (tensor.shape, tensor.dtype, tensor.device) != (shape, dtype, device):
-                    raise CheckpointError(
+                    raise self.error(
                         "torch.utils.checkpoint: Recomputed values for the following tensors have different metadata than "
                         f"during the forward pass.\ntensor at position {number}:\nsaved metadata: {shape}, {dtype}, {device}"
                         f"\nrecomputed metadata: {tensor.shape}, {tensor.dtype}, {tensor.device}")
@@ -163,6 +234,7 @@ def checkpoint(function, *args, use_reentrant=None, context_fn=noop_context_fn, 
         use_reentrant: True for the older form, which takes no keyword arguments and needs an input that requires grad.
         context_fn: gives two contexts, for the first run and for the recomputation.
         determinism_check: "default" compares shapes, dtypes and devices of the two runs, "none" does not.
+        debug: errors list the operators of both runs.
         preserve_rng_state: draw the same random numbers again (default True).
     """
     if use_reentrant is None:
@@ -175,12 +247,14 @@ def checkpoint(function, *args, use_reentrant=None, context_fn=noop_context_fn, 
             raise ValueError("Unexpected keyword arguments: " + ",".join(kwargs))
         if context_fn is not noop_context_fn or debug is not False:
             raise ValueError("Passing `context_fn` or `debug` is only supported when use_reentrant=False.")
-        return _Reentrant.apply(function, preserve, *args)
+        return CheckpointFunction.apply(function, preserve, *args)
     if not torch.is_grad_enabled():
         return function(*args, **kwargs)
     first, again = context_fn()
-    recomputation = _Recomputation(function, args, kwargs, preserve, again, determinism_check == "default")
-    with torch.autograd.graph.saved_tensors_hooks(recomputation.pack, recomputation.unpack), first:
+    debug = debug if _debug is None else _debug
+    recomputation = _Recomputation(function, args, kwargs, preserve, again, determinism_check == "default", early_stop, debug)
+    log = recomputation.logs[0] if debug else contextlib.nullcontext()
+    with torch.autograd.graph.saved_tensors_hooks(recomputation.pack, recomputation.unpack), first, log:
         return function(*args, **kwargs)
 
 

@@ -247,14 +247,22 @@ Tensor BackwardContext::saved(int slot) const {
   KD_CHECK(!node.released, Runtime, kFreed);
   const SaveSlot& s = node.derivative->saves[slot];
   if (s.source == SaveSlot::Arg && node.values[s.index].is_number()) return wrap_number(node.values[s.index].scalar());
-  return node.tensors[node.begins[slot]].unpack_for(node);
+  return unpack(node.begins[slot]);
+}
+
+Tensor BackwardContext::unpack(int i) const {
+  const SavedTensor& t = node.tensors[i];
+  if (!t.unpack) return t.unpack_for(node);
+  for (const auto& [at, tensor] : unpacked)
+    if (at == i) return tensor;
+  return unpacked.emplace_back(i, t.unpack_for(node)).second;
 }
 
 SmallVec<Tensor, 4> BackwardContext::saved_list(int slot) const {
   KD_CHECK(!node.released, Runtime, kFreed);
   SmallVec<Tensor, 4> list;
   int first = node.begins[slot], n = node.slot_length(slot);
-  for (int i = first; i < first + n; i++) list.push_back(node.tensors[i].unpack_for(node));
+  for (int i = first; i < first + n; i++) list.push_back(unpack(i));
   return list;
 }
 

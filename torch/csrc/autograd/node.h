@@ -110,8 +110,9 @@ struct OpNode final : Node {
 // What generated formulas see. Slots are numbered as in Derivative::saves.
 struct BackwardContext {
   const OpNode& node;
-  const TensorVec& grads;  // of the forward's results; undefined means zero
-  TensorVec& out;          // one per edge
+  const TensorVec& grads;                                  // of the forward's results; undefined means zero
+  TensorVec& out;                                          // one per edge
+  mutable std::vector<std::pair<int, Tensor>> unpacked{};  // by user's hooks, which run once for each saved tensor
 
   const Tensor& grad(int i = 0) const { return grads[i]; }
   Tensor grad_or_zeros(int i) const;                 // zeros of the result's shape where no gradient arrived
@@ -119,6 +120,7 @@ struct BackwardContext {
   bool needs_element(int input, int element) const;  // likewise of an element of a list
   Tensor saved(int slot) const;
   SmallVec<Tensor, 4> saved_list(int slot) const;
+  Tensor unpack(int i) const;
   const SavedMeta& meta(int slot) const;
   std::span<const SavedMeta> metas(int slot) const;  // of a list
   bool has(int slot) const;                          // was an optional argument given?
