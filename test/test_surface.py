@@ -167,5 +167,59 @@ def test_throughput_trackers_batons_and_logs(tmp_path, caplog):
     assert "t0_grad_norm=4.0000" in caplog.text
 
 
+@pytest.mark.parametrize("scramble", [False, True])
+def test_sobol_points_are_balanced(scramble):
+    engine = torch.quasirandom.SobolEngine(20, scramble=scramble, seed=3)
+    points = engine.draw_base2(6, dtype=torch.float64)
+    assert ((points >= 0) & (points < 1)).all() and engine.num_generated == 64
+    for cells in (2, 8, 64):    # every interval of length 1 / cells holds as many points
+        counts = torch.stack([torch.bincount((column * cells).long(), minlength=cells) for column in points.T])
+        assert (counts == 64 // cells).all()
+    pairs = (points[:, :1] * 8).long() * 8 + (points[:, 1:2] * 8).long()
+    assert len(pairs.unique()) == 64        # the first two dimensions together
+    again = engine.reset().fast_forward(10).draw(5, dtype=torch.float64)
+    assert torch.equal(again, points[10:15])
+    with pytest.raises(ValueError, match="balance properties"):
+        engine.draw_base2(3)
+    with pytest.raises(ValueError, match="Supported range"):
+        torch.quasirandom.SobolEngine(21202)
+    assert torch.quasirandom.SobolEngine(2).draw(3).tolist() == [[0, 0], [0.5, 0.5], [0.75, 0.25]]
+
+
+MODULE = """
+#include <Python.h>
+static PyObject* twice(PyObject*, PyObject* args) {
+  unsigned long long address;
+  int n;
+  if (!PyArg_ParseTuple(args, "Ki", &address, &n)) return nullptr;
+  float* x = reinterpret_cast<float*>(address);
+  for (int i = 0; i < n; i++) x[i] *= 2;
+  Py_RETURN_NONE;
+}
+static PyMethodDef methods[] = {{"twice", twice, METH_VARARGS, nullptr}, {nullptr, nullptr, 0, nullptr}};
+static PyModuleDef module = {PyModuleDef_HEAD_INIT, "doubling", nullptr, -1, methods};
+PyMODINIT_FUNC PyInit_doubling() { return PyModule_Create(&module); }
+"""
+
+
+def test_extensions_are_built_and_imported(tmp_path):
+    from torch.utils import cpp_extension
+
+    if not cpp_extension.check_compiler_ok_for_platform(cpp_extension.get_cxx_compiler()):
+        pytest.skip("there is no C++ compiler")
+    x = torch.tensor([1.0, 2.0])
+    doubling = cpp_extension.load_inline("doubling", MODULE, build_directory=str(tmp_path), extra_cflags=["-O0"])
+    doubling.twice(x.data_ptr(), 2)
+    assert x.tolist() == [2, 4]
+    built = (tmp_path / "doubling.so").stat().st_mtime_ns
+    cpp_extension.load_inline("doubling", MODULE, build_directory=str(tmp_path), extra_cflags=["-O0"])
+    assert (tmp_path / "doubling.so").stat().st_mtime_ns == built
+    with pytest.raises(RuntimeError, match="Error building extension"):
+        cpp_extension.load_inline("wrong", "nothing", build_directory=str(tmp_path))
+    with pytest.raises(RuntimeError, match="no C\\+\\+ headers"):
+        cpp_extension.load_inline("bound", "int f();", functions=["f"], build_directory=str(tmp_path))
+    assert cpp_extension.get_compiler_abi_compatibility_and_version(cpp_extension.get_cxx_compiler())[1] > (5, 0, 0)
+
+
 if __name__ == "__main__":
     raise SystemExit(pytest.main([__file__]))
