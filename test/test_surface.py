@@ -186,6 +186,23 @@ def test_sobol_points_are_balanced(scramble):
     assert torch.quasirandom.SobolEngine(2).draw(3).tolist() == [[0, 0], [0.5, 0.5], [0.75, 0.25]]
 
 
+def test_operators_have_tags():
+    aten, Tag = torch.ops.aten, torch.Tag
+    assert aten.add.Tensor.tags == [Tag.pointwise, Tag.pt2_compliant_tag] and aten.add_.Tensor.tags[0] == Tag.inplace
+    assert Tag.nondeterministic_seeded in aten.bernoulli.default.tags and Tag.dynamic_output_shape in aten.nonzero.default.tags
+    assert Tag.reduction in aten.sum.dim_IntList.tags and Tag.out in aten.exp.out.tags and Tag.inplace_view in aten.transpose_.default.tags
+    assert repr(Tag.core) == "<Tag.core: 0>" and torch.parse_schema("aten::f(Tensor x) -> Tensor").arguments[0].name == "x"
+
+
+def test_the_cpu_as_a_device():
+    assert torch.cpu.is_initialized() and torch.cpu.Event().query() and torch.cpu.get_capabilities()["num_logical_cores"] >= 1
+    with pytest.warns(FutureWarning, match="deprecated"), torch.cpu.amp.autocast():
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype is torch.bfloat16
+    for name in ("eig", "lstsq", "solve", "symeig"):
+        with pytest.raises(RuntimeError, match="is now removed"):
+            getattr(torch.ones(2, 2), name)(torch.ones(2, 2))
+
+
 MODULE = """
 #include <Python.h>
 static PyObject* twice(PyObject*, PyObject* args) {

@@ -71,6 +71,8 @@ _HOMES = {
     ),
     "torch.futures": "Future",
     "torch._streams": "Event Stream",
+    "torch._tags": "Tag",
+    "torch._schema": "Argument FunctionSchema parse_schema",
     "torch.testing": "FileCheck",
     "torch.torch_version": "__version__",
     "torch._higher_order_ops": "cond",

@@ -45,7 +45,6 @@ class OpOverload(OperatorBase):
         self.__qualname__ = self._name
         self.__module__ = packet.__module__
         self.__doc__ = getattr(op, "__doc__", None)
-        self.tags: list = []
 
     def __call__(self, /, *args, **kwargs):
         return self._op(*args, **kwargs)
@@ -60,6 +59,11 @@ class OpOverload(OperatorBase):
 
             self._schema = schema = parse_schema(self._schema_text)
             return schema
+        if name == "tags":
+            from torch._tags import tags_of
+
+            self.tags = tags = tags_of(self._schema) if self.namespace == "aten" else list(getattr(self._op, "tags", ()))
+            return tags
         raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
     def name(self) -> str:

@@ -14,7 +14,7 @@ import datetime
 import enum
 import threading
 import time
-from typing import Union
+from typing import NamedTuple, Union
 
 __all__ = [
     "Aggregation", "Event", "EventHandlerHandle", "STAT_EVENT", "Stat", "TensorboardEventHandler", "data_value_t", "log_event", "register_event_handler",
@@ -38,11 +38,12 @@ class Aggregation(enum.Enum):
     MIN = 6
 
 
-class Event:
+class Event(NamedTuple):
     """Something that happened: a name, a datetime and a dict of numbers and strings."""
 
-    def __init__(self, name, timestamp, data):
-        self.name, self.timestamp, self.data = name, timestamp, data
+    name: str
+    timestamp: datetime.datetime
+    data: dict[str, data_value_t]
 
 
 class EventHandlerHandle:

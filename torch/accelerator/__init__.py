@@ -64,9 +64,9 @@ def set_stream(stream):
     _fail()
 
 
-get_device_capability = _absent("get_device_capability", "What the accelerator can do")
-current_stream = _absent("current_stream", "The current stream of an accelerator")
-synchronize = _absent("synchronize", "Wait for an accelerator")
+get_device_capability = _absent("get_device_capability", "What the accelerator can do", by_index=False)
+current_stream = _absent("current_stream", "The current stream of an accelerator", by_index=False)
+synchronize = _absent("synchronize", "Wait for an accelerator", by_index=False)
 
 
 class device_index:  # noqa: N801

@@ -10,10 +10,15 @@ def _fail():
     raise RuntimeError("Cannot access accelerator device when none is available.")
 
 
-def _absent(name, doc):
+def _absent(name, doc, by_index=True):
     """A function of an accelerator, which there is not."""
-    def function(device_index=None, /):
+    def function(device=None, /):
         _fail()
+
+    def function_of_index(device_index=None, /):
+        _fail()
+
+    function = function_of_index if by_index else function
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"{doc}. RuntimeError: there is no accelerator."
