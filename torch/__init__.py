@@ -73,6 +73,7 @@ _HOMES = {
     "torch.cuda": "Event Stream",
     "torch._higher_order_ops": "cond",
     "torch._ops": "ops",
+    "torch._tags": "Tag",
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
 for _name in _HOME_OF:      # what a module wraps is not to be found unwrapped

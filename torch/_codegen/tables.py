@@ -49,7 +49,7 @@ def read_value(arg, code):
 
 def store_results(schema, call):
     """Statements that run `call` and put its result into `r`."""
-    kinds = [("tensors" if x.list else type_of(x)) for x in schema.returns]
+    kinds = [("tensors" if x.is_tensor_list else type_of(x)) for x in schema.returns]
     if not kinds:
         return [f"{call};"]
     if len(kinds) > 1:

@@ -36,7 +36,7 @@ static bool row_major(IntList sizes, IntList strides) {
   for (size_t i = sizes.size(); i-- > 0;) {
     if (sizes[i] == 1) continue;
     if (strides[i] != expected) return false;
-    expected *= sizes[i];
+    expected = product(expected, sizes[i]);
   }
   return true;
 }
@@ -64,7 +64,7 @@ void TensorImpl::set_sizes_contiguous(IntList sizes) {
   int64_t stride = 1;
   for (int i = ndim; i-- > 0;) {
     dims[ndim + i] = stride;
-    stride *= std::max<int64_t>(dims[i], 1);
+    stride = product(stride, std::max<int64_t>(dims[i], 1));
   }
   numel = n;
   set(Contiguous, true);
