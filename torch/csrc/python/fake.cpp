@@ -1,5 +1,6 @@
 // What FakeTensor is made of: an operator's kernel run for its shapes alone.
 #include "../autograd/meta.h"
+#include "autograd.h"
 #include "parse.h"
 #include "symbolic.h"
 #include "types.h"
@@ -155,7 +156,7 @@ PyObject* fake_like(PyObject*, PyObject* args) {
     PyObject *cls, *mode, *elem, *device;
     int requires_grad;
     if (!PyArg_ParseTuple(args, "OOOOp", &cls, &mode, &elem, &device, &requires_grad)) return nullptr;
-    Tensor t = detach(unwrap_checked(elem, "_fake_like"));
+    Tensor t = alias(unwrap_checked(elem, "_fake_like"));
     t->set(TensorImpl::PythonDispatch, false);
     t->device = indexed(device_of(device));
     if (requires_grad) set_requires_grad(t, true);

@@ -294,7 +294,20 @@ PyObject* share_storage(PyObject*, PyObject* args) {
   });
 }
 
+// _take_shape(wrapper, like): the sizes, strides and offset of another tensor
+PyObject* take_shape(PyObject*, PyObject* args) {
+  return guard([&]() -> PyObject* {
+    PyObject *wrapper, *like;
+    if (!PyArg_ParseTuple(args, "OO", &wrapper, &like)) return nullptr;
+    Tensor t = unwrap_checked(wrapper, "_take_shape"), from = unwrap_checked(like, "_take_shape");
+    t->set_sizes_strides(from.sizes(), from.strides());
+    t->offset = from.offset();
+    Py_RETURN_NONE;
+  });
+}
+
 PyMethodDef functions[] = {{"_share_storage", share_storage, METH_VARARGS, nullptr},
+                           {"_take_shape", take_shape, METH_VARARGS, nullptr},
                            {"_get_op", get_op, METH_VARARGS, nullptr},
                            {"_op_overloads", op_overloads, METH_O, nullptr},
                            {"_op_names", op_names, METH_NOARGS, nullptr},

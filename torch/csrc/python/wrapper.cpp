@@ -86,7 +86,7 @@ PyObject* make_subclass(PyObject*, PyObject* args, PyObject* kwargs) {
                                      &requires_grad, &strides, &dispatch_device, &device))
       return nullptr;
     PyTypeObject* type = tensor_class(cls);
-    Tensor t = detach(unwrap_checked(data, "_make_subclass"));
+    Tensor t = alias(unwrap_checked(data, "_make_subclass"));
     t->set(TensorImpl::PythonDispatch, false);
     set_policies(t, strides ? TensorImpl::AskStrides : 0, dispatch_device, false);
     if (device && device != Py_None) t->device = device_of(device);
