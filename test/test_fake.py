@@ -7,9 +7,17 @@ import pytest
 from samples import samples
 
 import torch
-from torch._subclasses.fake_tensor import (DataDependentOutputException, DynamicOutputShapeException, FakeTensor, FakeTensorDeviceMismatchError,
-                                           FakeTensorMode, UnsupportedOperatorException, is_fake, maybe_get_fake_mode,
-                                           unset_fake_temporarily)
+from torch._subclasses.fake_tensor import (
+    DataDependentOutputException,
+    DynamicOutputShapeException,
+    FakeTensor,
+    FakeTensorDeviceMismatchError,
+    FakeTensorMode,
+    UnsupportedOperatorException,
+    is_fake,
+    maybe_get_fake_mode,
+    unset_fake_temporarily,
+)
 from torch.utils._pytree import tree_leaves
 
 aten = torch.ops.aten

@@ -12,8 +12,19 @@ from torch._meta.rules import rule_for
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch._symbolic import expr as E
 from torch.fx.experimental.proxy_tensor import make_fx
-from torch.fx.experimental.symbolic_shapes import (DimDynamic, GuardOnDataDependentSymNode, ShapeEnv, StatelessSymbolicContext, eval_guards, free_symbols,
-                                                   guard_int, guard_size_oblivious, hint_int, is_symbolic, statically_known_true)
+from torch.fx.experimental.symbolic_shapes import (
+    DimDynamic,
+    GuardOnDataDependentSymNode,
+    ShapeEnv,
+    StatelessSymbolicContext,
+    eval_guards,
+    free_symbols,
+    guard_int,
+    guard_size_oblivious,
+    hint_int,
+    is_symbolic,
+    statically_known_true,
+)
 
 OPERATIONS = [(E.Poly.__add__, lambda a, b: a + b), (E.Poly.__sub__, lambda a, b: a - b), (E.Poly.__mul__, lambda a, b: a * b),
               (E.floordiv, lambda a, b: a // b), (E.mod, lambda a, b: a % b), (E.minimum, min), (E.maximum, max)]

@@ -6,8 +6,17 @@ import torch
 from torch import _C
 from torch._symbolic import expr as _expr
 from torch._symbolic.numbers import SymBool, SymFloat, SymInt
-from torch._symbolic.shape_env import (ConstraintViolationError, DimDynamic, GuardOnDataDependentSymNode, RelaxedUnspecConstraint, ShapeEnv, ShapeGuard,
-                                       StatelessSymbolicContext, StrictMinMaxConstraint, ValueRanges)
+from torch._symbolic.shape_env import (
+    ConstraintViolationError,
+    DimDynamic,
+    GuardOnDataDependentSymNode,
+    RelaxedUnspecConstraint,
+    ShapeEnv,
+    ShapeGuard,
+    StatelessSymbolicContext,
+    StrictMinMaxConstraint,
+    ValueRanges,
+)
 
 __all__ = ["ShapeEnv", "DimDynamic", "StatelessSymbolicContext", "GuardOnDataDependentSymNode", "ConstraintViolationError", "ShapeGuard",
            "RelaxedUnspecConstraint", "StrictMinMaxConstraint", "ValueRanges", "guard_int", "guard_float", "guard_bool", "guard_scalar", "hint_int",
