@@ -80,12 +80,10 @@ def _without_modes():
 
 def assert_metadata_eq(assert_eq, m1, m2, *, skip_symbolic=False, skip_leaf=False):
     """Calls ``assert_eq(a, b)`` on everything but the elements of two tensors: sizes, strides, dtype, flags."""
-    names = "dtype requires_grad is_leaf is_conj() is_neg() is_inference() is_complex()".split()
-    for name in names:
-        if name == "is_leaf" and skip_leaf:
-            continue
-        read = (lambda t: getattr(t, name[:-2])()) if name.endswith("()") else (lambda t: getattr(t, name))
-        assert_eq(read(m1), read(m2))
+    for name in ("dtype", "requires_grad") if skip_leaf else ("dtype", "requires_grad", "is_leaf"):
+        assert_eq(getattr(m1, name), getattr(m2, name))
+    for name in ("is_conj", "is_neg", "is_inference", "is_complex"):
+        assert_eq(getattr(m1, name)(), getattr(m2, name)())
     if not skip_symbolic:
         assert_eq(m1.size(), m2.size())
         assert_eq(m1.stride(), m2.stride())

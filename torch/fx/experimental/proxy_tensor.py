@@ -17,6 +17,7 @@ import torch.fx as fx
 import torch.utils._pytree as pytree
 from torch import _C
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode, maybe_get_fake_mode, unset_fake_temporarily
+from torch._symbolic.numbers import SymBool, SymFloat, SymInt
 from torch._tags import Tag
 from torch.fx.experimental._symbolic_nodes import SymbolicNodes
 from torch.fx.graph_module import GraphModule
@@ -31,12 +32,7 @@ aten = torch.ops.aten
 _PROXY = _C._TorchDispatchModeKey.PROXY
 CURRENT_DECOMPOSITION_TABLE: dict = {}
 CONSTANT_NUMEL_LIMIT = 1
-
-
-def __getattr__(name):
-    if name == "py_sym_types":
-        return torch.SymInt, torch.SymFloat, torch.SymBool
-    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+py_sym_types = (SymInt, SymFloat, SymBool)
 
 
 @contextlib.contextmanager
@@ -125,7 +121,7 @@ class PythonKeyTracer(fx.Tracer):
             return tuple(items) if isinstance(a, tuple) else items
         if kind is dict:
             return {k: self.create_arg(v) for k, v in a.items()}
-        if kind.__name__ in ("SymInt", "SymFloat", "SymBool"):
+        if isinstance(a, py_sym_types):
             return self.symbols.node_of(a)
         if isinstance(a, fx.Proxy):
             return a.node
@@ -222,9 +218,9 @@ def _record_results(tracer, out, node, constant=None):
     elif isinstance(out, (tuple, list)):
         node.meta["val"] = extract_val(out)
         for i, item in enumerate(out):
-            if isinstance(item, (torch.Tensor, tuple, list)) or type(item).__name__ in ("SymInt", "SymFloat", "SymBool"):
+            if isinstance(item, (torch.Tensor, tuple, list)) or isinstance(item, py_sym_types):
                 _record_results(tracer, item, tracer.graph.call_function(_getitem, (node, i)), constant[i] if constant else None)
-    elif type(out).__name__ in ("SymInt", "SymFloat", "SymBool"):
+    elif isinstance(out, py_sym_types):
         node.meta["val"] = out
         tracer.symbols.bind_value(out, node)
 
@@ -494,4 +490,4 @@ def get_isolated_graphmodule(func, args, kwargs, tracing_mode="real", decomposit
 
 def is_sym_node(node: Any) -> bool:
     """Is the value of this graph node a symbolic number?"""
-    return "val" in node.meta and type(node.meta["val"]).__name__ in ("SymInt", "SymFloat", "SymBool")
+    return isinstance(node.meta.get("val"), py_sym_types)
