@@ -286,6 +286,9 @@ class FakeTensorMode(TorchDispatchMode):
         self.cache_enabled = False
         self.enter_stack = []
 
+    def __deepcopy__(self, memo):
+        return self
+
     def __enter__(self):
         self.enter_stack.append(_C._unset_dispatch_mode(self._mode_key))
         _C._set_dispatch_mode(self)
@@ -341,13 +344,22 @@ class FakeTensorMode(TorchDispatchMode):
             from torch import _meta
 
             return _meta.call(self, func, args, kwargs)
-        if traits.unshaped or (func is aten.index.Tensor and any(_is_mask(i) for i in args[1])):
-            raise DynamicOutputShapeException(aten.nonzero.default if func is aten.index.Tensor else func)
+        if traits.unshaped or (func._opname in ("index", "_unsafe_index") and any(_is_mask(i) for i in args[1])):
+            raise DynamicOutputShapeException(func if traits.unshaped else aten.nonzero.default)
         if func is aten.repeat_interleave.Tensor and kwargs.get("output_size", args[1] if len(args) > 1 else None) is None:
             raise DynamicOutputShapeException(func)
         if not traits.native:
             return self._registered(func, args, kwargs)
-        return _C._fake_kernel(func._op, FakeTensor, self, args, kwargs)
+        try:
+            return _C._fake_kernel(func._op, FakeTensor, self, args, kwargs)
+        except NotImplementedError as error:
+            if "depends on" in str(error):
+                raise DynamicOutputShapeException(func) from error
+            raise
+        except RuntimeError as error:
+            if "Tensor.item() cannot be called on meta tensors" in str(error):
+                raise DataDependentOutputException(func) from error
+            raise
 
     def _of_constants(self, func, args, kwargs):
         """The result where all values are known: a number, or a small fake tensor with its constant. None: not to be kept."""

@@ -234,7 +234,7 @@ Tensor wrap_number(const Scalar& s) {
 
 Scalar item(const Tensor& t) {
   KD_CHECK(t.numel() == 1, Runtime, "a Tensor with ", t.numel(), " elements cannot be converted to Scalar");
-  KD_CHECK(t.is_cpu(), Runtime, "Tensor.item() cannot be called on meta tensors");
+  KD_CHECK(t.is_cpu() && t.storage()->data, Runtime, "Tensor.item() cannot be called on meta tensors");
   Scalar s = load_scalar(t.raw(), t.dtype());
   if (t.is_conj()) s.im = -s.im;
   return t.is_neg() ? -s : s;

@@ -224,9 +224,7 @@ bool convert(PyObject* o, const ArgSchema& arg, Arena& arena, bool strict, Parse
       return true;
     case Type::Device: {
       if (Py_TYPE(o) != &DeviceType_ && !PyUnicode_Check(o) && !is_integer(o)) return false;
-      Device d = device_of(o);
-      KD_CHECK(d.type != DeviceType::cuda || tls.dispatch_modes > 0, Assertion, "Torch not compiled with CUDA enabled");
-      out = Value(d);
+      out = Value(device_of(o));
       return true;
     }
     case Type::Layout:

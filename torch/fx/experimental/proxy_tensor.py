@@ -32,6 +32,7 @@ aten = torch.ops.aten
 _PROXY = _C._TorchDispatchModeKey.PROXY
 CURRENT_DECOMPOSITION_TABLE: dict = {}
 CONSTANT_NUMEL_LIMIT = 1
+_LIFTED = getattr(aten, "lift_fresh_copy", aten.clone).default
 py_sym_types = (SymInt, SymFloat, SymBool)
 
 
@@ -271,10 +272,10 @@ class ProxyTorchDispatchMode(TorchDispatchMode):
             if known is not None:
                 return known
         if func is aten.lift_fresh.default:
-            func = aten.lift_fresh_copy.default
+            func = _LIFTED
         name = func._opname
         node = tracer.graph.create_node("call_function", func, tracer.create_arg(args), tracer.create_arg(kwargs) if kwargs else {}, name)
-        if func is aten.lift_fresh_copy.default:
+        if func is _LIFTED:
             return self._lifted(args[0], node)
         out = func(*args, **kwargs)
         _record_results(tracer, out, node)
