@@ -148,7 +148,7 @@ def test_modules_and_gradients():
 
 
 def test_operators_of_the_user():
-    @torch.library.custom_op("test_fake::twice", mutates_args=())
+    @torch.library.custom_op("test_fake::twice", mutates_args=(), device_types="cpu")
     def twice(x: torch.Tensor) -> torch.Tensor:
         return x * 2
 

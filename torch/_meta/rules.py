@@ -105,12 +105,17 @@ def scalar(**_):
     return ()
 
 
-@rule("arange", "range")
+@rule("arange")
 def steps(end, start=0, step=1, **_):
     start, step = start or 0, step or 1
     count = (end - start + step - (1 if step > 0 else -1)) // step if all(type(x) is not float for x in (start, end, step)) else \
         torch.sym_int(-((start - end) / step // 1))
     return (count,)
+
+
+@rule("range")
+def closed_range(start, end, step=1, **_):
+    return ((end - start) // step + 1,)
 
 
 @rule("eye")
@@ -264,14 +269,14 @@ def unbind(self, dim=0):
     return [select(self, d, i) for i in range(int(self.shape[d]))]
 
 
-@rule("split.Tensor", "unsafe_split.Tensor")
+@rule("split.Tensor")
 def split(self, split_size, dim=0):
     n = self.shape[wrap_dim(dim, self.dim())]
     parts = max(int((n + split_size - 1) // split_size), 1)
     return split_with_sizes(self, [split_size] * (parts - 1) + [n - split_size * (parts - 1)], dim)
 
 
-@rule("split_with_sizes", "unsafe_split_with_sizes")
+@rule("split_with_sizes")
 def split_with_sizes(self, split_sizes, dim=0):
     d, at, parts = wrap_dim(dim, self.dim()), 0, []
     for n in split_sizes:
@@ -280,6 +285,16 @@ def split_with_sizes(self, split_sizes, dim=0):
         parts.append(View(sizes, self.stride(), self.storage_offset() + at * self.stride()[d]))
         at = at + n
     return parts
+
+
+@rule("unsafe_split.Tensor")
+def unsafe_split(self, split_size, dim=0):
+    return [part.sizes for part in split(self, split_size, dim)]
+
+
+@rule("unsafe_split_with_sizes")
+def unsafe_split_with_sizes(self, split_sizes, dim=0):
+    return [part.sizes for part in split_with_sizes(self, split_sizes, dim)]
 
 
 # ---- matrix products ----
@@ -345,7 +360,9 @@ def attention_backward(query, key, value, **_):
 # ---- normalisation, losses, embeddings ----
 
 @rule("native_layer_norm")
-def layer_norm(input, normalized_shape, **_):
+def layer_norm(input, normalized_shape, weight=None, bias=None, **_):
+    for t in (weight, bias):
+        _must(t is None or tuple(t.shape) == tuple(normalized_shape), f"Expected weight and bias to be of the shape {normalized_shape}")
     lead = input.dim() - len(normalized_shape)
     stats = (*input.shape[:lead], *[1] * len(normalized_shape))
     return [tuple(input.shape), stats, stats]

@@ -350,6 +350,8 @@ class FakeTensorMode(TorchDispatchMode):
             raise DynamicOutputShapeException(func)
         if not traits.native:
             return self._registered(func, args, kwargs)
+        if not func._schema.returns:
+            return None      # it writes elements alone
         try:
             return _C._fake_kernel(func._op, FakeTensor, self, args, kwargs)
         except NotImplementedError as error:

@@ -16,6 +16,11 @@ inline bool any_symbolic(IntList v) {
 
 extern bool symbolic_sizes_exist;                      // some tag was made
 extern int64_t (*symbolic_product)(int64_t, int64_t);  // python/ sets it
+extern bool (*symbolic_equal)(int64_t, int64_t);       // what a guard has made equal, or makes equal now
+inline bool same_sizes(IntList a, IntList b) {
+  auto equal = [](int64_t x, int64_t y) { return x == y || ((is_symbolic(x) || is_symbolic(y)) && symbolic_equal(x, y)); };
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), equal);
+}
 inline int64_t product(int64_t a, int64_t b) {
   return __builtin_expect(is_symbolic(a) || is_symbolic(b), 0) ? symbolic_product(a, b) : a * b;
 }

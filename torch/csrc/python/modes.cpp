@@ -152,6 +152,12 @@ bool is_default(const Op& op, const Value* args, int i) {
   return op.args[i].has_default && same_value(args[i], op.args[i].default_value);
 }
 
+// An argument as a handler sees it: a tensor that stands for a Python number is that number.
+PyObject* seen_argument(const Value& v) {
+  if (v.is_tensor() && v.tensor_->has(TensorImpl::WrappedNumber) && !v.tensor_->pyobj) return wrap(item(v.tensor()));
+  return to_python(v);
+}
+
 struct PythonCall {
   PyRef args, kwargs;
 };
@@ -163,10 +169,10 @@ PythonCall python_call(const Op& op, const Value* args) {
   int last = positional;
   while (last > 0 && is_default(op, args, last - 1)) last--;
   PythonCall call{owned(PyTuple_New(last)), owned(PyDict_New())};
-  for (int i = 0; i < last; i++) PyTuple_SET_ITEM(call.args.get(), i, check(to_python(args[i])));
+  for (int i = 0; i < last; i++) PyTuple_SET_ITEM(call.args.get(), i, check(seen_argument(args[i])));
   for (int i = positional; i < op.nargs; i++) {
     if (is_default(op, args, i)) continue;
-    PyRef value = owned(to_python(args[i]));
+    PyRef value = owned(seen_argument(args[i]));
     check(PyDict_SetItemString(call.kwargs.get(), op.args[i].name, value.get()));
   }
   return call;

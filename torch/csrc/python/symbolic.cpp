@@ -8,6 +8,7 @@ namespace kindling {
 
 bool symbolic_sizes_exist = false;
 int64_t (*symbolic_product)(int64_t, int64_t) = nullptr;
+bool (*symbolic_equal)(int64_t, int64_t) = nullptr;
 
 namespace python {
 
@@ -56,6 +57,14 @@ int64_t multiply(int64_t a, int64_t b) {
   return int_of(owned(PyNumber_Multiply(x.get(), y.get())).get());
 }
 
+bool equal(int64_t a, int64_t b) {
+  Gil gil;
+  PyRef x = owned(wrap_int(a)), y = owned(wrap_int(b));
+  int truth = PyObject_RichCompareBool(x.get(), y.get(), Py_EQ);
+  check(truth);
+  return truth == 1;
+}
+
 PyMethodDef functions[] = {{"_set_symbolic_types", set_types, METH_VARARGS, nullptr},
                            {"_release_tags", release_tags, METH_O, nullptr},
                            {nullptr, nullptr, 0, nullptr}};
@@ -91,6 +100,7 @@ bool is_symbolic(const TensorImpl* t) { return any_symbolic({t->dims, size_t(2 *
 
 void init_symbolic(PyObject* module) {
   symbolic_product = multiply;
+  symbolic_equal = equal;
   check(PyModule_AddFunctions(module, functions));
 }
 

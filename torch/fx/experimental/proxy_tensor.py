@@ -32,7 +32,6 @@ aten = torch.ops.aten
 _PROXY = _C._TorchDispatchModeKey.PROXY
 CURRENT_DECOMPOSITION_TABLE: dict = {}
 CONSTANT_NUMEL_LIMIT = 1
-_LIFTED = getattr(aten, "lift_fresh_copy", aten.clone).default
 py_sym_types = (SymInt, SymFloat, SymBool)
 
 
@@ -272,10 +271,10 @@ class ProxyTorchDispatchMode(TorchDispatchMode):
             if known is not None:
                 return known
         if func is aten.lift_fresh.default:
-            func = _LIFTED
+            func = aten.lift_fresh_copy.default
         name = func._opname
         node = tracer.graph.create_node("call_function", func, tracer.create_arg(args), tracer.create_arg(kwargs) if kwargs else {}, name)
-        if func is _LIFTED:
+        if func is aten.lift_fresh_copy.default:
             return self._lifted(args[0], node)
         out = func(*args, **kwargs)
         _record_results(tracer, out, node)
@@ -352,7 +351,7 @@ def dispatch_trace(root, tracer, concrete_args=()):
     nested = any(not spec.is_leaf() for spec in in_spec.children_specs)
     leaf_names = [name for name, spec in zip(names, in_spec.children_specs) for _ in range(spec.num_leaves)]
     for name, value in zip(leaf_names, inputs):
-        node = graph.create_node("placeholder", f"{name}_1" if not nested else name, (), {}, f"{name}_1")
+        node = graph.create_node("placeholder", f"{name}_1", (), {}, f"{name}_1")
         if isinstance(value, torch.Tensor):
             _set_meta(node, value)
             tracer.track(value, node)
