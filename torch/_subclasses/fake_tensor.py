@@ -15,7 +15,7 @@ import torch
 from torch import _C
 from torch._subclasses.meta_utils import MetaConverter
 from torch._tags import Tag
-from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
+from torch.utils._python_dispatch import KeyedMode, _disable_current_modes
 from torch.utils._pytree import tree_flatten, tree_map_only, tree_unflatten
 
 __all__ = ["FakeTensor", "FakeTensorMode", "FakeTensorConverter", "FakeCopyMode", "DataDependentOutputException", "DynamicOutputShapeException",
@@ -256,7 +256,7 @@ def _traits(func):
     return _Traits(Tag.data_dependent_output in tags, key in _UNSHAPED, written, pure, func.namespace == "aten" and isinstance(func._op, _C._Op))
 
 
-class FakeTensorMode(TorchDispatchMode):
+class FakeTensorMode(KeyedMode):
     """While it is on, operators compute fake tensors: shapes, strides, dtypes and devices as the real ones, no elements, no work.
 
     Args:
@@ -284,21 +284,9 @@ class FakeTensorMode(TorchDispatchMode):
         self.epoch = 0
         self.in_kernel_invocation = False
         self.cache_enabled = False
-        self.enter_stack = []
 
     def __deepcopy__(self, memo):
         return self
-
-    def __enter__(self):
-        self.enter_stack.append(_C._unset_dispatch_mode(self._mode_key))
-        _C._set_dispatch_mode(self)
-        return self
-
-    def __exit__(self, *exc):
-        _C._unset_dispatch_mode(self._mode_key)
-        before = self.enter_stack.pop()
-        if before is not None:
-            _C._set_dispatch_mode(before)
 
     @classmethod
     def cache_info(cls):

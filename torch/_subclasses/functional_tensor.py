@@ -11,7 +11,7 @@ import functools
 
 import torch
 from torch import _C
-from torch.utils._python_dispatch import TorchDispatchMode, _detect_infra_mode, _disable_infra_mode
+from torch.utils._python_dispatch import KeyedMode, _detect_infra_mode, _disable_infra_mode
 from torch.utils._pytree import tree_map, tree_map_only
 
 __all__ = ["FunctionalTensor", "FunctionalTensorMode", "disable_functional_mode", "to_functional", "from_functional", "dispatch_functionalize"]
@@ -166,7 +166,7 @@ def _expand_inverse(parent, value):
     return value
 
 
-class FunctionalTensorMode(TorchDispatchMode):
+class FunctionalTensorMode(KeyedMode):
     """While it is on, operators on functional tensors reach the modes and kernels below without writes.
 
     Args:
@@ -178,18 +178,6 @@ class FunctionalTensorMode(TorchDispatchMode):
     def __init__(self, pre_dispatch=False, export=False, remove_views=False):
         super().__init__()
         self.remove_views = remove_views
-        self.enter_stack = []
-
-    def __enter__(self):
-        self.enter_stack.append(_C._unset_dispatch_mode(_KEY))
-        _C._set_dispatch_mode(self)
-        return self
-
-    def __exit__(self, *exc):
-        _C._unset_dispatch_mode(_KEY)
-        before = self.enter_stack.pop()
-        if before is not None:
-            _C._set_dispatch_mode(before)
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}

@@ -62,6 +62,27 @@ class TorchDispatchMode:
         return False
 
 
+class KeyedMode(TorchDispatchMode):
+    """A mode of tracing: at most one of each `_mode_key` is on, below all other modes; entering one sets aside the one that was on."""
+
+    _mode_key: int
+
+    def __init__(self):
+        super().__init__()
+        self._set_aside: list = []
+
+    def __enter__(self):
+        self._set_aside.append(_C._unset_dispatch_mode(self._mode_key))
+        _C._set_dispatch_mode(self)
+        return self
+
+    def __exit__(self, exc_type, exc_value, traceback):
+        _C._unset_dispatch_mode(self._mode_key)
+        before = self._set_aside.pop()
+        if before is not None:
+            _C._set_dispatch_mode(before)
+
+
 class BaseTorchDispatchMode(TorchDispatchMode):
     """A mode that hands every call on."""
 

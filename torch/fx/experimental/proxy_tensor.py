@@ -21,7 +21,7 @@ from torch._symbolic.numbers import SymBool, SymFloat, SymInt
 from torch._tags import Tag
 from torch.fx.experimental._symbolic_nodes import SymbolicNodes
 from torch.fx.graph_module import GraphModule
-from torch.utils._python_dispatch import TorchDispatchMode, _disable_infra_mode, is_traceable_wrapper_subclass
+from torch.utils._python_dispatch import KeyedMode, _disable_infra_mode, is_traceable_wrapper_subclass
 
 __all__ = ["PythonKeyTracer", "ProxyTorchDispatchMode", "dispatch_trace", "make_fx", "DecompositionInterpreter", "py_sym_types", "get_proxy_mode",
            "get_innermost_proxy_mode", "get_proxy_slot", "set_proxy_slot", "has_proxy_slot", "track_tensor", "track_tensor_tree", "decompose",
@@ -227,7 +227,7 @@ def _record_results(tracer, out, node, constant=None):
 
 # ---- the mode ----
 
-class ProxyTorchDispatchMode(TorchDispatchMode):
+class ProxyTorchDispatchMode(KeyedMode):
     """Records every operator call in the graph of a tracer."""
 
     _mode_key = _PROXY
@@ -239,18 +239,6 @@ class ProxyTorchDispatchMode(TorchDispatchMode):
         self.pre_dispatch = pre_dispatch
         self.enable_tracing = True
         self._error_on_data_dependent_ops = _error_on_data_dependent_ops
-        self.enter_stack = []
-
-    def __enter__(self):
-        self.enter_stack.append(_C._unset_dispatch_mode(_PROXY))
-        _C._set_dispatch_mode(self)
-        return self
-
-    def __exit__(self, *exc):
-        _C._unset_dispatch_mode(_PROXY)
-        before = self.enter_stack.pop()
-        if before is not None:
-            _C._set_dispatch_mode(before)
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
