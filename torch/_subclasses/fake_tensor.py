@@ -224,15 +224,6 @@ class FakeTensorConverter:
                 alias.constant = None
 
 
-class DispatchCacheInfo(NamedTuple):
-    """How often a remembered result served; this implementation computes every call and remembers none."""
-
-    hits: int
-    misses: int
-    bypasses: dict
-    size: int
-
-
 _LIFTS = frozenset({aten.lift.default, aten.lift_fresh.default})
 _UNSHAPED = frozenset(f"{name}.{overload}" for name, overloads in {
     "_unique": "default", "bincount": "default", "masked_select": "default out", "nonzero": "default out", "unique_dim": "default",
@@ -281,21 +272,9 @@ class FakeTensorMode(KeyedMode):
         self.shape_env = shape_env
         self.static_shapes = static_shapes if static_shapes is not None else shape_env is None
         self.export = export
-        self.epoch = 0
-        self.in_kernel_invocation = False
-        self.cache_enabled = False
 
     def __deepcopy__(self, memo):
         return self
-
-    @classmethod
-    def cache_info(cls):
-        """How the results of calls were remembered: not at all."""
-        return DispatchCacheInfo(0, 0, {}, 0)
-
-    @classmethod
-    def cache_clear(cls):
-        """Forgets remembered results, of which there are none."""
 
     def is_our_fake(self, t) -> bool:
         """Is `t` a fake tensor of this mode?"""
@@ -411,10 +390,6 @@ class FakeTensorMode(KeyedMode):
                                      f"Found in {func}({shown})")
             return self.fake_tensor_converter.from_real_tensor(self, x)
         return tree_unflatten([convert(x) for x in leaves], spec)
-
-    def create_symbolic_nested_int(self, *, nt_tensor_id=None):
-        """RuntimeError: there are no nested tensors."""
-        raise RuntimeError("nested tensors have no symbolic sizes here")
 
 
 def _show(value):

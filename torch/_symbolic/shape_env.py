@@ -547,11 +547,6 @@ class ShapeEnv:
         finally:
             self.frozen = before
 
-    @contextlib.contextmanager
-    def ignore_fresh_unbacked_symbols(self):
-        """Nothing: symbols need no owner here."""
-        yield
-
 
 _NEGATED = {"lt": lambda a, b: ("le", b, a), "le": lambda a, b: ("lt", b, a), "eq": lambda a, b: ("ne", a, b), "ne": lambda a, b: ("eq", a, b)}
 

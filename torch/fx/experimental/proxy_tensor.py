@@ -25,7 +25,7 @@ from torch.utils._python_dispatch import KeyedMode, _disable_infra_mode, is_trac
 
 __all__ = ["PythonKeyTracer", "ProxyTorchDispatchMode", "dispatch_trace", "make_fx", "DecompositionInterpreter", "py_sym_types", "get_proxy_mode",
            "get_innermost_proxy_mode", "get_proxy_slot", "set_proxy_slot", "has_proxy_slot", "track_tensor", "track_tensor_tree", "decompose",
-           "disable_proxy_modes_tracing", "maybe_disable_fake_tensor_mode", "maybe_enable_thunkify", "maybe_disable_thunkify", "snapshot_fake",
+           "disable_proxy_modes_tracing", "maybe_disable_fake_tensor_mode", "snapshot_fake",
            "extract_val", "get_isolated_graphmodule"]
 
 aten = torch.ops.aten
@@ -318,15 +318,6 @@ def disable_proxy_modes_tracing():
 def maybe_disable_fake_tensor_mode():
     """Context manager: no `FakeTensorMode` is on inside."""
     return unset_fake_temporarily()
-
-
-@contextlib.contextmanager
-def maybe_disable_thunkify():
-    """Nothing: the nodes of symbolic numbers are always made when something needs them."""
-    yield
-
-
-maybe_enable_thunkify = maybe_disable_thunkify
 
 
 # ---- make_fx ----
