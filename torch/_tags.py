@@ -68,7 +68,7 @@ unique_consecutive unique_dim_consecutive one_hot _ctc_loss:default,Tensor
 _DATA_DEPENDENT = "equal item allclose _local_scalar_dense"
 _RANDOM = """
 dropout:default dropout_ alpha_dropout alpha_dropout_ feature_dropout feature_dropout_ feature_alpha_dropout feature_alpha_dropout_ native_dropout:default,out
-randint_like:default,low_dtype,out rand_like:default,out randn_like:default,out rand:default,out randn:default,out randint:default,low,out randperm:default,out
+randint_like:default,low_dtype,Tensor,out rand_like:default,out randn_like:default,out rand:default,out randn:default,out randint:default,low,out randperm:default,out
 rrelu rrelu_ _fused_sdp_choice scaled_dot_product_attention _scaled_dot_product_flash_attention_for_cpu
 lstm:input,data gru:input,data rnn_tanh:input,data rnn_relu:input,data
 """

@@ -234,7 +234,8 @@ class FunctionalTensorMode(KeyedMode):
         return targets[0] if len(func._schema.returns) == 1 else tuple(targets)
 
     def _view_in_place(self, func, target, rest, kwargs):
-        plain = getattr(getattr(aten, _INPLACE_VIEWS[func._opname]), func._overloadname)
+        packet = getattr(aten, _INPLACE_VIEWS[func._opname])
+        plain = getattr(packet, func._overloadname if func._overloadname in packet.overloads() else packet.overloads()[0])
         seen = self._view(plain, target, rest, kwargs)
         target._views, target._elem, target._seen = seen._views, seen._elem, seen._seen
         _C._take_shape(target, seen)
