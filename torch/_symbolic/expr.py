@@ -151,6 +151,10 @@ class Poly:
     def is_number(self):
         return self.number is not None
 
+    def _sympy_(self):
+        """What ``sympy.sympify`` makes of it."""
+        return to_sympy(self)
+
     is_integer = True
 
     @cached_property
