@@ -139,6 +139,7 @@ TENSORS = {
     "grad": SHAPE, "attn_mask": None,
 }
 VALUES = {
+    "memory_format": torch.contiguous_format,
     "dim": 1, "dim0": 0, "dim1": 1, "axis0": 0, "axis1": 1, "dims": [0, 1], "size": [3, 4], "shape": [4, 3], "k": 2, "p": 2, "n": 2, "alpha": 1.5,
     "beta": 0.5, "value": 0.5, "fill_value": 2, "keepdim": False, "sections": 2, "chunks": 2, "split_size": 2, "dtype": torch.float64,
     "device": torch.device("cpu"), "steps": 5, "kernel_size": 2, "output_size": 2, "stride": 1, "padding": 1, "dilation": 1, "eps": 1e-5, "momentum": 0.1,

@@ -78,7 +78,7 @@ def parameter_type(arg):
 
 def result_type(schema):
     """The C++ result type of a schema."""
-    kinds = ["std::vector<Tensor>" if r.list else CPP_TYPES[type_of(r)] for r in schema.returns]
+    kinds = ["std::vector<Tensor>" if r.is_tensor_list else CPP_TYPES[type_of(r)] for r in schema.returns]
     return "void" if not kinds else kinds[0] if len(kinds) == 1 else f"std::tuple<{', '.join(kinds)}>"
 
 

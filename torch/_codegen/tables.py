@@ -49,7 +49,7 @@ def read_value(arg, code):
 
 def store_results(schema, call):
     """Statements that run `call` and put its result into `r`."""
-    kinds = [("tensors" if x.list else type_of(x)) for x in schema.returns]
+    kinds = [("tensors" if x.is_tensor_list else type_of(x)) for x in schema.returns]
     if not kinds:
         return [f"{call};"]
     if len(kinds) > 1:
@@ -134,8 +134,8 @@ class Generator:
         lines.append(f"  call(*kOps[{row.index}], args_, rets_);")
         taken = []
         for i, r in enumerate(s.returns):
-            kind = "tensors" if r.list else type_of(r)
-            taken.append({"tensor": f"rets_[{i}].take()", "tensors": f"to_vector(rets_[{i}])", "scalar": f"rets_[{i}].scalar()", "int": f"rets_[{i}].to_int()",
+            kind = "tensors" if r.is_tensor_list else type_of(r)
+            taken.append({"tensor": f"rets_[{i}].take()", "tensors": f"to_vector(rets_[{i}])", "ints": f"Dims(rets_[{i}].ints())", "scalar": f"rets_[{i}].scalar()", "int": f"rets_[{i}].to_int()",
                           "bool": f"rets_[{i}].to_bool()", "float": f"rets_[{i}].to_double()", "dtype": f"rets_[{i}].dtype()"}[kind])
         if taken:
             lines.append(f"  return {taken[0] if len(taken) == 1 else '{' + ', '.join(taken) + '}'};")

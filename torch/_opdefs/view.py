@@ -1,6 +1,6 @@
 """Views: the same elements under another shape, and the operators that put values at a view's place."""
 
-from .language import composite, kernel
+from .language import composite, decomposed, kernel
 
 # ---- shape ----
 
@@ -641,6 +641,12 @@ def lift():
 @kernel("lift_fresh(Tensor(a) self) -> Tensor(a)", python="", grad={"self": "grad"})
 def lift_fresh():
     """A tensor that was just made, where a function transform may wrap it."""
+
+
+@decomposed("lift_fresh_copy(Tensor self) -> Tensor", python="", grad={"self": "grad"}, out=True)
+def lift_fresh_copy(self):
+    """A copy of a tensor that was just made."""
+    return clone(self)
 
 
 @composite("positive(Tensor(a) self) -> Tensor(a)")

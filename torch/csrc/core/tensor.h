@@ -7,6 +7,7 @@
 #include "ref.h"
 #include "scalar.h"
 #include "storage.h"
+#include "symbolic.h"
 
 namespace kindling {
 
@@ -31,6 +32,11 @@ struct TensorImpl final {
     Inference = 32,       // made in inference mode: no version counter, no autograd
     Watched = 128,        // what a version counter will be from its start
     OwnsPyObject = 64,    // C++ keeps the Python object alive (its last Python reference went away first)
+    // What a wrapper's class, and not this object, knows: Python asks its __torch_dispatch__.
+    AskStrides = 128,
+    AskSizes = 256,
+    AskDevice = 512,
+    AskLayout = 1024,
   };
 
   mutable std::atomic<uint32_t> refs{1};

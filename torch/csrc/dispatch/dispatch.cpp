@@ -112,6 +112,24 @@ class Resolved {
   }
 };
 
+// Compiled bodies of composites compute with sizes as numbers; where one is a formula, the Python body runs.
+bool takes_symbolic(const Op& op, const Value* args) {
+  for (int i = 0; i < op.nargs; i++)
+    if ((args[i].tag == Tag::Int && is_symbolic(args[i].int_)) || any_symbolic(args[i].ints())) return true;
+  return any_tensor(op, args, [](const TensorImpl* t) {
+    return t->has(TensorImpl::PythonDispatch) && any_symbolic({t->dims, size_t(2 * t->ndim)});
+  });
+}
+
+// A wrapper subclass has no elements: its handler must replace it before a kernel reads or writes.
+void refuse_wrappers(const Op& op, const Value* args) {
+  bool found = any_tensor(op, args, [](const TensorImpl* t) {
+    return t->storage && t->storage->device.type == DeviceType::meta && t->device.type != DeviceType::meta;
+  });
+  KD_CHECK(!found, Runtime, "Cannot access data pointer of Tensor that doesn't have storage: ", op.name,
+           " was called on a wrapper subclass below its __torch_dispatch__; hand it the tensor inside");
+}
+
 }  // namespace
 
 void call_kernel(const Op& op, const Value* args, OwnedValue* rets) {
@@ -134,6 +152,7 @@ void call_below_autograd(const Op& op, const Value* args, OwnedValue* rets) {
     if (resolved) resolved->write_back(op, rets);
     return;
   }
+  if (__builtin_expect(ask, 0)) refuse_wrappers(op, args);
   call_kernel(op, args, rets);
 }
 
@@ -141,7 +160,7 @@ void call(const Op& op, const Value* args, OwnedValue* rets) {
   if (__builtin_expect(tls.autocast, 0) && op.cast != CastPolicy::AsGiven && !tls.below_autograd)
     return call_autocast(op, args, rets);
   if (op.family >= Family::Composite) {
-    if (op.family == Family::PyComposite) return python_composite(op, args, rets);
+    if (op.family == Family::PyComposite || (symbolic_sizes_exist && takes_symbolic(op, args))) return python_composite(op, args, rets);
     return op.kernel(op, args, rets);
   }
   if (!tls.below_autograd && meets_autograd(op, args)) call_autograd(op, args, rets);
