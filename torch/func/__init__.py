@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import torch
 from torch._functorch.eager_transforms import functionalize, grad, grad_and_value, hessian, jacfwd, jacrev, jvp, linearize, vjp
-from torch._functorch.vmap import rearrange, vmap
+from torch._functorch.rearrange import rearrange
+from torch._functorch.vmap import vmap
 
 __all__ = ["grad", "grad_and_value", "vjp", "jvp", "jacrev", "jacfwd", "hessian", "linearize", "functionalize", "vmap", "rearrange",
            "functional_call", "stack_module_state", "replace_all_batch_norm_modules_", "debug_unwrap"]

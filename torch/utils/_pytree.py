@@ -110,6 +110,8 @@ def is_namedtuple(obj):
 
 def _node_type(tree):
     kind = type(tree)
+    if kind not in SUPPORTED_NODES and kind.__module__ == "torch.return_types" and issubclass(kind, tuple):
+        register_pytree_node(kind, lambda items: (list(items), None), lambda items, _: kind(items))
     return namedtuple if kind not in SUPPORTED_NODES and is_namedtuple(kind) else kind
 
 

@@ -26,6 +26,7 @@ struct TensorImpl final {
     PythonDispatch = 16,  // a subclass with __torch_dispatch__
     Inference = 32,       // made in inference mode: no version counter, no autograd
     OwnsPyObject = 64,    // C++ keeps the Python object alive (its last Python reference went away first)
+    Batched = 128,        // stands for one example of a batch: the storage is a BatchStorage (vmap/batch.h), without memory
   };
 
   mutable std::atomic<uint32_t> refs{1};
@@ -43,6 +44,8 @@ struct TensorImpl final {
   AutogradMeta* autograd = nullptr;
   void* pyobj = nullptr;  // the one Python object of this tensor
 
+  static constexpr uint16_t kUnusual = PythonDispatch | Batched;  // whose elements are an affair of other layers
+  bool unusual() const { return flags & kUnusual; }
   bool has(Flag f) const { return flags & f; }
   void set(Flag f, bool on) { flags = on ? flags | f : flags & ~f; }
   void set_sizes_strides(IntList sizes, IntList strides);  // also numel and Contiguous
@@ -141,6 +144,8 @@ Tensor alias(const Tensor& t);
 Scalar load_scalar(const char* p, DType d);  // the element at p, which need not be aligned
 void store_scalar(char* p, const Scalar& s, DType d);
 Scalar item(const Tensor& t);  // the only element of a CPU tensor, conj/neg resolved
+
+const Tensor& with_memory(const Tensor& t);  // `t` itself; RuntimeError when it stands for an example of a batch
 
 // ---- shape.cpp ----
 int64_t wrap_dim(int64_t d, int64_t ndim);  // IndexError "Dimension out of range (expected ...)"

@@ -33,7 +33,7 @@ PyObject* list_of(const Tensor& t, const char* data, int64_t dim) {
 
 PyObject* tensor_to_list(const Tensor& t) {
   KD_CHECK(!t.is_meta(), NotImplemented, "Cannot copy out of meta tensor; no data!");
-  Tensor plain = t;
+  Tensor plain = with_memory(t);
   static OpRef resolve_conj{"resolve_conj"}, resolve_neg{"resolve_neg"};
   if (plain.is_conj()) plain = resolve_conj({plain});
   if (plain.is_neg()) plain = resolve_neg({plain});

@@ -146,6 +146,7 @@ void init(PyObject* module) {
   add_exception(module, "_LinAlgError", "torch._C._LinAlgError", "A matrix does not allow the decomposition that was asked for.");
   init_autograd(module);
   init_modes(module);
+  init_functorch(module);
 }
 
 PyModuleDef definition = {
