@@ -15,7 +15,7 @@ from .schema import parse
 # the functions vmap_... of torch/csrc/vmap/rules.h; "merge" takes the number of dimensions of an item
 RULES = ("broadcast", "shift", "body", "as_is", "restride", "random", "dynamic", "item", "data_dependent", "as_strided", "new_strided", "mm", "convolution",
          "convolution_backward", "batch_norm", "batch_norm_backward", "layer_norm", "layer_norm_backward", "group_norm", "group_norm_backward", "index",
-         "index_put", "index_dim", "embedding", "embedding_backward", "addmm", "attention", "check_errors", "elements", "matrices", "refused", "roll", "squeeze", "t", *(f"merge<{n}>" for n in range(1, 5)))
+         "index_put", "index_dim", "embedding", "embedding_backward", "addmm", "attention", "check_errors", "elements", "matrices", "permute", "refused", "roll", "squeeze", "t", *(f"merge<{n}>" for n in range(1, 5)))
 FAMILIES = {"pointwise": "broadcast", "reduction": "shift", "scan": "shift", "fused": "shift", "decomposed": "body"}
 
 
@@ -28,6 +28,11 @@ def _said(definition, schema):
     if isinstance(said, dict):
         return said.get(schema.key, said.get(schema.name, said.get(schema.name.rstrip("_"), "auto")))
     return said
+
+
+def _names(definition, schema):
+    """Does the definition give this very overload its rule?"""
+    return isinstance(definition.vmap, dict) and (schema.key in definition.vmap or schema.name in definition.vmap)
 
 
 def derived_rule(definition, schema):
@@ -53,7 +58,7 @@ def rule(row):
     found = rule_of(definition, schema)
     if found == "random":
         return found
-    if row.derived and definition.family != "pointwise":
+    if row.derived and definition.family != "pointwise" or row.role == "inplace" and is_formula(found) and not _names(definition, schema):
         return "body"
     if row.role == "inplace" and any(parse(s).is_view for s in definition.schemas):
         return "restride"

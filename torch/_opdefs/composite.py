@@ -437,7 +437,7 @@ def vander(x, N, increasing):
     kind = x.dtype
     if not x.is_floating_point() and not x.is_complex():
         kind = torch.int64
-    result = empty([x.size(0), n], dtype=kind, device=x.device)
+    result = x.new_empty([x.size(0), n], dtype=kind)
     if n > 0:
         aten.select.int(result, 1, 0).fill_(1)
     if n > 1:

@@ -7,7 +7,8 @@ from .language import composite, kernel
     "copy_(Tensor(a!) self, Tensor src, bool non_blocking=False) -> Tensor(a!)",
     "copy(Tensor self, Tensor src, bool non_blocking=False) -> Tensor",
     python="method", hidden=("copy",), grad={"self": "zeros_like(grad)", "src": "grad.to(src.dtype)"}, jvp=None,
-    node="torch::autograd::CopyBackwards", vmap="broadcast",
+    node="torch::autograd::CopyBackwards",
+    vmap={"copy_": "broadcast", "copy": "src.to(self.dtype).expand(self.shape).clone()"},
 )
 def copy_():
     """Copy the values of src, broadcast and converted, into this tensor.
@@ -108,7 +109,8 @@ def fill_scalar():
 
 
 @kernel("fill_.Tensor(Tensor(a!) self, Tensor value) -> Tensor(a!)", "fill.Tensor(Tensor self, Tensor value) -> Tensor",
-        grad={"self": "zeros_like(grad)", "value": "grad.sum()"}, node="FillBackward1", jvp=None, vmap="self.copy_(value)")
+        grad={"self": "zeros_like(grad)", "value": "grad.sum()"}, node="FillBackward1", jvp=None,
+        vmap={"fill_": "self.copy_(value)", "fill": "value.to(self.dtype).expand(self.shape).clone()"})
 def fill_tensor():
     """Set every element to the value of a 0-dimensional tensor."""
 

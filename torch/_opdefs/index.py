@@ -303,7 +303,7 @@ def masked_scatter():
 
 
 @decomposed("masked_scatter_backward(Tensor grad_output, Tensor mask, SymInt[] sizes) -> Tensor",
-            grad={"grad_output": "zeros_like(grad_output).masked_scatter(mask, grad)"}, python="")
+            grad={"grad_output": "zeros_like(grad_output).masked_scatter(mask, grad)"}, python="", vmap="loop")
 def masked_scatter_backward(grad_output, mask, sizes):
     """The gradients of the elements that were used, then zeros, in the shape of the source."""
     used = grad_output.masked_select(mask)

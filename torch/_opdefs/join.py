@@ -405,7 +405,7 @@ def diag_embed(self, offset, dim1, dim2):
         else:
             shape.append(self.size(j))
             j += 1
-    out = zeros(shape, dtype=self.dtype, device=self.device)
+    out = self.new_zeros(shape)
     out.diagonal(offset, a, b).copy_(self)
     return out
 

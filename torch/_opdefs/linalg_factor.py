@@ -54,7 +54,7 @@ def cholesky(self, upper):
     "_cholesky_solve_helper(Tensor self, Tensor A, bool upper) -> Tensor",
     python="",
     out=["_cholesky_solve_helper.out(Tensor self, Tensor A, bool upper, *, Tensor(a!) out) -> Tensor(a!)"],
-    grad=None, jvp=None, vmap="broadcast",
+    grad=None, jvp=None, vmap="matrices",
 )
 def _cholesky_solve_helper():
     """Solution for matching batch shapes."""

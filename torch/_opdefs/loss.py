@@ -111,7 +111,7 @@ def _smooth_cross_entropy(logp, target, weight, reduction, ignore_index, smoothi
         scaled = logp * weight.view(shape)
     smooth = -aten.sum.dim_IntList(scaled, [d])
     ignored = target == ignore_index
-    smooth.masked_fill_(ignored, 0.0)
+    smooth = smooth.masked_fill(ignored, 0.0)
     result = smooth
     if reduction == 2:
         result = smooth.sum()
@@ -120,7 +120,7 @@ def _smooth_cross_entropy(logp, target, weight, reduction, ignore_index, smoothi
             result = smooth.sum() / bitwise_not(ignored).sum()
         else:
             picked = target.masked_fill(ignored, 0)
-            weights = weight.gather(0, picked.flatten()).masked_fill_(ignored.flatten(), 0)
+            weights = weight.gather(0, picked.flatten()).masked_fill(ignored.flatten(), 0)
             result = smooth.sum() / weights.sum()
     return nll * (1 - smoothing) + result * (smoothing / c)
 

@@ -164,7 +164,7 @@ def _standard_gamma():
     """Gamma numbers of the shapes self and rate 1."""
 
 
-@kernel("_standard_gamma_grad(Tensor self, Tensor output) -> Tensor", grad=None, python="function", vmap="broadcast")
+@kernel("_standard_gamma_grad(Tensor self, Tensor output) -> Tensor", grad=None, python="function", vmap="shift")
 def _standard_gamma_grad():
     """The derivatives of gamma samples by their shapes."""
 

@@ -219,7 +219,7 @@ def sum_to_size(self, size):
 # ---- order of dimensions ----
 
 
-@kernel("permute(Tensor(a) self, int[] dims) -> Tensor(a)", grad={"self": "grad.permute(inverse_permutation(dims))"}, jvp="linear")
+@kernel("permute(Tensor(a) self, int[] dims) -> Tensor(a)", grad={"self": "grad.permute(inverse_permutation(dims))"}, jvp="linear", vmap="permute")
 def permute():
     """The dimensions in another order.
 

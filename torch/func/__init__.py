@@ -59,5 +59,10 @@ def replace_all_batch_norm_modules_(root):
 
 
 def debug_unwrap(tensor, *, recurse=True):
-    """The tensor under the wrappers of transforms: itself, since these transforms do not wrap."""
+    """The tensor that a tensor under `vmap` stands for, with the batch dimension; of the outermost vmap, or (recurse=False) the next one."""
+    functorch = torch._C._functorch
+    while functorch.is_batchedtensor(tensor):
+        tensor = functorch.get_unwrapped(tensor)
+        if not recurse:
+            break
     return tensor

@@ -134,7 +134,7 @@ Dims moved_dims(int64_t ndim, IntList source, IntList destination) {
 
 Dims int_values(const Tensor& t) {
   // reads memory, as no operator should show in a graph for it
-  Tensor flat = contiguous_of(t);
+  Tensor flat = contiguous_of(with_memory(t));
   Dims values;
   for (int64_t i = 0; i < t.numel(); i++) values.push_back(item(alias(flat, {}, {}, flat.offset() + i)).to_int());
   return values;

@@ -11,15 +11,15 @@ std::vector<VmapLevel>& vmap_levels() {
 
 int32_t enter_vmap(int64_t batch, Randomness randomness) {
   static std::atomic<uint64_t> made{0};
-  vmap_levels().push_back({batch, randomness, ++made});
+  vmap_levels().push_back({batch, randomness, ++made, tls.vmap_level, tls.grad_enabled});
   unusual_tensors_exist = true;
   return tls.vmap_level = int32_t(vmap_levels().size());
 }
 
 void exit_vmap() {
   KD_CHECK(!vmap_levels().empty(), Runtime, "no vmap is open");
+  tls.vmap_level = vmap_levels().back().outer;
   vmap_levels().pop_back();
-  tls.vmap_level = int32_t(vmap_levels().size());
 }
 
 static void show(TensorImpl& t, Ref<BatchStorage> batch) {
@@ -49,13 +49,16 @@ Tensor make_batched(Tensor value, int64_t dim, int32_t level) {
   return Tensor::steal(t);
 }
 
-BelowLevel::BelowLevel(int32_t now) : level(tls.vmap_level), autograd(tls.below_autograd) {
-  tls.vmap_level = now - 1;
+BelowLevel::BelowLevel(int32_t now) : level(tls.vmap_level), autograd(tls.below_autograd), grad(tls.grad_enabled) {
+  const VmapLevel& own = vmap_levels()[size_t(now) - 1];
+  tls.vmap_level = own.outer;
   tls.below_autograd = false;
+  tls.grad_enabled &= own.grad_enabled;
 }
 BelowLevel::~BelowLevel() {
   tls.vmap_level = level;
   tls.below_autograd = autograd;
+  tls.grad_enabled = grad;
 }
 
 }  // namespace kindling

@@ -25,6 +25,8 @@ struct VmapLevel {
   int64_t batch;
   Randomness randomness;
   uint64_t serial;
+  int32_t outer;      // the level in force where vmap was called
+  bool grad_enabled;  // there: values are recorded only if they would have been
 };
 std::vector<VmapLevel>& vmap_levels();  // of this thread, outermost first; tls.vmap_level says how many are in force now
 int32_t enter_vmap(int64_t batch, Randomness randomness);  // its level
@@ -41,7 +43,7 @@ void set_batched(const Tensor& t, Tensor value, int64_t dim);
 // While a rule runs: calls see the values of the levels below, and are recorded if those ask for it.
 struct BelowLevel {
   int32_t level;
-  bool autograd;
+  bool autograd, grad;
   explicit BelowLevel(int32_t now);
   ~BelowLevel();
 };

@@ -171,8 +171,17 @@ void vmap_shift(VmapCall& c) {
   }
 }
 
+// The sizes of the examples change: the tensor goes over to a view of its value. resize_ is done to an alias of that.
 void vmap_restride(VmapCall& c) {
-  Tensor self = c.tensor(0), value;
+  Tensor self = c.tensor(0);
+  if (const Op* view = functional_of(c.op)) {
+    BelowAutograd recorded;
+    OwnedValue result;
+    call(*view, c.args, &result);
+    const BatchStorage& b = batch_of(result.tensor_);
+    return set_batched(self, b.value, b.dim);
+  }
+  Tensor value;
   {
     BelowLevel below(c.level);
     value = ops::alias(c.front(self));
@@ -181,8 +190,7 @@ void vmap_restride(VmapCall& c) {
   SmallVec<Value, 8> args(std::span<const Value>(c.args, c.op.nargs));
   args[0] = example;
   VmapCall inner{c.op, args.data(), c.rets, c.level, c.batch};
-  if (std::string_view(c.op.name) == "as_strided_") vmap_as_strided(inner);
-  else vmap_shift(inner);
+  vmap_shift(inner);
   set_batched(self, value, 0);
 }
 
@@ -219,17 +227,19 @@ void vmap_merge_items(VmapCall& c, int sample) {
 
 // ---- operators that are written in others, or look at no values ----
 
-static const Op& functional_of(const Op& op) {
-  if (op.functional) return *op.functional;
+const Op* functional_of(const Op& op) {
+  if (op.functional) return op.functional;
   std::string_view name = op.name;
-  return *find_op(name.substr(0, name.size() - 1), op.overload);
+  name.remove_suffix(1);
+  const Op* found = find_op(name, op.overload);
+  return found ? found : find_op(name, "int");
 }
 
 void vmap_body(VmapCall& c) {
   BelowAutograd below;  // what it stands for has been recorded
   if (c.op.family == Family::PyComposite) return python_composite(c.op, c.args, c.rets);
   if (!c.op.inplace) return c.op.kernel(c.op, c.args, c.rets);
-  const Op& functional = functional_of(c.op);
+  const Op& functional = *functional_of(c.op);
   Arguments a(functional, c.args);
   OwnedValue result;
   call(functional, a.values.data(), &result);

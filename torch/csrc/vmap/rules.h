@@ -56,6 +56,7 @@ Dims prepended(int64_t batch, IntList sizes);
 // ---- for whole families ----
 void vmap_broadcast(VmapCall& c);  // element-wise, and products of stacks of matrices: dimensions are matched from the right
 void vmap_shift(VmapCall& c);      // the batch is one more leading dimension: numbers of dimensions move, sizes grow
+const Op* functional_of(const Op& op);  // what an in-place operator is the in-place form of; null if nothing
 void vmap_body(VmapCall& c);       // written in other operators: these have rules of their own
 void vmap_as_is(VmapCall& c);      // looks at shapes and dtypes only
 void vmap_restride(VmapCall& c);   // changes sizes in place
@@ -73,6 +74,7 @@ void vmap_merge(VmapCall& c) {
 void vmap_as_strided(VmapCall& c);
 void vmap_new_strided(VmapCall& c);
 void vmap_t(VmapCall& c);
+void vmap_permute(VmapCall& c);
 void vmap_squeeze(VmapCall& c);
 void vmap_roll(VmapCall& c);
 void vmap_item(VmapCall& c);

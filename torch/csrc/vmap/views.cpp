@@ -37,6 +37,20 @@ void vmap_t(VmapCall& c) {
   c.set(0, rank == 2 ? ops::transpose_int(value, 1, 2) : ops::alias(value));
 }
 
+void vmap_permute(VmapCall& c) {
+  const int64_t rank = c.tensor(0).dim();
+  KD_CHECK(c.args[1].len == rank, Runtime,
+           "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired ordering of "
+           "dimensions i.e. input.dim() = ",
+           rank, " is not equal to len(dims) = ", int64_t(c.args[1].len));
+  Dims dims{0};
+  for (int64_t d : c.args[1].ints()) dims.push_back(wrap_dim(d, rank) + 1);
+  Arguments a(c.op, c.args);
+  a.set(0, OwnedValue(c.front(0)));
+  a.set(1, OwnedValue(Value(dims)));
+  c.run(a);
+}
+
 void vmap_squeeze(VmapCall& c) {
   Tensor value = c.front(0);
   BelowLevel below(c.level);
