@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from .._opdefs import autocast
-from . import formula, infos
+from . import batching, formula, infos
 from .convert import DTYPES
 from .formula import FormulaError, Translator, default_value, parameter_type, result_type, type_of
 from .overloads import expand
@@ -85,6 +85,7 @@ class Generator:
         self.backward: dict = {}              # row -> name of its Derivative
         self.derivatives: list[str] = []
         self.formulas: list[str] = []
+        self.batch_formulas: dict = {}        # key of a schema -> the function of its rule in the formula language
         self.translated: set = set()          # composites whose body became C++
 
     def problem(self, message):
@@ -172,6 +173,29 @@ class Generator:
         translator = Translator(where, self.registry, variables, [("tensors" if r.list else type_of(r)) for r in s.returns])
         lines = translator.function_body(formula.source_ast(row.definition.body))
         self.bodies.append("\n".join([f"static {signature(s, 'composite_' + s.unique)} {{", *lines, "}"]))
+
+    # ---- batches ----
+    def vmap(self, row):
+        """The batching rule of an overload: the name of a C++ function, or nullptr."""
+        rule = batching.rule(row)
+        if rule is None or rule in batching.RULES:
+            return f"vmap_{rule}" if rule else "nullptr"
+        if row.schema.key not in self.batch_formulas:
+            self.batch_formulas[row.schema.key] = f"vmap_formula_{row.schema.unique}"
+        return self.batch_formulas[row.schema.key]
+
+    def vmap_formula(self, row):
+        """A rule in the formula language: over batched tensors, by operators that have rules of their own."""
+        s = row.schema
+        variables = {a.name: (a.name, type_of(a)) for a in s.args}
+        translator = Translator(f"{s.key}: vmap", self.registry, variables, [("tensors" if r.list else type_of(r)) for r in s.returns])
+        body = translator.function_body(formula.source_ast(batching.rule(row)))
+        parameters = ", ".join(f"{parameter_type(a)} {a.name}" for a in s.args)
+        arguments = ", ".join(read_value(a, f"a[{i}]") for i, a in enumerate(s.args))
+        results = " ".join(store_results(s, f"batch_{s.unique}({arguments})"))
+        self.bodies.append("\n".join([
+            f"static {result_type(s)} batch_{s.unique}({parameters}) {{", *body, "}",
+            f"void vmap_formula_{s.unique}(VmapCall& c) {{ BelowAutograd recorded; const Value* a = c.args; OwnedValue* r = c.rets; {results} }}"]))
 
     # ---- derivatives ----
     def derivative(self, row):
@@ -360,7 +384,8 @@ class Generator:
         flags = [arg.optional, arg.list, arg.optional_element, arg.kwarg_only, arg.write, arg.write and arg.kwarg_only,
                  arg.default is not None, number_ok]
         alias = f"'{arg.alias[0]}'" if arg.alias else "0"
-        return (f"{{{quoted(arg.name)}, Type::{arg.type}, {', '.join('1' if f else '0' for f in flags)}, {arg.size or 0}, {alias}, {default}}}")
+        return (f"{{{quoted(arg.name)}, Type::{arg.type}, {', '.join('1' if f else '0' for f in flags)}, {arg.size or 0}, {alias}, ArgRole::{arg.role}, "
+                f"{default}}}")
 
     def int_default(self, items):
         return self.int_defaults.setdefault(items, len(self.int_defaults))
@@ -388,7 +413,8 @@ class Generator:
             args.append(f"static const ArgSchema args_{row.index}[] = {{{', '.join(listed) or '{}'}}};")
             ops.append(self.op_row(row, externs))
         ints = [f"static constexpr int64_t ints_{i}[] = {{{', '.join(map(str, items)) or '0'}}};" for items, i in self.int_defaults.items()]
-        source = [HEADER + '#include "kernels.h"', '#include "autograd/call.h"', '#include "cpu/families.h"', "namespace kindling {",
+        externs += [f"void {name}(VmapCall&);" for name in self.batch_formulas.values()]
+        source = [HEADER + '#include "kernels.h"', '#include "vmap/rules.h"', '#include "cpu/families.h"', "namespace kindling {",
                   *([UNTRANSLATED] if self.lenient else []), *externs, *ints, *args,
                   "static Op table[] = {", *ops, "};", f"const int kNumOps = {len(self.rows)};",
                   "const Op* const kOps[] = {" + ", ".join(f"&table[{i}]" for i in range(len(self.rows))) + "};", *self.function_tables(), "}", ""]
@@ -424,11 +450,12 @@ class Generator:
         if base in self.backward:
             derivative = f"&{self.backward[base]}"
             externs.append(f"extern const Derivative {self.backward[base]};")
+        vmap = self.vmap(row)
         is_view = s.is_view and d.family != "composite" or bool(d.options.get("view")) and d.family == "kernel"
         nargs = len(s.args)
         policy = autocast.policy(s.name) if row.role == "functional" else "AsGiven"
         return (f"  {{{quoted(s.name)}, {quoted(s.overload)}, {quoted('aten::' + str(s))}, args_{row.index}, args_{row.index} + {nargs}, {nargs}, {len(s.returns)}, "
-                f"Family::{family}, {int(row.role == 'inplace')}, {int(row.role == 'out')}, {int(is_view)}, {kernel}, {derivative}, "
+                f"Family::{family}, {int(row.role == 'inplace')}, {int(row.role == 'out')}, {int(is_view)}, {kernel}, {derivative}, {vmap}, "
                 f"{{.{'python' if family == 'PyComposite' else 'extra'} = {extra}}}, {quoted(d.doc.strip()) if row.role == 'functional' else 'nullptr'}, CastPolicy::{policy}}},")
 
     # ---- what Python sees ----
@@ -467,6 +494,11 @@ class Generator:
             d = row.definition
             if row.derived:
                 continue
+            if batching.is_formula(batching.rule(row)):
+                try:
+                    self.vmap_formula(row)
+                except (FormulaError, SyntaxError, KeyError) as e:
+                    self.problem(f"{row.schema.key}: vmap: {e}")
             if d.family in ("composite", "decomposed") and not d.options.get("python_only"):
                 try:
                     self.composite_body(row)
@@ -488,7 +520,7 @@ class Generator:
         write_if_changed(out / "ops.h", header)
         write_if_changed(out / "ops.cpp", source)
         write_if_changed(out / "kernels.h", self.kernels_header())
-        includes = [HEADER + '#include "kernels.h"', '#include "autograd/call.h"', '#include "autograd/forward.h"', '#include "autograd/formulas.h"',
+        includes = [HEADER + '#include "kernels.h"', '#include "vmap/rules.h"', '#include "dispatch/state.h"', '#include "autograd/forward.h"', '#include "autograd/formulas.h"',
                     "namespace kindling {"]
         kernel_shims = [self.shim(r, f"kernels::{self.kernel_name(r)}") for r in self.kernel_rows()]
         composite_shims = [self.shim(r, f"composite_{r.schema.unique}") for r in self.rows if r.schema.key in self.translated]

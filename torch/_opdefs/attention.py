@@ -9,7 +9,7 @@ from .language import composite, kernel
     python="function", out=False, constant=(1,),
     grad={"query, key, value": "_scaled_dot_product_flash_attention_for_cpu_backward(grad, query, key, value, output, logsumexp, dropout_p, is_causal, "
                                "attn_mask=attn_mask, scale=scale)"},
-    jvp=None,
+    jvp=None, vmap="attention",
 )
 def _scaled_dot_product_flash_attention_for_cpu():
     """softmax(query key' * scale + attn_mask) value in blocks, and the logarithm of each row's sum, for (batch, heads, sequence, dim)."""
@@ -18,7 +18,7 @@ def _scaled_dot_product_flash_attention_for_cpu():
 @kernel(
     "_scaled_dot_product_flash_attention_for_cpu_backward(Tensor grad_out, Tensor query, Tensor key, Tensor value, Tensor out, Tensor logsumexp, "
     "float dropout_p, bool is_causal, *, Tensor? attn_mask=None, float? scale=None) -> (Tensor grad_query, Tensor grad_key, Tensor grad_value)",
-    python="function", out=False, grad=None, jvp=None,
+    python="function", out=False, grad=None, jvp=None, vmap="attention",
 )
 def _scaled_dot_product_flash_attention_for_cpu_backward():
     """Gradients of the fused attention; recomputes the weights."""

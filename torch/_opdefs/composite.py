@@ -5,7 +5,8 @@ from .language import composite, decomposed
 # ---- comparison within a tolerance ----
 
 
-@decomposed("allclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> bool", grad=None)
+@decomposed("allclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> bool", grad=None,
+            vmap="data_dependent")
 def allclose(self, other, rtol, atol, equal_nan):
     """Whether isclose holds for every element."""
     return isclose(self, other, rtol, atol, equal_nan).all().item()
@@ -458,7 +459,7 @@ def vander(x, N, increasing):
     kind = x.dtype
     if not x.is_floating_point() and not x.is_complex():
         kind = torch.int64
-    result = empty([x.size(0), n], dtype=kind, device=x.device)
+    result = x.new_empty([x.size(0), n], dtype=kind)
     if n > 0:
         aten.select.int(result, 1, 0).fill_(1)
     if n > 1:

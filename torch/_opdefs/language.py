@@ -65,6 +65,7 @@ class Definition:
     out: Any = "auto"                   # likewise; "below": for torch.ops alone; another word: what form and result are called ("grad_input")
     python: str = "function method"     # where people find it: "function", "method", "nn" (torch._C._nn), "linalg", "fft", "special", ""
     hidden: tuple = ()                  # overloads that exist below but are not tried by the Python parser (mul.Scalar)
+    vmap: Any = "auto"                  # the batching rule: see torch/_codegen/batching.py
     node: str | None = None             # autograd node name where it is not the derived one
     constant: tuple = ()                # numbers of the results that are no function to differentiate: what is kept for backward
     options: dict = field(default_factory=dict)
@@ -85,7 +86,7 @@ def _register(family, schemas, body, common, options):
     return definition
 
 
-_COMMON = ("grad", "jvp", "inplace", "out", "python", "hidden", "node", "constant")
+_COMMON = ("grad", "jvp", "inplace", "out", "python", "hidden", "node", "constant", "vmap")
 
 
 def _family(family, allowed):

@@ -19,7 +19,7 @@ def _cholesky_grad(grad, factor, upper):
     python="linalg",
     out=["linalg_cholesky_ex.L(Tensor self, *, bool upper=False, bool check_errors=False, Tensor(a!) L, Tensor(b!) info) -> "
          "(Tensor(a!) L, Tensor(b!) info)"],
-    grad={"self": "_cholesky_grad(grad, L, upper)"}, jvp="transposed",
+    grad={"self": "_cholesky_grad(grad, L, upper)"}, jvp="transposed", vmap="shift",
 )
 def linalg_cholesky_ex():
     """Cholesky factor, and 0 or the order of the minor that is not positive."""
@@ -54,7 +54,7 @@ def cholesky(self, upper):
     "_cholesky_solve_helper(Tensor self, Tensor A, bool upper) -> Tensor",
     python="",
     out=["_cholesky_solve_helper.out(Tensor self, Tensor A, bool upper, *, Tensor(a!) out) -> Tensor(a!)"],
-    grad=None, jvp=None,
+    grad=None, jvp=None, vmap="matrices",
 )
 def _cholesky_solve_helper():
     """Solution for matching batch shapes."""
@@ -98,7 +98,7 @@ def _cholesky_inverse_grad(grad, self, upper, result):
     "cholesky_inverse(Tensor self, bool upper=False) -> Tensor",
     python="function method",
     out=["cholesky_inverse.out(Tensor self, bool upper=False, *, Tensor(a!) out) -> Tensor(a!)"],
-    grad={"self": _cholesky_inverse_grad}, jvp="transposed",
+    grad={"self": _cholesky_inverse_grad}, jvp="transposed", vmap="shift",
 )
 def cholesky_inverse():
     """Inverse of the matrix that has the Cholesky factor self."""
@@ -148,7 +148,7 @@ def _qr_grad(grads, A, mode, Q, R):
     'linalg_qr(Tensor A, str mode="reduced") -> (Tensor Q, Tensor R)',
     python="linalg",
     out=['linalg_qr.out(Tensor A, str mode="reduced", *, Tensor(a!) Q, Tensor(b!) R) -> (Tensor(a!) Q, Tensor(b!) R)'],
-    grad={"A": _qr_grad}, jvp="transposed",
+    grad={"A": _qr_grad}, jvp="transposed", vmap="shift",
 )
 def linalg_qr():
     """A = Q R with orthonormal columns in Q and an upper triangle R."""
@@ -169,7 +169,7 @@ def qr(self, some):
     "geqrf(Tensor self) -> (Tensor a, Tensor tau)",
     python="function method",
     out=["geqrf.a(Tensor self, *, Tensor(a!) a, Tensor(b!) tau) -> (Tensor(a!) a, Tensor(b!) tau)"],
-    grad=None, jvp=None,
+    grad=None, jvp=None, vmap="shift",
 )
 def geqrf():
     """QR factorisation in LAPACK's packed form: R above, Householder vectors below, and their scales."""
@@ -282,7 +282,7 @@ def _ormqr_reflections_grad(grad, self, input2, input3, left, transpose, result)
     "linalg_householder_product(Tensor input, Tensor tau) -> Tensor",
     python="linalg",
     out=["linalg_householder_product.out(Tensor input, Tensor tau, *, Tensor(a!) out) -> Tensor(a!)"],
-    grad={"input, tau": "_householder_grad(grad, result, input, tau, False)"}, jvp="transposed",
+    grad={"input, tau": "_householder_grad(grad, result, input, tau, False)"}, jvp="transposed", vmap="shift",
 )
 def linalg_householder_product():
     """First columns of the product of Householder reflections that geqrf packs."""
@@ -303,7 +303,7 @@ def orgqr(self, input2):
     python="function method",
     out=["ormqr.out(Tensor self, Tensor input2, Tensor input3, bool left=True, bool transpose=False, *, Tensor(a!) out) -> "
          "Tensor(a!)"],
-    grad={"self, input2, input3": _ormqr_reflections_grad}, jvp="transposed",
+    grad={"self, input2, input3": _ormqr_reflections_grad}, jvp="transposed", vmap="shift",
 )
 def ormqr():
     """Product of the Q that geqrf packs, or of its adjoint, with a matrix, from the left or right."""
@@ -389,7 +389,7 @@ def _svd_grad(grads, A, full_matrices, compute_uv, U, S, Vh):
     python="function",
     out=["_linalg_svd.U(Tensor A, bool full_matrices=False, bool compute_uv=True, *, str? driver=None, Tensor(a!) U, Tensor(b!) "
          "S, Tensor(c!) Vh) -> (Tensor(a!) U, Tensor(b!) S, Tensor(c!) Vh)"],
-    grad={"A": _svd_grad}, jvp="transposed",
+    grad={"A": _svd_grad}, jvp="transposed", vmap="shift",
 )
 def _linalg_svd():
     """Singular value decomposition A = U diag(S) Vh, thin unless full_matrices."""
@@ -467,7 +467,7 @@ def _eigh_grad(grads, A, UPLO, compute_v, eigenvalues, eigenvectors):
     python="function",
     out=['_linalg_eigh.eigenvalues(Tensor A, str UPLO="L", bool compute_v=True, *, Tensor(a!) eigenvalues, Tensor(b!) '
          'eigenvectors) -> (Tensor(a!) eigenvalues, Tensor(b!) eigenvectors)'],
-    grad={"A": _eigh_grad}, jvp="transposed",
+    grad={"A": _eigh_grad}, jvp="transposed", vmap="shift",
 )
 def _linalg_eigh():
     """Eigenvalues, ascending, and eigenvectors of a Hermitian matrix given by one triangle."""
@@ -528,7 +528,7 @@ def _eig_grad(grads, self, eigenvalues, eigenvectors):
     python="linalg",
     out=["linalg_eig.out(Tensor self, *, Tensor(a!) eigenvalues, Tensor(b!) eigenvectors) -> (Tensor(a!) eigenvalues, "
          "Tensor(b!) eigenvectors)"],
-    grad={"self": _eig_grad}, jvp="transposed",
+    grad={"self": _eig_grad}, jvp="transposed", vmap="shift",
 )
 def linalg_eig():
     """Eigenvalues and right eigenvectors of unit length, complex."""
@@ -545,7 +545,7 @@ def _eigvals_grad(grad, self):
     "_linalg_eigvals(Tensor self) -> Tensor",
     python="function",
     out=False,
-    grad={"self": _eigvals_grad}, jvp="transposed",
+    grad={"self": _eigvals_grad}, jvp="transposed", vmap="shift",
 )
 def _linalg_eigvals():
     """Eigenvalues alone."""
@@ -620,7 +620,7 @@ def _lu_factor_grad(grad, LU, pivots):
     python="linalg",
     out=["linalg_lu_factor_ex.out(Tensor A, *, bool pivot=True, bool check_errors=False, Tensor(a!) LU, Tensor(b!) pivots, "
          "Tensor(c!) info) -> (Tensor(a!) LU, Tensor(b!) pivots, Tensor(c!) info)"],
-    grad={"A": _lu_factor_grad}, jvp="transposed",
+    grad={"A": _lu_factor_grad}, jvp="transposed", vmap="shift",
 )
 def linalg_lu_factor_ex():
     """Compact LU factors with row exchanges, and 0 or the index of a zero on the diagonal of U."""
@@ -693,7 +693,7 @@ def _lu_unpack_grad(grads, LU_data):
     python="function",
     out=["lu_unpack.out(Tensor LU_data, Tensor LU_pivots, bool unpack_data=True, bool unpack_pivots=True, *, Tensor(a!) P, "
          "Tensor(b!) L, Tensor(c!) U) -> (Tensor(a!) P, Tensor(b!) L, Tensor(c!) U)"],
-    grad={"LU_data": _lu_unpack_grad}, jvp="transposed",
+    grad={"LU_data": _lu_unpack_grad}, jvp="transposed", vmap="shift",
 )
 def lu_unpack():
     """Permutation, lower and upper factor of a compact LU factorisation."""

@@ -242,7 +242,7 @@ def _matrix_exp_grad(self, grad):
     "linalg_matrix_exp(Tensor self) -> Tensor",
     python="linalg",
     out=["linalg_matrix_exp.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)"],
-    grad={"self": _matrix_exp_grad}, jvp="transposed",
+    grad={"self": _matrix_exp_grad}, jvp="transposed", vmap="shift",
 )
 def linalg_matrix_exp():
     """Exponential of square matrices."""
@@ -334,7 +334,7 @@ def linalg_vander(x, N):
     return cat([powers.new_ones(column.shape), powers], -1)
 
 
-@kernel("_linalg_check_errors(Tensor info, str api_name, *, bool is_matrix) -> ()", python="function", out=False, grad=None, jvp=None)
+@kernel("_linalg_check_errors(Tensor info, str api_name, *, bool is_matrix) -> ()", python="function", out=False, grad=None, jvp=None, vmap="check_errors")
 def _linalg_check_errors():
     """LinAlgError that says what a nonzero status of LAPACK means."""
 

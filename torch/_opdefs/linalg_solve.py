@@ -33,7 +33,7 @@ def _lu_solve_factors_grad(grad, LU, pivots, B, left, adjoint, result):
     python="linalg",
     out=["linalg_lu_solve.out(Tensor LU, Tensor pivots, Tensor B, *, bool left=True, bool adjoint=False, Tensor(a!) out) -> "
          "Tensor(a!)"],
-    grad={"B": "linalg_lu_solve(LU, pivots, grad, left=left, adjoint=not adjoint)", "LU": _lu_solve_factors_grad}, jvp="transposed",
+    grad={"B": "linalg_lu_solve(LU, pivots, grad, left=left, adjoint=not adjoint)", "LU": _lu_solve_factors_grad}, jvp="transposed", vmap="matrices",
 )
 def linalg_lu_solve():
     """Solution of A X = B, X A = B or the adjoint equations from the LU factors of A."""
@@ -68,7 +68,7 @@ def _solve_grad(grad, A, B, left, LU, pivots, result):
     out=["_linalg_solve_ex.result(Tensor A, Tensor B, *, bool left=True, bool check_errors=False, Tensor(a!) result, Tensor(b!) "
          "LU, Tensor(c!) pivots, Tensor(d!) info) -> (Tensor(a!) result, Tensor(b!) LU, Tensor(c!) pivots, Tensor(d!) info)"],
     grad={"A, B": _solve_grad}, jvp="transposed",
-    constant=(1, 2, 3),
+    constant=(1, 2, 3), vmap="matrices",
 )
 def _linalg_solve_ex():
     """Solution of A X = B or X A = B with the LU factors it came from."""
@@ -103,7 +103,7 @@ def linalg_solve(A, B, left):
     python="linalg",
     out=["linalg_inv_ex.inverse(Tensor A, *, bool check_errors=False, Tensor(a!) inverse, Tensor(b!) info) -> (Tensor(a!) "
          "inverse, Tensor(b!) info)"],
-    grad={"A": "-inverse.mH.matmul(grad.matmul(inverse.mH))"}, jvp="transposed",
+    grad={"A": "-inverse.mH.matmul(grad.matmul(inverse.mH))"}, jvp="transposed", vmap="shift",
 )
 def linalg_inv_ex():
     """Inverse, and 0 or the index of a zero pivot."""
@@ -160,7 +160,7 @@ def _det_grad(grad, A, result0, LU, pivots):
     out=["_linalg_det.result(Tensor A, *, Tensor(a!) result, Tensor(b!) LU, Tensor(c!) pivots) -> (Tensor(a!) result, "
          "Tensor(b!) LU, Tensor(c!) pivots)"],
     grad={"A": _det_grad}, jvp="transposed",
-    constant=(1, 2),
+    constant=(1, 2), vmap="shift",
 )
 def _linalg_det():
     """Determinant with the LU factors it came from."""
@@ -209,7 +209,7 @@ def _slogdet_grad(grads, A, sign, LU, pivots):
     out=["_linalg_slogdet.sign(Tensor A, *, Tensor(a!) sign, Tensor(b!) logabsdet, Tensor(c!) LU, Tensor(d!) pivots) -> "
          "(Tensor(a!) sign, Tensor(b!) logabsdet, Tensor(c!) LU, Tensor(d!) pivots)"],
     grad={"A": _slogdet_grad}, jvp="transposed",
-    constant=(2, 3),
+    constant=(2, 3), vmap="shift",
 )
 def _linalg_slogdet():
     """Sign and logarithm of the determinant with the LU factors they came from."""
@@ -270,7 +270,7 @@ def _solve_triangular_grad(grad, self, upper, left, unitriangular, result):
     python="linalg",
     out=["linalg_solve_triangular.out(Tensor self, Tensor B, *, bool upper, bool left=True, bool unitriangular=False, "
          "Tensor(a!) out) -> Tensor(a!)"],
-    grad={"self, B": _solve_triangular_grad}, jvp="transposed",
+    grad={"self, B": _solve_triangular_grad}, jvp="transposed", vmap="broadcast",
 )
 def linalg_solve_triangular():
     """Solution of A X = B or X A = B for a triangular A, of which the other triangle is not read."""
@@ -316,7 +316,7 @@ def triangular_solve(self, A, upper, transpose, unitriangular):
     python="linalg",
     out=["linalg_ldl_factor_ex.out(Tensor self, *, bool hermitian=False, bool check_errors=False, Tensor(a!) LD, Tensor(b!) "
          "pivots, Tensor(c!) info) -> (Tensor(a!) LD, Tensor(b!) pivots, Tensor(c!) info)"],
-    grad=None, jvp=None,
+    grad=None, jvp=None, vmap="shift",
 )
 def linalg_ldl_factor_ex():
     """Compact LDL factors of a symmetric or Hermitian matrix, row exchanges, and 0 or the index of a zero block."""
@@ -339,7 +339,7 @@ def linalg_ldl_factor(self, hermitian):
     "linalg_ldl_solve(Tensor LD, Tensor pivots, Tensor B, *, bool hermitian=False) -> Tensor",
     python="linalg",
     out=["linalg_ldl_solve.out(Tensor LD, Tensor pivots, Tensor B, *, bool hermitian=False, Tensor(a!) out) -> Tensor(a!)"],
-    grad=None, jvp=None,
+    grad=None, jvp=None, vmap="loop",
 )
 def linalg_ldl_solve():
     """Solution of A X = B from the LDL factors of A."""
@@ -394,7 +394,7 @@ def _lstsq_grad(grads, self, b, solution):
          "residuals, Tensor(c!) rank, Tensor(d!) singular_values) -> (Tensor(a!) solution, Tensor(b!) residuals, Tensor(c!) "
          "rank, Tensor(d!) singular_values)"],
     grad={"self, b": _lstsq_grad}, jvp="transposed",
-    constant=(2, 3),
+    constant=(2, 3), vmap="loop",
 )
 def linalg_lstsq():
     """Least-squares solution of A X = B, its residuals, and the rank and singular values where the driver finds them."""

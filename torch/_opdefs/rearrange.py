@@ -35,7 +35,7 @@ def _roll_back(grad, shifts, dims):
     return grad.roll(back, dims)
 
 
-@kernel("roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor", grad={"self": _roll_back}, jvp="linear")
+@kernel("roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor", grad={"self": _roll_back}, jvp="linear", vmap="roll")
 def roll():
     """Elements shifted along dimensions; what leaves at the end comes in at the beginning. No dims: as if flat.
 
@@ -54,7 +54,8 @@ def rot90():
     """
 
 
-@kernel("repeat(Tensor self, SymInt[] repeats) -> Tensor", python="method", grad={"self": "repeat_backward(grad, repeats, self.shape)"}, jvp="linear")
+@kernel("repeat(Tensor self, SymInt[] repeats) -> Tensor", python="method", grad={"self": "repeat_backward(grad, repeats, self.shape)"}, jvp="linear",
+        vmap="shift")
 def repeat():
     """The tensor several times along each dimension; new dimensions come first.
 

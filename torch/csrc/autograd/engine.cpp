@@ -152,7 +152,7 @@ bool sole_owner(const Tensor& t) {
 void add_into(Tensor& sum, Tensor grad) {
   if (!sum.defined()) {
     sum = std::move(grad);
-  } else if (tls.grad_enabled || tls.interposed || python_tensors_exist) {
+  } else if (tls.grad_enabled || tls.interposed || sum->unusual() || grad->unusual()) {
     sum = ops::add_Tensor(sum, grad, Scalar(1));
   } else if (sole_owner(sum)) {
     ops::add__Tensor(sum, grad, Scalar(1));

@@ -135,7 +135,7 @@ Dims int_values(const Tensor& t) {
   // reads memory, as no operator should show in a graph for it
   KD_CHECK(t.storage()->data || !t.numel(), NotImplemented,
            "sizes that are elements of a tensor on the meta device are not known");
-  Tensor flat = contiguous_of(t);
+  Tensor flat = contiguous_of(with_memory(t));
   Dims values;
   for (int64_t i = 0; i < t.numel(); i++) values.push_back(item(alias(flat, {}, {}, flat.offset() + i)).to_int());
   return values;

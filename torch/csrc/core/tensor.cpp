@@ -232,7 +232,16 @@ Tensor wrap_number(const Scalar& s) {
   return t;
 }
 
+const Tensor& with_memory(const Tensor& t) {
+  KD_CHECK(!t->has(TensorImpl::Batched), Runtime, "Cannot access data pointer of Tensor that doesn't have storage");
+  return t;
+}
+
 Scalar item(const Tensor& t) {
+  KD_CHECK(!t->has(TensorImpl::Batched), Runtime,
+           "vmap: It looks like you're calling .item() on a Tensor. We don't support vmap over calling .item() on a Tensor, please try "
+           "to rewrite what you're doing with other operations. If error is occurring somewhere inside PyTorch internals, please file "
+           "a bug report.");
   KD_CHECK(t.numel() == 1, Runtime, "a Tensor with ", t.numel(), " elements cannot be converted to Scalar");
   KD_CHECK(t.is_cpu() && t.storage()->data, Runtime, "Tensor.item() cannot be called on meta tensors");
   Scalar s = load_scalar(t.raw(), t.dtype());
@@ -252,7 +261,7 @@ Tensor alias(const Tensor& t, IntList sizes, IntList strides, int64_t offset) {
     t->version_counter();
     r->version = t->version;
   }
-  constexpr uint16_t inherited = TensorImpl::Conj | TensorImpl::Neg | TensorImpl::Inference;
+  constexpr uint16_t inherited = TensorImpl::Conj | TensorImpl::Neg | TensorImpl::Inference | TensorImpl::Batched;
   r->flags |= t->flags & inherited;
   return r;
 }

@@ -167,6 +167,12 @@ Tensor converted(const Tensor& t, DType d) {
 // ---- in-place and out= forms ----
 
 static void copy_result(const Op& op, const Tensor& target, const Tensor& result) {
+  if (op.inplace && target->unusual()) {
+    ops::copy_(target, result, false);
+    return;
+  }
+  KD_CHECK(!result->has(TensorImpl::Batched), Runtime, "vmap: ", op.name, " cannot write the results of a batch to ",
+           op.inplace ? "a tensor that all examples share" : "out=");
   KD_CHECK(can_cast(result.dtype(), target.dtype()), Runtime, "result type ", legacy_name(result.dtype()),
            " can't be cast to the desired output type ", legacy_name(target.dtype()));
   check_no_internal_overlap(target);

@@ -16,7 +16,7 @@ namespace kindling {
 thread_local constinit ThreadState tls;
 bool (*python_dispatch)(const Op&, const Value*, OwnedValue*) = nullptr;
 void (*python_composite)(const Op&, const Value*, OwnedValue*) = nullptr;
-bool python_tensors_exist = false;
+bool unusual_tensors_exist = false;
 
 namespace {
 
@@ -139,11 +139,10 @@ void call_kernel(const Op& op, const Value* args, OwnedValue* rets) {
   op.kernel(op, args, rets);
 }
 
-void call_below_autograd(const Op& op, const Value* args, OwnedValue* rets) {
-  bool ask =
-      tls.dispatch_modes > 0 ||
-      (python_tensors_exist && any_tensor(op, args, [](const TensorImpl* t) { return t->has(TensorImpl::PythonDispatch); }));
-  if (__builtin_expect(ask, 0) && !tls.torch_dispatch_disabled && python_dispatch) {
+namespace {
+
+void call_python(const Op& op, const Value* args, OwnedValue* rets) {
+  if (!tls.torch_dispatch_disabled && python_dispatch) {
     BelowAutograd guard;
     std::optional<Resolved> resolved;
     if (any_tensor(op, args, [](const TensorImpl* t) { return t->has(TensorImpl::Conj); }) && !takes_conjugated(op))
@@ -152,8 +151,18 @@ void call_below_autograd(const Op& op, const Value* args, OwnedValue* rets) {
     if (resolved) resolved->write_back(op, rets);
     return;
   }
-  if (__builtin_expect(ask, 0)) refuse_wrappers(op, args);
+  refuse_wrappers(op, args);
   call_kernel(op, args, rets);
+}
+
+}  // namespace
+
+void call_below_autograd(const Op& op, const Value* args, OwnedValue* rets) {
+  bool ask = (tls.dispatch_modes | tls.vmap_level) != 0 ||
+             (unusual_tensors_exist && any_tensor(op, args, [](const TensorImpl* t) { return t->unusual(); }));
+  if (__builtin_expect(!ask, 1)) return call_kernel(op, args, rets);
+  if (takes_batches(op, args)) return call_batched(op, args, rets);
+  call_python(op, args, rets);
 }
 
 void call(const Op& op, const Value* args, OwnedValue* rets) {

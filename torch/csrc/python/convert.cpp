@@ -37,7 +37,7 @@ PyObject* tensor_to_list(const Tensor& t) {
     fail(ErrorKind::Runtime, ".tolist() is not supported for tensor subclasses, got ", Py_TYPE(object.get())->tp_name);
   }
   KD_CHECK(!t.is_meta(), NotImplemented, "Cannot copy out of meta tensor; no data!");
-  Tensor plain = t;
+  Tensor plain = with_memory(t);
   static OpRef resolve_conj{"resolve_conj"}, resolve_neg{"resolve_neg"};
   if (plain.is_conj()) plain = resolve_conj({plain});
   if (plain.is_neg()) plain = resolve_neg({plain});

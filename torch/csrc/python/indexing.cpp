@@ -121,7 +121,7 @@ class Indexer {
     record(bool_index(on), 1);
   }
   void add_tensor(const Tensor& t) {
-    if (t.dim() == 0 && is_integral(t.dtype())) {
+    if (t.dim() == 0 && is_integral(t.dtype()) && !t->has(TensorImpl::Batched)) {
       PyRef number = PyRef::steal(scalar_to_python(t));
       if (is_mask(t)) return add_bool(PyObject_IsTrue(number.get()) == 1);
       result_ = select(result_, dim_, int_of(number.get()), real_dim_++);

@@ -151,6 +151,7 @@ void init(PyObject* module) {
   init_modes(module);
   init_symbolic(module);
   init_fake(module);
+  init_functorch(module);
 }
 
 PyModuleDef definition = {

@@ -86,6 +86,7 @@ PyObject* to_numpy(const Tensor& t) {
            "Can't call numpy() on Tensor that has conjugate bit set. Use tensor.resolve_conj().numpy() instead.");
   KD_CHECK(!t.is_neg(), Runtime,
            "Can't call numpy() on Tensor that has negative bit set. Use tensor.resolve_neg().numpy() instead.");
+  with_memory(t);
   PyObject* dtype = numpy_dtype(t.dtype());
   check(PyType_Ready(&MemoryType));
   auto* memory = PyObject_New(MemoryObject, &MemoryType);

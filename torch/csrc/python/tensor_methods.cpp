@@ -41,6 +41,11 @@ PyObject* simple(PyObject* self, const char* name, F read) {
     return read(Tensor::share(impl_of(self)));
   });
 }
+const Ref<Storage>& with_storage(const Tensor& t) {
+  KD_CHECK(!t->has(TensorImpl::Batched), NotImplemented, "Cannot access storage of BatchedTensorImpl");
+  return t.storage();
+}
+
 #define KD_SIMPLE(id, expression)                                                      \
   PyObject* method_##id(PyObject* self, PyObject*) {                                   \
     return simple(self, #id, [](const Tensor& t) -> PyObject* { return expression; }); \
@@ -55,7 +60,7 @@ KD_SIMPLE(dim, number_of(t, TensorImpl::AskSizes, "dim", t.dim()))
 KD_SIMPLE(numel, number_of(t, TensorImpl::AskSizes, "sym_numel", t.numel()))
 KD_SIMPLE(storage_offset, number_of(t, TensorImpl::AskSizes, "sym_storage_offset", t.offset()))
 KD_SIMPLE(element_size, PyLong_FromLongLong(t.itemsize()))
-KD_SIMPLE(data_ptr, PyLong_FromVoidPtr(t->storage && t->storage->data && t.numel() ? t.raw() : nullptr))
+KD_SIMPLE(data_ptr, PyLong_FromVoidPtr(t->storage && with_memory(t)->storage->data && t.numel() ? t.raw() : nullptr))
 KD_SIMPLE(is_complex, PyBool_FromLong(t.is_complex()))
 KD_SIMPLE(is_floating_point, PyBool_FromLong(t.is_floating()))
 KD_SIMPLE(is_signed, PyBool_FromLong(is_signed(t.dtype())))
@@ -63,7 +68,7 @@ KD_SIMPLE(is_conj, PyBool_FromLong(t.is_conj()))
 KD_SIMPLE(is_neg, PyBool_FromLong(t.is_neg()))
 KD_SIMPLE(is_inference, PyBool_FromLong(t->has(TensorImpl::Inference)))
 KD_SIMPLE(get_device, PyLong_FromLong(t.device().type == DeviceType::cuda ? t.device().index : -1))
-KD_SIMPLE(untyped_storage, wrap_storage(t.storage()))
+KD_SIMPLE(untyped_storage, wrap_storage(with_storage(t)))
 KD_SIMPLE(has_names, (Py_INCREF(Py_False), Py_False))
 KD_SIMPLE(is_pinned, (Py_INCREF(Py_False), Py_False))
 KD_SIMPLE(_is_zerotensor, (Py_INCREF(Py_False), Py_False))
@@ -126,7 +131,7 @@ PyObject* method_apply_(PyObject* self, PyObject* function) {
       PyObject* args[] = {self, function};
       return intercept_method(self, "apply_", args, 2, nullptr);
     }
-    Tensor t = unwrap(self);
+    Tensor t = with_memory(unwrap(self));
     KD_CHECK(t.is_cpu(), Type, "apply_ is only implemented on CPU tensors");
     KD_CHECK(!t.requires_grad(), Runtime,
              "Can't call apply_() on Variable that requires grad. Use var.detach().apply_() instead.");
