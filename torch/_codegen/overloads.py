@@ -135,4 +135,8 @@ def expand(definitions, problem=None):
                 number = counts.get(base, 0)
                 counts[base] = number + 1
                 f.node_name = definition.node or f"{base.title().replace('_', '')}Backward{number}"
+    for row in table:   # a copy of a view is differentiated as the view
+        view = seen.get(row.schema.key.replace("_copy", "", 1)) if row.schema.name.endswith("_copy") else None
+        if row.node_name and view and view.schema.is_view and view.node_name and not row.definition.node:
+            row.node_name = f"{view.node_name}_copy"
     return table

@@ -330,10 +330,13 @@ class Generator:
         shown = [f"{{{quoted(a.name)}, SavedAttribute::Argument, {i}, 0}}" for i, a in enumerate(s.args) if a.base != "Tensor" and a.name in used]
         kinds = {"shape": ("sym_sizes", "Sizes"), "sizes": ("sym_sizes", "Sizes"), "strides": ("sym_strides", "Strides"), "numel": ("sym_numel", "Numel"),
                  "ndim": ("dim", "Dim"), "dim": ("dim", "Dim")}
-        for slot, (source, _, i, name) in enumerate(saves):
-            if (s.args if source == "Arg" else s.returns)[i].list:
+        for slot, (source, meta_only, i, name) in enumerate(saves):
+            if not meta_only or (s.args if source == "Arg" else s.returns)[i].list:
                 continue
-            for suffix, kind in sorted({kinds[attribute] for attribute in used[name] if attribute in kinds}):
+            told = {kinds[attribute] for attribute in used[name] if attribute in kinds}
+            if ("sym_sizes", "Sizes") in told:
+                told.discard(("dim", "Dim"))
+            for suffix, kind in sorted(told):
                 shown.append(f"{{{quoted(f'{name}_{suffix}')}, SavedAttribute::{kind}, {slot}, 0}}")
             for dim in sorted(sizes.get(name, ())):
                 suffix = f"sym_argsize_{'minus_' if dim < 0 else ''}{abs(dim)}"

@@ -493,7 +493,7 @@ def norm(self, p):
 
 
 @decomposed("norm.ScalarOpt_dim(Tensor self, Scalar? p, int[1] dim, bool keepdim=False) -> Tensor",
-           grad={"self": "norm_backward(grad, self, p if p is not None else 2, result, dim, keepdim)"}, jvp=None,
+           grad={"self": "norm_backward(grad, self, p if p is not None else 2, result, dim, keepdim)"}, jvp=None, node="NormBackward1",
            out=["norm.out(Tensor self, Scalar? p, int[1] dim, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)"])
 def norm_dim(self, p, dim, keepdim):
     """The p-norm over dimensions."""

@@ -125,6 +125,9 @@ void pointwise_jvp(ForwardContext& c) {
     total = total.defined() ? ops::add_Tensor(total, part, Scalar(1)) : part;
   }
   if (total.defined() && total.is_complex() && !c.result().is_complex()) total = ops::real(total);
+  IntList sizes = c.result().sizes();
+  if (total.defined() && !same(total.sizes(), sizes))
+    total = ops::clone(ops::expand(total, sizes, false), MemoryFormat::contiguous);
   c.set(0, std::move(total));
 }
 
