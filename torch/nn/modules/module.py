@@ -145,11 +145,11 @@ class Module(_Hooked, _Stateful):
             raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
 
         def __call__(self, *args, **kwargs):
-            if (self._forward_hooks or self._forward_pre_hooks or self._backward_hooks or self._backward_pre_hooks
-                    or self._compiled_call_impl is not None or _global_forward_hooks or _global_forward_pre_hooks
-                    or _global_backward_hooks or _global_backward_pre_hooks):
-                return self._wrapped_call_impl(*args, **kwargs)
             try:
+                if (self._forward_hooks or self._forward_pre_hooks or self._backward_hooks or self._backward_pre_hooks
+                        or self._compiled_call_impl is not None or _global_forward_hooks or _global_forward_pre_hooks
+                        or _global_backward_hooks or _global_backward_pre_hooks):
+                    return self._wrapped_call_impl(*args, **kwargs)
                 return self.forward(*args, **kwargs)
             except Exception as error:
                 tell(self, error)
