@@ -235,18 +235,26 @@ bool BackwardContext::needs(int input) const {
 
 bool BackwardContext::needs_element(int input, int element) const { return edge_needed(node, node.edge_of(input) + element); }
 
+Tensor BackwardContext::unpack(size_t entry) const {
+  const SavedTensor& s = node.tensors[entry];
+  if (!s.unpack) return s.unpack_for(node);
+  unpacked.resize(node.tensors.size());
+  if (!unpacked[entry].defined()) unpacked[entry] = s.unpack_for(node);
+  return unpacked[entry];
+}
+
 Tensor BackwardContext::saved(int slot) const {
   KD_CHECK(!node.released, Runtime, kFreed);
   const SaveSlot& s = node.derivative->saves[slot];
   if (s.source == SaveSlot::Arg && node.values[s.index].is_number()) return wrap_number(node.values[s.index].scalar());
-  return node.tensors[node.begins[slot]].unpack_for(node);
+  return unpack(node.begins[slot]);
 }
 
 SmallVec<Tensor, 4> BackwardContext::saved_list(int slot) const {
   KD_CHECK(!node.released, Runtime, kFreed);
   SmallVec<Tensor, 4> list;
   int first = node.begins[slot], n = node.slot_length(slot);
-  for (int i = first; i < first + n; i++) list.push_back(node.tensors[i].unpack_for(node));
+  for (int i = first; i < first + n; i++) list.push_back(unpack(size_t(i)));
   return list;
 }
 
