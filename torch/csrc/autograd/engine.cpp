@@ -317,6 +317,7 @@ bool will_run(const Node& node) {
   int64_t at = current->find(&node);
   return at >= 0 && (current->slots[at].needed || current->slots[at].target);
 }
+bool reaches_all_leaves() { return !current || !current->filtered; }
 int64_t current_graph_task() { return current ? int64_t(current->id) : -1; }
 const Node* current_node() { return current ? current->running : nullptr; }
 
