@@ -176,9 +176,9 @@ class Generator:
     # ---- derivatives ----
     def derivative(self, row):
         """Translate the gradient formulas of a functional (or only-in-place) overload."""
-        s, grads = row.schema, row.definition.grad
+        s = row.schema
         by_input = {}
-        for key, f in grads.items():
+        for key, f in row.formulas.items():
             for name in key.split(","):
                 by_input[name.strip()] = (key, f)
         inputs = [a for a in s.args if a.name in by_input and a.base == "Tensor" and not (a.kwarg_only and a.write)]
@@ -381,7 +381,8 @@ class Generator:
         extra = "nullptr"
         base = row.functional or row
         if row.derived and d.family != "pointwise":
-            kernel, extra = "derived_form", f"&table[{row.functional.index}]"
+            rules = "false, false" if row.role == "inplace" else f"{str(d.out_dtype_is_exact).lower()}, {str(d.out_apart).lower()}"
+            kernel, extra = f"derived_form<{rules}>", f"&table[{row.functional.index}]"
             family = "Composite" if d.family == "composite" else "Kernel"
         elif row.derived:
             kernel, extra = "pointwise_kernel", f"&table[{row.functional.index}]"

@@ -95,7 +95,7 @@ def _quantile(self, q, dim, keepdim, interpolation, ignore_nan):
 def quantile(self, q, dim, keepdim, interpolation):
     """The q-th quantiles along dim, between neighbours as `interpolation` says; NaN where the row holds one. No limit on the size."""
     if q.numel() > 0:
-        if q.min().item() < 0 or q.max().item() > 1:
+        if not q.is_meta() and (q.min().item() < 0 or q.max().item() > 1):
             raise RuntimeError("quantile() q values must be in the range [0, 1]")
     return _quantile(self, q, dim, keepdim, interpolation, False)
 
@@ -112,7 +112,7 @@ def quantile_scalar(self, q, dim, keepdim, interpolation):
 def nanquantile(self, q, dim, keepdim, interpolation):
     """quantile of what is not NaN."""
     if q.numel() > 0:
-        if q.min().item() < 0 or q.max().item() > 1:
+        if not q.is_meta() and (q.min().item() < 0 or q.max().item() > 1):
             raise RuntimeError("nanquantile() q values must be in the range [0, 1]")
     return _quantile(self, q, dim, keepdim, interpolation, True)
 
@@ -376,7 +376,7 @@ def cov(self, correction, fweights, aweights):
         if fweights.dim() > 1 or fweights.numel() != n:
             raise RuntimeError("cov(): expected fweights to have one dimension and one number for each of the ", n, " observations")
         if fweights.numel() > 0:
-            if fweights.min().item() < 0:
+            if not fweights.is_meta() and fweights.min().item() < 0:
                 raise RuntimeError("cov(): fweights cannot be negative")
     if aweights is not None:
         if not aweights.is_floating_point():
@@ -384,7 +384,7 @@ def cov(self, correction, fweights, aweights):
         if aweights.dim() > 1 or aweights.numel() != n:
             raise RuntimeError("cov(): expected aweights to have one dimension and one number for each of the ", n, " observations")
         if aweights.numel() > 0:
-            if aweights.min().item() < 0:
+            if not aweights.is_meta() and aweights.min().item() < 0:
                 raise RuntimeError("cov(): aweights cannot be negative")
     w = fweights
     if fweights is None:
@@ -393,7 +393,7 @@ def cov(self, correction, fweights, aweights):
         w = fweights * aweights
     total = scalar_tensor(n, dtype=torch.int64, device=x.device) if w is None else w.sum()
     if w is not None:
-        if n > 0 and total.item() == 0:
+        if n > 0 and not total.is_meta() and total.item() == 0:
             raise RuntimeError("cov(): weights sum to zero, can't be normalized")
     mean = (aten.sum.dim_IntList(x, [1]) if w is None else aten.sum.dim_IntList(x * w, [1])) / total
     norm = scalar_tensor(max(n - correction, 0), dtype=torch.int64, device=x.device)
@@ -454,6 +454,7 @@ def _renorm_self(grad, self, p, dim, maxnorm):
             dims.append(i)
     norm = linalg_vector_norm(self, p, dims, True)
     dot = aten.sum.dim_IntList(self.conj() * grad, dims, True)
+    dot = real(dot) if dot.is_complex() else dot
     towards = norm_backward(dot, self, p, norm, dims, True)
     inverse = (norm + 1e-7).reciprocal()
     scaled = inverse * (grad - inverse * towards) * maxnorm

@@ -1,6 +1,6 @@
 """Factorisations: Cholesky, QR, singular values, eigenvalues, LU. Kernels call LAPACK; gradients follow Giles (2008) and Townsend (2016)."""
 
-from .language import composite, decomposed, kernel
+from .language import UNKNOWN, composite, decomposed, kernel
 
 
 @composite("_cholesky_grad(Tensor grad, Tensor factor, bool upper) -> Tensor", python="")
@@ -28,7 +28,7 @@ def linalg_cholesky_ex():
 @composite(
     "linalg_cholesky(Tensor self, *, bool upper=False) -> Tensor",
     python="linalg",
-    out=["linalg_cholesky.out(Tensor self, *, bool upper=False, Tensor(a!) out) -> Tensor(a!)"],
+    out=["linalg_cholesky.out(Tensor self, *, bool upper=False, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact",
 )
 def linalg_cholesky(self, upper):
     """Lower factor L of a Hermitian positive definite A = L L^H, or its upper transpose."""
@@ -41,7 +41,7 @@ def linalg_cholesky(self, upper):
     "cholesky(Tensor self, bool upper=False) -> Tensor",
     python="function method",
     out=["cholesky.out(Tensor self, bool upper=False, *, Tensor(a!) out) -> Tensor(a!)"],
-    grad={"self": "_cholesky_grad(grad, result, upper)"}, jvp="transposed",
+    grad={"self": "_cholesky_grad(grad, result, upper)"}, jvp="transposed", out_dtype="cast",
 )
 def cholesky(self, upper):
     """The older name of torch.linalg.cholesky."""
@@ -54,7 +54,7 @@ def cholesky(self, upper):
     "_cholesky_solve_helper(Tensor self, Tensor A, bool upper) -> Tensor",
     python="",
     out=["_cholesky_solve_helper.out(Tensor self, Tensor A, bool upper, *, Tensor(a!) out) -> Tensor(a!)"],
-    grad=None, jvp=None,
+    grad=UNKNOWN, jvp=None,
 )
 def _cholesky_solve_helper():
     """Solution for matching batch shapes."""
@@ -74,7 +74,7 @@ def _cholesky_solve_grad(grad, self, input2, upper, result):
     "cholesky_solve(Tensor self, Tensor input2, bool upper=False) -> Tensor",
     python="function method",
     out=["cholesky_solve.out(Tensor self, Tensor input2, bool upper=False, *, Tensor(a!) out) -> Tensor(a!)"],
-    grad={"self, input2": _cholesky_solve_grad}, jvp="transposed",
+    grad={"self, input2": _cholesky_solve_grad}, jvp="transposed", out_dtype="cast",
 )
 def cholesky_solve(self, input2, upper):
     """Solution X of A X = self, where A has the Cholesky factor input2."""
@@ -98,7 +98,7 @@ def _cholesky_inverse_grad(grad, self, upper, result):
     "cholesky_inverse(Tensor self, bool upper=False) -> Tensor",
     python="function method",
     out=["cholesky_inverse.out(Tensor self, bool upper=False, *, Tensor(a!) out) -> Tensor(a!)"],
-    grad={"self": _cholesky_inverse_grad}, jvp="transposed",
+    grad={"self": _cholesky_inverse_grad}, jvp="transposed", out_dtype="cast",
 )
 def cholesky_inverse():
     """Inverse of the matrix that has the Cholesky factor self."""
@@ -157,7 +157,7 @@ def linalg_qr():
 @composite(
     "qr(Tensor self, bool some=True) -> (Tensor Q, Tensor R)",
     python="function method",
-    out=["qr.Q(Tensor self, bool some=True, *, Tensor(a!) Q, Tensor(b!) R) -> (Tensor(a!) Q, Tensor(b!) R)"],
+    out=["qr.Q(Tensor self, bool some=True, *, Tensor(a!) Q, Tensor(b!) R) -> (Tensor(a!) Q, Tensor(b!) R)"], out_dtype="exact",
 )
 def qr(self, some):
     """The older name of torch.linalg.qr."""
@@ -169,7 +169,7 @@ def qr(self, some):
     "geqrf(Tensor self) -> (Tensor a, Tensor tau)",
     python="function method",
     out=["geqrf.a(Tensor self, *, Tensor(a!) a, Tensor(b!) tau) -> (Tensor(a!) a, Tensor(b!) tau)"],
-    grad=None, jvp=None,
+    grad=UNKNOWN, jvp=None, out_dtype="cast",
 )
 def geqrf():
     """QR factorisation in LAPACK's packed form: R above, Householder vectors below, and their scales."""
@@ -234,7 +234,7 @@ def _ormqr_reflections_grad(grad, self, input2, input3, left, transpose):
     "linalg_householder_product(Tensor input, Tensor tau) -> Tensor",
     python="linalg",
     out=["linalg_householder_product.out(Tensor input, Tensor tau, *, Tensor(a!) out) -> Tensor(a!)"],
-    grad={"input, tau": "_householder_walk(grad, input, tau, result)"}, jvp="transposed",
+    grad={"input, tau": "_householder_walk(grad, input, tau, result)"}, jvp="transposed", out_dtype="cast",
 )
 def linalg_householder_product():
     """First columns of the product of Householder reflections that geqrf packs."""
@@ -255,7 +255,7 @@ def orgqr(self, input2):
     python="function method",
     out=["ormqr.out(Tensor self, Tensor input2, Tensor input3, bool left=True, bool transpose=False, *, Tensor(a!) out) -> "
          "Tensor(a!)"],
-    grad={"input3": "ormqr(self, input2, grad, left, not transpose)", "self, input2": _ormqr_reflections_grad}, jvp="transposed",
+    grad={"input3": "ormqr(self, input2, grad, left, not transpose)", "self, input2": _ormqr_reflections_grad}, jvp="transposed", out_dtype="cast",
 )
 def ormqr():
     """Product of the Q that geqrf packs, or of its adjoint, with a matrix, from the left or right."""
@@ -265,10 +265,10 @@ def _svd_grad(grads, A, full_matrices, compute_uv, U, S, Vh):
     gU = grads[0]
     gS = grads[1]
     gVh = grads[2]
+    if not compute_uv:
+        _u, _s, _vh = _linalg_svd(A, False, True)
+        return _u.matmul(gS.to(A.dtype).unsqueeze(-1) * _vh)
     if gU is None and gVh is None:
-        if not compute_uv:
-            _u, _s, _vh = _linalg_svd(A, False, True)
-            return _u.matmul(gS.to(A.dtype).unsqueeze(-1) * _vh)
         k = min(A.size(-2), A.size(-1))
         rows = Vh.narrow(-2, 0, k) if full_matrices else Vh
         scaled = gS.to(A.dtype).unsqueeze(-1) * rows
@@ -319,7 +319,7 @@ def _linalg_svd():
     "linalg_svd(Tensor A, bool full_matrices=True, *, str? driver=None) -> (Tensor U, Tensor S, Tensor Vh)",
     python="linalg",
     out=["linalg_svd.U(Tensor A, bool full_matrices=True, *, str? driver=None, Tensor(a!) U, Tensor(b!) S, Tensor(c!) Vh) -> "
-         "(Tensor(a!) U, Tensor(b!) S, Tensor(c!) Vh)"],
+         "(Tensor(a!) U, Tensor(b!) S, Tensor(c!) Vh)"], out_dtype="exact",
 )
 def linalg_svd(A, full_matrices, driver):
     """Singular value decomposition A = U diag(S) Vh; singular values descend."""
@@ -330,7 +330,7 @@ def linalg_svd(A, full_matrices, driver):
 @composite(
     "linalg_svdvals(Tensor A, *, str? driver=None) -> Tensor",
     python="linalg",
-    out=["linalg_svdvals.out(Tensor A, *, str? driver=None, Tensor(a!) out) -> Tensor(a!)"],
+    out=["linalg_svdvals.out(Tensor A, *, str? driver=None, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact",
 )
 def linalg_svdvals(A, driver):
     """Singular values, in descending order."""
@@ -342,7 +342,7 @@ def linalg_svdvals(A, driver):
     "svd(Tensor self, bool some=True, bool compute_uv=True) -> (Tensor U, Tensor S, Tensor V)",
     python="function method",
     out=["svd.U(Tensor self, bool some=True, bool compute_uv=True, *, Tensor(a!) U, Tensor(b!) S, Tensor(c!) V) -> (Tensor(a!) "
-         "U, Tensor(b!) S, Tensor(c!) V)"],
+         "U, Tensor(b!) S, Tensor(c!) V)"], out_dtype="exact",
 )
 def svd(self, some, compute_uv):
     """The older form of torch.linalg.svd, which returns V instead of its adjoint."""
@@ -365,7 +365,7 @@ def _eigh_grad(grads, A, UPLO, compute_v, eigenvalues, eigenvectors):
     V = eigenvectors
     if not compute_v:
         _, V = _linalg_eigh(A, UPLO, True)
-    if gV is None:
+    if gV is None or not compute_v:
         return V.matmul(gL.to(V.dtype).unsqueeze(-1) * V.mH)
     inner = V.mH.matmul(gV)
     inner = (inner - inner.mH) * 0.5
@@ -391,7 +391,7 @@ def _linalg_eigh():
     'linalg_eigh(Tensor self, str UPLO="L") -> (Tensor eigenvalues, Tensor eigenvectors)',
     python="linalg",
     out=['linalg_eigh.eigvals(Tensor self, str UPLO="L", *, Tensor(a!) eigvals, Tensor(b!) eigvecs) -> (Tensor(a!) eigenvalues, '
-         'Tensor(b!) eigenvectors)'],
+         'Tensor(b!) eigenvectors)'], out_dtype="exact",
 )
 def linalg_eigh(self, UPLO):
     """Eigenvalues, ascending, and eigenvectors of a Hermitian matrix, of which only the triangle UPLO is read."""
@@ -402,7 +402,7 @@ def linalg_eigh(self, UPLO):
 @composite(
     'linalg_eigvalsh(Tensor self, str UPLO="L") -> Tensor',
     python="linalg",
-    out=['linalg_eigvalsh.out(Tensor self, str UPLO="L", *, Tensor(a!) out) -> Tensor(a!)'],
+    out=['linalg_eigvalsh.out(Tensor self, str UPLO="L", *, Tensor(a!) out) -> Tensor(a!)'], out_dtype="exact",
 )
 def linalg_eigvalsh(self, UPLO):
     """Eigenvalues, ascending, of a Hermitian matrix."""
@@ -435,17 +435,23 @@ def _eig_grad(grads, self, eigenvalues, eigenvectors):
     python="linalg",
     out=["linalg_eig.out(Tensor self, *, Tensor(a!) eigenvalues, Tensor(b!) eigenvectors) -> (Tensor(a!) eigenvalues, "
          "Tensor(b!) eigenvectors)"],
-    grad={"self": _eig_grad}, jvp="transposed",
+    grad={"self": _eig_grad}, jvp="transposed", out_dtype="cast",
 )
 def linalg_eig():
     """Eigenvalues and right eigenvectors of unit length, complex."""
+
+
+def _eigvals_grad(grad, self):
+    _, V = linalg_eig(self)
+    g = linalg_solve(V.mH, grad.unsqueeze(-1) * V.mH)
+    return g if self.is_complex() else real(g)
 
 
 @kernel(
     "_linalg_eigvals(Tensor self) -> Tensor",
     python="function",
     out=False,
-    grad=None, jvp=None,
+    grad={"self": _eigvals_grad}, jvp="transposed",
 )
 def _linalg_eigvals():
     """Eigenvalues alone."""
@@ -511,7 +517,7 @@ def linalg_lu_factor_ex():
     "linalg_lu_factor(Tensor A, *, bool pivot=True) -> (Tensor LU, Tensor pivots)",
     python="linalg",
     out=["linalg_lu_factor.out(Tensor A, *, bool pivot=True, Tensor(a!) LU, Tensor(b!) pivots) -> (Tensor(a!) LU, Tensor(b!) "
-         "pivots)"],
+         "pivots)"], out_dtype="exact",
 )
 def linalg_lu_factor(A, pivot):
     """Compact LU factors and row exchanges, as lu_solve takes them."""

@@ -135,6 +135,7 @@ void pointwise_jvp(ForwardContext& c) {
     total = total.defined() ? ops::add_Tensor(total, part, Scalar(1)) : part;
   }
   if (total.defined() && total.is_complex() && !c.result().is_complex()) total = ops::real(total);
+  if (total.defined() && !same(total.sizes(), c.result().sizes())) total = ops::expand(total, c.result().sizes(), false);
   c.set(0, std::move(total));
 }
 
@@ -272,6 +273,8 @@ void set_tangent(const Tensor& t, Tensor tangent) {
            "Trying to set a forward gradient that has a different size than that of the original "
            "Tensor, this is not supported. Tensor is of size ",
            t.sizes(), " while the given forward gradient is of size ", tangent.sizes(), ".");
+  if (tangent.is_conj() != t.is_conj())
+    tangent = t.is_conj() ? ops::conj(ops::conj_physical(tangent)) : ops::resolve_conj(tangent);
   AutogradMeta& m = autograd_meta(t);
   m.forward_grad = std::move(tangent);
   m.forward_level = open_level;
