@@ -369,7 +369,7 @@ class Generator:
             args.append(f"static const ArgSchema args_{row.index}[] = {{{', '.join(listed) or '{}'}}};")
             ops.append(self.op_row(row, externs))
         ints = [f"static constexpr int64_t ints_{i}[] = {{{', '.join(map(str, items)) or '0'}}};" for items, i in self.int_defaults.items()]
-        source = [HEADER + '#include "kernels.h"', '#include "autograd/call.h"', '#include "cpu/families.h"', "namespace kindling {",
+        source = [HEADER + '#include "kernels.h"', '#include "autograd/call.h"', '#include "cpu/families.h"', '#include "cpu/outputs.h"', "namespace kindling {",
                   *([UNTRANSLATED] if self.lenient else []), *externs, *ints, *args,
                   "static Op table[] = {", *ops, "};", f"const int kNumOps = {len(self.rows)};",
                   "const Op* const kOps[] = {" + ", ".join(f"&table[{i}]" for i in range(len(self.rows))) + "};", *self.function_tables(), "}", ""]
@@ -381,8 +381,8 @@ class Generator:
         extra = "nullptr"
         base = row.functional or row
         if row.derived and d.family != "pointwise":
-            rules = "false, false" if row.role == "inplace" else f"{str(d.out_dtype_is_exact).lower()}, {str(d.out_apart).lower()}"
-            kernel, extra = f"derived_form<{rules}>", f"&table[{row.functional.index}]"
+            rules = () if row.role == "inplace" else (d.out_dtype_is_exact and "exact", d.out_apart and "apart")
+            kernel, extra = "_".join([*filter(None, rules), "form"]) if any(rules) else "derived_form", f"&table[{row.functional.index}]"
             family = "Composite" if d.family == "composite" else "Kernel"
         elif row.derived:
             kernel, extra = "pointwise_kernel", f"&table[{row.functional.index}]"

@@ -7,6 +7,7 @@
 #include "convert.h"
 #include "kernels.h"
 #include "loop.h"
+#include "outputs.h"
 #include "scratch.h"
 
 namespace kindling {
@@ -217,7 +218,7 @@ static void check_apart(const Op& op, const Value* args, const Tensor& target) {
 }
 
 template <bool exact, bool apart>
-void derived_form(const Op& op, const Value* args, OwnedValue* rets) {
+static void run_form(const Op& op, const Value* args, OwnedValue* rets) {
   constexpr int kResults = 8, kArguments = 32;
   const Op& functional = *op.functional;
   OwnedValue results[kResults];
@@ -240,10 +241,10 @@ void derived_form(const Op& op, const Value* args, OwnedValue* rets) {
   }
 }
 
-template void derived_form<false, false>(const Op&, const Value*, OwnedValue*);
-template void derived_form<false, true>(const Op&, const Value*, OwnedValue*);
-template void derived_form<true, false>(const Op&, const Value*, OwnedValue*);
-template void derived_form<true, true>(const Op&, const Value*, OwnedValue*);
+void derived_form(const Op& op, const Value* args, OwnedValue* rets) { run_form<false, false>(op, args, rets); }
+void exact_form(const Op& op, const Value* args, OwnedValue* rets) { run_form<true, false>(op, args, rets); }
+void apart_form(const Op& op, const Value* args, OwnedValue* rets) { run_form<false, true>(op, args, rets); }
+void exact_apart_form(const Op& op, const Value* args, OwnedValue* rets) { run_form<true, true>(op, args, rets); }
 
 // ---- operators ----
 

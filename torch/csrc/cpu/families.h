@@ -8,9 +8,7 @@ void pointwise_kernel(const Op& op, const Value* args, OwnedValue* rets);  // cp
 void reduction_kernel(const Op& op, const Value* args, OwnedValue* rets);  // cpu/reduce.cpp
 void scan_kernel(const Op& op, const Value* args, OwnedValue* rets);       // cpu/scan.cpp
 void rows_kernel(const Op& op, const Value* args, OwnedValue* rets);       // cpu/rows.cpp
-// In-place and out= forms of operators whose kernel only makes new tensors: run op.functional, then copy. `exact`: the outputs
-// given have the results' dtypes; `apart`: they share no memory with an input.
-template <bool exact, bool apart>
+// In-place and out= forms of operators whose kernel only makes new tensors: run op.functional, then copy.
 void derived_form(const Op& op, const Value* args, OwnedValue* rets);  // cpu/copy.cpp
 
 }  // namespace kindling

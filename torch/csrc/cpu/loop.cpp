@@ -4,6 +4,7 @@
 
 #include "convert.h"
 #include "copy.h"
+#include "outputs.h"
 #include "scratch.h"
 
 namespace kindling {

@@ -16,9 +16,6 @@ struct Slot {
 void run_pointwise(const Walk& walk, const Slot* slots, int nout, PointwiseKernel kernel, const char* scalars);
 
 // PyTorch's rules for tensors that are written to.
-inline constexpr const char* kSharedWithInput =
-    "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory location. "
-    "Please clone() the tensor before performing the operation.";
 void check_writable(const Tensor& out, const Tensor& input);  // partial overlap
 void check_no_internal_overlap(const Tensor& out);
 void resize_output(const Tensor& out, IntList sizes);  // warns unless it was empty
