@@ -200,9 +200,9 @@ class Generator:
     # ---- derivatives ----
     def derivative(self, row):
         """Translate the gradient formulas of a functional (or only-in-place) overload."""
-        s, grads = row.schema, row.definition.grad
+        s = row.schema
         by_input = {}
-        for key, f in grads.items():
+        for key, f in row.formulas.items():
             for name in key.split(","):
                 by_input[name.strip()] = (key, f)
         inputs = [a for a in s.args if a.name in by_input and a.base == "Tensor" and not (a.kwarg_only and a.write)]
@@ -417,7 +417,7 @@ class Generator:
             ops.append(self.op_row(row, externs))
         ints = [f"static constexpr int64_t ints_{i}[] = {{{', '.join(map(str, items)) or '0'}}};" for items, i in self.int_defaults.items()]
         externs += [f"void {name}(VmapCall&);" for name in self.batch_formulas.values()]
-        source = [HEADER + '#include "kernels.h"', '#include "vmap/rules.h"', '#include "cpu/families.h"', "namespace kindling {",
+        source = [HEADER + '#include "kernels.h"', '#include "vmap/rules.h"', '#include "cpu/families.h"', '#include "cpu/outputs.h"', "namespace kindling {",
                   *([UNTRANSLATED] if self.lenient else []), *externs, *ints, *args,
                   "static Op table[] = {", *ops, "};", f"const int kNumOps = {len(self.rows)};",
                   "const Op* const kOps[] = {" + ", ".join(f"&table[{i}]" for i in range(len(self.rows))) + "};", *self.function_tables(), "}", ""]
@@ -429,7 +429,8 @@ class Generator:
         extra = "nullptr"
         base = row.functional or row
         if row.derived and d.family != "pointwise":
-            kernel, extra = "derived_form", f"&table[{row.functional.index}]"
+            rules = () if row.role == "inplace" else (d.out_dtype_is_exact and "exact", d.out_apart and "apart")
+            kernel, extra = "_".join([*filter(None, rules), "form"]) if any(rules) else "derived_form", f"&table[{row.functional.index}]"
             family = "Composite" if d.family == "composite" else "Kernel"
         elif row.derived:
             kernel, extra = "pointwise_kernel", f"&table[{row.functional.index}]"

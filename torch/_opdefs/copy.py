@@ -25,7 +25,7 @@ def clone():
 
 @kernel("_to_copy(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, bool non_blocking=False, "
         "MemoryFormat? memory_format=None) -> Tensor", node="ToCopyBackward0", python="",
-        grad={"self": "grad if grad.device == self.device else _to_copy(grad, dtype=self.dtype, device=self.device)"}, jvp="linear", vmap="shift")
+        grad={"self": "grad if grad.device == self.device else _to_copy(grad, dtype=self.dtype, device=self.device)"}, jvp="linear", vmap="shift", out_dtype="cast")
 def to_copy():
     """A copy of another dtype, device or layout."""
 

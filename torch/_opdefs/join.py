@@ -16,7 +16,7 @@ def _cat_parts(grad, tensors, dim):
     return parts
 
 
-@kernel("cat(Tensor[] tensors, int dim=0) -> Tensor", grad={"tensors": _cat_parts}, python="function")
+@kernel("cat(Tensor[] tensors, int dim=0) -> Tensor", grad={"tensors": _cat_parts}, python="function", out_dtype="cast", out_apart=True)
 def cat():
     """Joins tensors along an existing dimension; they have the same size in every other one."""
 
@@ -34,7 +34,7 @@ def _stack_parts(grad, tensors, dim):
     return parts
 
 
-@kernel("stack(Tensor[] tensors, int dim=0) -> Tensor", grad={"tensors": _stack_parts}, python="function")
+@kernel("stack(Tensor[] tensors, int dim=0) -> Tensor", grad={"tensors": _stack_parts}, python="function", out_dtype="cast")
 def stack():
     """Joins tensors of one shape along a new dimension."""
 
@@ -156,6 +156,8 @@ def combinations(self, r, with_replacement):
     if r == 0:
         return empty([0], dtype=self.dtype, device=self.device)
     n = self.numel()
+    if r > 64 and n > 1:
+        raise RuntimeError(f"combinations: {r} elements at a time are more than the 64 dimensions that a tensor has room for")
     vectors = [self for i in range(r)]
     grids = aten.meshgrid.indexing(vectors, indexing="ij")
     line = arange(n, dtype=torch.int64, device=self.device)
@@ -473,6 +475,8 @@ def pixel_shuffle(self, upscale_factor):
         raise RuntimeError("pixel_shuffle expects input to have at least 3 dimensions, but got input with ", self.dim(), " dimension(s)")
     if r <= 0:
         raise RuntimeError("pixel_shuffle expects a positive upscale_factor, but got ", r)
+    if r > 2147483647:
+        raise ValueError(f"upscale factor is too large, (upscale_factor)^2 overflowed: upscale_factor={r}")
     c = self.size(-3)
     h = self.size(-2)
     w = self.size(-1)

@@ -1,6 +1,6 @@
 """Linear equations, inverses, determinants, least squares and pseudo-inverses."""
 
-from .language import composite, decomposed, kernel
+from .language import UNKNOWN, composite, decomposed, kernel
 
 
 def _lu_solve_factors_grad(grad, LU, pivots, B, left, adjoint, result):
@@ -42,7 +42,7 @@ def linalg_lu_solve():
 @composite(
     "lu_solve(Tensor self, Tensor LU_data, Tensor LU_pivots) -> Tensor",
     python="function method",
-    out=["lu_solve.out(Tensor self, Tensor LU_data, Tensor LU_pivots, *, Tensor(a!) out) -> Tensor(a!)"],
+    out=["lu_solve.out(Tensor self, Tensor LU_data, Tensor LU_pivots, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact",
 )
 def lu_solve(self, LU_data, LU_pivots):
     """The older form of torch.linalg.lu_solve."""
@@ -78,7 +78,7 @@ def _linalg_solve_ex():
     "linalg_solve_ex(Tensor A, Tensor B, *, bool left=True, bool check_errors=False) -> (Tensor result, Tensor info)",
     python="linalg",
     out=["linalg_solve_ex.out(Tensor A, Tensor B, *, bool left=True, bool check_errors=False, Tensor(a!) result, Tensor(b!) "
-         "info) -> (Tensor(a!) result, Tensor(b!) info)"],
+         "info) -> (Tensor(a!) result, Tensor(b!) info)"], out_dtype="exact",
 )
 def linalg_solve_ex(A, B, left, check_errors):
     """Solution of A X = B or X A = B, and 0 or the index of a zero pivot."""
@@ -89,7 +89,7 @@ def linalg_solve_ex(A, B, left, check_errors):
 @composite(
     "linalg_solve(Tensor A, Tensor B, *, bool left=True) -> Tensor",
     python="linalg",
-    out=["linalg_solve.out(Tensor A, Tensor B, *, bool left=True, Tensor(a!) out) -> Tensor(a!)"],
+    out=["linalg_solve.out(Tensor A, Tensor B, *, bool left=True, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact",
 )
 def linalg_solve(A, B, left):
     """Solution X of A X = B (or X A = B) for square, invertible A; B may hold one vector for each matrix."""
@@ -112,7 +112,7 @@ def linalg_inv_ex():
 @composite(
     "linalg_inv(Tensor A) -> Tensor",
     python="linalg",
-    out=["linalg_inv.out(Tensor A, *, Tensor(a!) out) -> Tensor(a!)"],
+    out=["linalg_inv.out(Tensor A, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact",
 )
 def linalg_inv(A):
     """Inverse of square matrices."""
@@ -124,7 +124,7 @@ def linalg_inv(A):
 @composite(
     "inverse(Tensor self) -> Tensor",
     python="function method",
-    out=["inverse.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)"],
+    out=["inverse.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact",
 )
 def inverse(self):
     """Alias of torch.linalg.inv."""
@@ -169,7 +169,7 @@ def _linalg_det():
 @composite(
     "linalg_det(Tensor A) -> Tensor",
     python="linalg",
-    out=["linalg_det.out(Tensor A, *, Tensor(a!) out) -> Tensor(a!)"],
+    out=["linalg_det.out(Tensor A, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact",
 )
 def linalg_det(A):
     """Determinant of square matrices."""
@@ -218,7 +218,7 @@ def _linalg_slogdet():
 @composite(
     "linalg_slogdet(Tensor A) -> (Tensor sign, Tensor logabsdet)",
     python="linalg",
-    out=["linalg_slogdet.out(Tensor A, *, Tensor(a!) sign, Tensor(b!) logabsdet) -> (Tensor(a!) sign, Tensor(b!) logabsdet)"],
+    out=["linalg_slogdet.out(Tensor A, *, Tensor(a!) sign, Tensor(b!) logabsdet) -> (Tensor(a!) sign, Tensor(b!) logabsdet)"], out_dtype="exact",
 )
 def linalg_slogdet(A):
     """Sign (or phase) of the determinant and logarithm of its absolute value."""
@@ -229,7 +229,7 @@ def linalg_slogdet(A):
 @composite(
     "slogdet(Tensor self) -> (Tensor sign, Tensor logabsdet)",
     python="function method",
-    out=["slogdet.out(Tensor self, *, Tensor(a!) sign, Tensor(b!) logabsdet) -> (Tensor(a!) sign, Tensor(b!) logabsdet)"],
+    out=["slogdet.out(Tensor self, *, Tensor(a!) sign, Tensor(b!) logabsdet) -> (Tensor(a!) sign, Tensor(b!) logabsdet)"], out_dtype="exact",
 )
 def slogdet(self):
     """Alias of torch.linalg.slogdet."""
@@ -316,7 +316,7 @@ def triangular_solve(self, A, upper, transpose, unitriangular):
     python="linalg",
     out=["linalg_ldl_factor_ex.out(Tensor self, *, bool hermitian=False, bool check_errors=False, Tensor(a!) LD, Tensor(b!) "
          "pivots, Tensor(c!) info) -> (Tensor(a!) LD, Tensor(b!) pivots, Tensor(c!) info)"],
-    grad=None, jvp=None, vmap="shift",
+    grad=UNKNOWN, jvp=None, vmap="shift",
 )
 def linalg_ldl_factor_ex():
     """Compact LDL factors of a symmetric or Hermitian matrix, row exchanges, and 0 or the index of a zero block."""
@@ -326,7 +326,7 @@ def linalg_ldl_factor_ex():
     "linalg_ldl_factor(Tensor self, *, bool hermitian=False) -> (Tensor LD, Tensor pivots)",
     python="linalg",
     out=["linalg_ldl_factor.out(Tensor self, *, bool hermitian=False, Tensor(a!) LD, Tensor(b!) pivots) -> (Tensor(a!) LD, "
-         "Tensor(b!) pivots)"],
+         "Tensor(b!) pivots)"], out_dtype="exact",
 )
 def linalg_ldl_factor(self, hermitian):
     """Compact LDL factors of a symmetric (or Hermitian) matrix, given by its lower triangle, and row exchanges."""
@@ -339,7 +339,7 @@ def linalg_ldl_factor(self, hermitian):
     "linalg_ldl_solve(Tensor LD, Tensor pivots, Tensor B, *, bool hermitian=False) -> Tensor",
     python="linalg",
     out=["linalg_ldl_solve.out(Tensor LD, Tensor pivots, Tensor B, *, bool hermitian=False, Tensor(a!) out) -> Tensor(a!)"],
-    grad=None, jvp=None, vmap="loop",
+    grad=UNKNOWN, jvp=None, vmap="loop",
 )
 def linalg_ldl_solve():
     """Solution of A X = B from the LDL factors of A."""
@@ -405,7 +405,7 @@ def linalg_lstsq():
     python="linalg",
     out=["linalg_pinv.atol_rtol_tensor_out(Tensor self, *, Tensor? atol=None, Tensor? rtol=None, bool hermitian=False, "
          "Tensor(a!) out) -> Tensor(a!)"],
-    grad={"self": "_pinv_grad(grad, result, self)"}, jvp="transposed",
+    grad={"self": "_pinv_grad(grad, result, self)"}, jvp="transposed", out_dtype="cast",
 )
 def linalg_pinv_atol_rtol_tensor(self, atol, rtol, hermitian):
     """Moore-Penrose inverse; singular values up to max(atol, rtol * largest) count as zero."""

@@ -1,6 +1,6 @@
 """Losses over class indices, and those that are written in other operators. `reduction` is 0 none, 1 mean, 2 sum."""
 
-from .language import composite, decomposed, kernel
+from .language import UNKNOWN, composite, decomposed, kernel
 
 # ---- negative log likelihood ----
 
@@ -132,7 +132,7 @@ def _probability_cross_entropy(logp, target, weight, reduction, smoothing):
     c = logp.size(d)
     y = target
     if smoothing > 0:
-        y = target * (1 - smoothing) + smoothing / c
+        y = target * (1 - smoothing) + smoothing / max(c, 1)
     if weight is None:
         product = logp * y
     elif logp.dim() == 1:
@@ -183,7 +183,7 @@ def multi_margin_loss():
 
 
 @kernel("multi_margin_loss_backward(Tensor grad_output, Tensor self, Tensor target, Scalar p, Scalar margin, Tensor? weight=None, "
-        "int reduction=1) -> Tensor", grad=None, out="grad_input", python="", vmap="loop")
+        "int reduction=1) -> Tensor", grad=UNKNOWN, out="grad_input", python="", vmap="loop")
 def multi_margin_loss_backward():
     """The gradient of multi_margin_loss."""
 
@@ -196,7 +196,7 @@ def multilabel_margin_loss_forward():
 
 
 @kernel("multilabel_margin_loss_backward(Tensor grad_output, Tensor self, Tensor target, int reduction, Tensor is_target) -> Tensor",
-        grad=None, out="grad_input", python="", vmap="loop")
+        grad=UNKNOWN, out="grad_input", python="", vmap="loop")
 def multilabel_margin_loss_backward():
     """The gradient of multilabel_margin_loss."""
 
@@ -403,7 +403,7 @@ def _ctc_loss_tensor():
 @kernel("_ctc_loss_backward(Tensor grad, Tensor log_probs, Tensor targets, int[] input_lengths, int[] target_lengths, Tensor neg_log_likelihood, "
         "Tensor log_alpha, int blank, bool zero_infinity=False) -> Tensor",
         "_ctc_loss_backward.Tensor(Tensor grad, Tensor log_probs, Tensor targets, Tensor input_lengths, Tensor target_lengths, "
-        "Tensor neg_log_likelihood, Tensor log_alpha, int blank, bool zero_infinity=False) -> Tensor", grad=None, out=False, python="", vmap="loop")
+        "Tensor neg_log_likelihood, Tensor log_alpha, int blank, bool zero_infinity=False) -> Tensor", grad=UNKNOWN, out=False, python="", vmap="loop")
 def _ctc_loss_backward():
     """The gradient of _ctc_loss."""
 

@@ -1,6 +1,6 @@
 """Products of matrices and vectors, and what is made of them: matmul, linear, tensordot, einsum, cdist."""
 
-from .language import composite, decomposed, kernel
+from .language import UNKNOWN, composite, decomposed, kernel
 
 
 @kernel(
@@ -143,7 +143,7 @@ def vdot():
         "vec2": "grad.t().mv(vec1.conj()) if alpha == 1 else grad.t().mv(vec1.conj()) * alpha.conj()",
         "self": "grad if beta == 1 else grad * beta.conj()",
     },
-    jvp={"result": "self_t * beta + (vec1_t.outer(vec2) + vec1.outer(vec2_t)) * alpha"},
+    jvp={"result": "self_t * beta + (vec1_t.outer(vec2) + vec1.outer(vec2_t)) * alpha"}, out_dtype="cast",
 )
 def addr(self, vec1, vec2, beta, alpha):
     """beta * self + alpha * outer(vec1, vec2)."""
@@ -184,7 +184,7 @@ def ger(self, vec2):
 
 @composite(
     "matmul(Tensor self, Tensor other) -> Tensor",
-    out=["matmul.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)"],
+    out=["matmul.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact",
 )
 def matmul(self, other):
     """Product over the last dimension of self and the last but one of other; batch dimensions broadcast, vectors are rows or columns.
@@ -257,7 +257,7 @@ def matmul(self, other):
 
 
 @composite("linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor", python="nn",
-           out=["linear.out(Tensor input, Tensor weight, Tensor? bias=None, *, Tensor(a!) out) -> Tensor(a!)"])
+           out=["linear.out(Tensor input, Tensor weight, Tensor? bias=None, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact")
 def linear(input, weight, bias):
     """input @ weight.T + bias, for input (..., in), weight (out, in) or (in,), bias (out,) or ()."""
     if bias is None:
@@ -325,7 +325,7 @@ def bilinear(input1, input2, weight, bias):
 
 @composite(
     "tensordot(Tensor self, Tensor other, int[] dims_self, int[] dims_other) -> Tensor", python="",
-    out=["tensordot.out(Tensor self, Tensor other, int[] dims_self, int[] dims_other, *, Tensor(a!) out) -> Tensor(a!)"],
+    out=["tensordot.out(Tensor self, Tensor other, int[] dims_self, int[] dims_other, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact",
 )
 def tensordot(self, other, dims_self, dims_other):
     """Contract dims_self of self with dims_other of other, pair by pair."""
@@ -386,7 +386,7 @@ def tensordot(self, other, dims_self, dims_other):
     return a.mm(b).reshape(shape)
 
 
-@composite("inner(Tensor self, Tensor other) -> Tensor", out=["inner.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)"])
+@composite("inner(Tensor self, Tensor other) -> Tensor", out=["inner.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact")
 def inner(self, other):
     """Sum of products over the last dimension of both; a 0-dimensional operand scales the other."""
     if self.ndim == 0 or other.ndim == 0:
@@ -416,7 +416,7 @@ def kron(self, other):
 
 @composite(
     "linalg_multi_dot(Tensor[] tensors) -> Tensor", python="linalg",
-    out=["linalg_multi_dot.out(Tensor[] tensors, *, Tensor(a!) out) -> Tensor(a!)"],
+    out=["linalg_multi_dot.out(Tensor[] tensors, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact",
 )
 def linalg_multi_dot(tensors):
     """Product of two or more matrices in the order of fewest multiplications; the first may be a row and the last a column vector."""
@@ -477,7 +477,7 @@ def linalg_multi_dot(tensors):
     return parts[0].view(shape)
 
 
-@composite("chain_matmul(Tensor[] matrices) -> Tensor", python="function", out=["chain_matmul.out(Tensor[] matrices, *, Tensor(a!) out) -> Tensor(a!)"])
+@composite("chain_matmul(Tensor[] matrices) -> Tensor", python="function", out=["chain_matmul.out(Tensor[] matrices, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact")
 def chain_matmul(matrices):
     """Product of matrices in the order of fewest multiplications; linalg.multi_dot is the newer name."""
     if len(matrices) == 0:
@@ -488,7 +488,7 @@ def chain_matmul(matrices):
 
 
 @composite("linalg_matmul(Tensor self, Tensor other) -> Tensor", python="linalg",
-           out=["linalg_matmul.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)"])
+           out=["linalg_matmul.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact")
 def linalg_matmul(self, other):
     """Alias of torch.matmul."""
     return self.matmul(other)
@@ -504,7 +504,7 @@ def linalg_vecdot(x, y, dim):
 
 
 @composite("linalg_matrix_power(Tensor self, int n) -> Tensor", python="linalg",
-           out=["linalg_matrix_power.out(Tensor self, int n, *, Tensor(a!) out) -> Tensor(a!)"])
+           out=["linalg_matrix_power.out(Tensor self, int n, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact")
 def linalg_matrix_power(self, n):
     """The n-th power of square matrices, by repeated squaring; negative n uses the inverse."""
     if self.ndim < 2:
@@ -552,10 +552,37 @@ def einsum(equation, tensors, path=None):
     return contract(equation, tensors, path)
 
 
+@composite("_difference_slope(Tensor d, Tensor distances, float p) -> Tensor", python="")
+def _difference_slope(d, distances, p):
+    """How the p-th power of a distance changes with a difference, but for the factor p: sign(d) |d|^(p - 1); the largest alone for p = inf."""
+    if p == 0.0:
+        return zeros_like(d)
+    if p == 1.0:
+        return d.sign()
+    if p == 2.0:
+        return d
+    if p > 1e300:
+        return d.sign() * (d.abs() == distances.unsqueeze(-1))
+    return d.sign() * d.abs().pow(p - 1)
+
+
+@composite("_distance_slope(Tensor distances, float p) -> Tensor", python="")
+def _distance_slope(distances, p):
+    """distance^(1 - p), 0 where the distance is 0."""
+    if p == 1.0 or p > 1e300:
+        return ones_like(distances)
+    zero = distances == 0
+    return distances.masked_fill(zero, 1).pow(1 - p).masked_fill(zero, 0)
+
+
 def _cdist_gradients(grad, x1, x2, p, result):
     distances = result
     to_x1 = None
     to_x2 = None
+    if grad_enabled():
+        d = x1.unsqueeze(-2) - x2.unsqueeze(-3)
+        share = (grad * _distance_slope(distances, p)).unsqueeze(-1) * _difference_slope(d, distances, p)
+        return share.sum([-2]), -share.sum([-3])
     if needs("x1"):
         to_x1 = _cdist_backward(grad.contiguous(), x1, x2, p, distances)
     if needs("x2"):
@@ -573,7 +600,7 @@ def _cdist_forward():
     """p-norm distances of every row of x1 to every row of x2."""
 
 
-@kernel("_cdist_backward(Tensor grad, Tensor x1, Tensor x2, float p, Tensor cdist) -> Tensor", python="function", grad=None, jvp=None, vmap="shift")
+@kernel("_cdist_backward(Tensor grad, Tensor x1, Tensor x2, float p, Tensor cdist) -> Tensor", python="function", grad=UNKNOWN, jvp=None, vmap="shift")
 def _cdist_backward():
     """Gradient of _cdist_forward with respect to x1."""
 

@@ -223,6 +223,8 @@ def view_as_complex_copy(self):
             grad={"self": "slice_backward(grad, self.shape, dim, start, start + length, 1)"}, jvp="linear")
 def narrow_copy(self, dim, start, length):
     """A copy of the part of a dimension from start on, of a length."""
+    if dim >= self.ndim:
+        raise RuntimeError(f"narrow_copy: Expected dim < {self.ndim} for a tensor of shape {self.shape}, but got dim {dim}")
     return self.narrow(dim, start, length).clone(memory_format=torch.contiguous_format)
 
 

@@ -263,7 +263,7 @@ def _aminmax(grads, result0, result1, self, dim, keepdim):
 
 @reduction("aminmax(Tensor self, *, int? dim=None, bool keepdim=False) -> (Tensor min, Tensor max)", kinds=ORDERED, identity=False,
            empty="aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.",
-           grad={"self": _aminmax})
+           grad={"self": _aminmax}, out_dtype="exact")
 def aminmax():
     """Smallest and largest value, of all elements or over one dimension."""
     return Fold((math.inf, -math.inf), map=lambda x: (x, x), combine=lambda a, b: (minimum(a[0], b[0]), maximum(a[1], b[1])))
@@ -501,7 +501,7 @@ def norm_dim(self, p, dim, keepdim):
 
 
 @composite("norm.ScalarOpt_dim_dtype(Tensor self, Scalar? p, int[1] dim, bool keepdim, *, ScalarType dtype) -> Tensor",
-           out=["norm.dtype_out(Tensor self, Scalar? p, int[1] dim, bool keepdim, *, ScalarType dtype, Tensor(a!) out) -> Tensor(a!)"])
+           out=["norm.dtype_out(Tensor self, Scalar? p, int[1] dim, bool keepdim, *, ScalarType dtype, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact")
 def norm_dim_dtype(self, p, dim, keepdim, dtype):
     """The p-norm over dimensions, computed in `dtype`."""
     return linalg_vector_norm(self, p if p is not None else 2, dim, keepdim, dtype=dtype)

@@ -546,6 +546,8 @@ def tensor_split(self, sections, dim):
     if sections <= 0:
         raise RuntimeError("number of sections must be larger than 0, got ", sections)
     n = self.size(dim)
+    if sections > n + 16777216:
+        raise ValueError(f"tensor_split: {sections} sections are too many for a dimension of size {n}")
     parts = []
     start = 0
     for i in range(sections):

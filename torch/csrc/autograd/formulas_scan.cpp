@@ -88,14 +88,17 @@ Tensor cumprod_backward(const Tensor& grad, const Tensor& self, int64_t dim, con
 // dx_k = exp(x_k) sum_{j >= k} g_j exp(-y_j), summed in the logarithm, the positive gradients apart from the negative ones.
 Tensor logcumsumexp_backward(const Tensor& grad, const Tensor& self, const Tensor& result, int64_t dim) {
   if (grad.dim() == 0 || grad.numel() == 0) return grad;
+  Tensor x = conj_if_complex(self), y = conj_if_complex(result);
+  y = ops::masked_fill_Scalar(y, ops::isinf(y), Scalar(0));  // all that it sums is 0
+  auto part = [&](const Tensor& weights) {
+    Tensor sums = ops::flip(ops::logcumsumexp(ops::flip(ops::sub_Tensor(weights, y, Scalar(1)), Dims{dim}), dim), Dims{dim});
+    return ops::exp(ops::add_Tensor(sums, x, Scalar(1)));
+  };
+  if (grad.is_complex()) return part(ops::log(grad));
   Tensor lowest = ops::scalar_tensor(Scalar(-kInf), grad.dtype(), std::nullopt, grad.device(), std::nullopt);
   Tensor logs = ops::log(ops::abs(grad));
   Tensor positive = ops::where_self(ops::gt_Scalar(grad, Scalar(0)), logs, lowest);
   Tensor negative = ops::where_self(ops::lt_Scalar(grad, Scalar(0)), logs, lowest);
-  auto part = [&](const Tensor& weights) {
-    Tensor sums = ops::flip(ops::logcumsumexp(ops::flip(ops::sub_Tensor(weights, result, Scalar(1)), Dims{dim}), dim), Dims{dim});
-    return ops::exp(ops::add_Tensor(sums, self, Scalar(1)));
-  };
   Tensor up = part(positive);
   return ops::sub_Tensor(up, part(negative), Scalar(1));
 }

@@ -301,6 +301,8 @@ void set_tangent(const Tensor& t, Tensor tangent, uint32_t level) {
            "Trying to set a forward gradient that has a different size than that of the original "
            "Tensor, this is not supported. Tensor is of size ",
            t.sizes(), " while the given forward gradient is of size ", tangent.sizes(), ".");
+  if (tangent.is_conj() != t.is_conj())
+    tangent = t.is_conj() ? ops::conj(ops::conj_physical(tangent)) : ops::resolve_conj(tangent);
   auto& all = autograd_meta(t).tangents;
   std::erase_if(all, [&](const Tangent& x) { return x.level == level || !is_open(x.level); });
   auto at = std::find_if(all.begin(), all.end(), [&](const Tangent& x) { return x.level > level; });

@@ -244,6 +244,7 @@ std::tuple<Tensor, Tensor> _unique(const Tensor& self, bool, bool return_inverse
 // Distinct slices along `dim`: rows are compared element by element.
 static std::tuple<Tensor, Tensor, Tensor> distinct_slices(const Tensor& self, int64_t dim, bool consecutive, bool want_inverse,
                                                           bool want_counts) {
+  KD_CHECK(self.dim() > 0, Index, "Dimension specified as ", dim, " but tensor has no dimensions");
   dim = wrap_dim(dim, self.dim());
   const int64_t n = self.sizes()[dim];
   if (self.numel() == 0) {
