@@ -573,6 +573,7 @@ RECIPES = {
     "linalg_solve_triangular": {"self": triangular(3, 3), "B": (3, 2), "upper": False},
     "linalg_lstsq": {"self": regular(3, 3), "b": (3, 2)},
     "_adjoint_solve": {"A": regular(3, 3), "weights": (3, 3), **{n: result("_linalg_det", i, A=regular(3, 3)) for i, n in ((1, "LU"), (2, "pivots"))}},
+    "_where_inside": {"above": mask(3, 4), "below": mask(3, 4), "alike": True},
     "_as_tolerances": {"A": (3, 4), "atol": 0.1, "rtol": 0.2},
     "_pinv_grad": {"grad": (3, 4), "pinv": result("linalg_pinv.atol_rtol_float", self=(4, 3)), "A": (4, 3)},
     "linalg_pinv.atol_rtol_tensor": {"self": spread(4, 3)},
