@@ -420,3 +420,25 @@ def test_graphs_as_expressions():
     x = fx.Proxy(graph.placeholder("x"))
     graph.output((torch.relu(x) + x.neg()).node)
     equal(fx.GraphModule({}, graph)(X), X.relu() - X)
+
+
+def test_source_goes_with_the_function():
+    import gc
+    import linecache
+
+    gm = fx.symbolic_trace(lambda x: x + 1)
+    file = gm.forward.__code__.co_filename
+    assert file in linecache.cache
+    del gm
+    gc.collect()
+    assert file not in linecache.cache
+
+
+@pytest.mark.parametrize("module", ["fx", "fx.graph", "fx.interpreter", "fx._symbolic_trace", "fx.subgraph_rewriter", "fx.operator_schemas",
+                                    "fx.tensor_type", "fx.experimental.normalize", "fx.experimental.meta_tracer", "utils.checkpoint",
+                                    "utils._checkpoint_policy", "utils.flop_counter", "utils.module_tracker", "functional", "overrides"])
+def test_examples_of_the_documentation(module):
+    import doctest
+    import importlib
+
+    assert doctest.testmod(importlib.import_module("torch." + module), extraglobs={"torch": torch}).failed == 0

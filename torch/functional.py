@@ -15,7 +15,6 @@ __all__ = [
 
 _F = _C._VariableFunctions
 overridable = _C._overridable
-stft, istft = _F.stft, _F.istft
 
 
 def _listed(tensors):
@@ -276,6 +275,37 @@ def norm(input, p="fro", dim=None, keepdim: bool = False, out: Tensor | None = N
     if p is None or p == "fro":
         p = 2.0
     return torch.linalg.vector_norm(input, p, dims, keepdim, dtype=dtype, **extra)
+
+
+@overridable
+def stft(input: Tensor, n_fft: int, hop_length: int | None = None, win_length: int | None = None, window: Tensor | None = None, center: bool = True,
+         pad_mode: str = "reflect", normalized: bool = False, onesided: bool | None = None, return_complex: bool | None = None,
+         align_to_window: bool | None = None):
+    """Fourier transforms of overlapping windows of a signal (time) or (batch, time): (..., frequencies, windows).
+
+    Args:
+        input: the signal.
+        n_fft: length of the transforms.
+        hop_length: distance of the windows, ``n_fft // 4`` by default.
+        win_length: length of the windows, `n_fft` by default.
+        window: factors inside of a window, ones by default.
+        center: the windows are centred at multiples of `hop_length`; the signal is padded by `pad_mode`.
+        normalized: divide by the square root of `n_fft`.
+        onesided: only the frequencies that a real signal does not repeat; the default for real signals.
+        return_complex: complex numbers; needed for real signals.
+    """
+    return _F.stft(input, n_fft, hop_length, win_length, window, center, pad_mode, normalized, onesided, return_complex=return_complex,
+                   align_to_window=align_to_window)
+
+
+@overridable
+def istft(input: Tensor, n_fft: int, hop_length: int | None = None, win_length: int | None = None, window: Tensor | None = None, center: bool = True,
+          normalized: bool = False, onesided: bool | None = None, length: int | None = None, return_complex: bool = False):
+    """The signal whose :func:`stft` with the same options is nearest to `input`; of `length` elements when given.
+
+    Raises RuntimeError where the windows leave gaps.
+    """
+    return _F.istft(input, n_fft, hop_length, win_length, window, center, normalized, onesided, length, return_complex)
 
 
 @overridable
