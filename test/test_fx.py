@@ -194,6 +194,25 @@ def test_wrapped_functions_are_one_node():
         fx.wrap("abs")
 
 
+class Point(metaclass=fx.ProxyableClassMeta):
+    def __init__(self, x, y):
+        self.x, self.y = x, y
+
+    def sum(self):
+        return self.x + self.y
+
+
+@fx.wrap
+def moved(point, by):
+    return point.sum() + by
+
+
+def test_classes_may_be_made_of_proxies():
+    gm = fx.symbolic_trace(lambda x, y: moved(Point(x, y), 1) + moved(Point(1, 2), x))
+    assert [n.op for n in gm.graph.nodes] == ["placeholder"] * 2 + ["call_function"] * 2 + ["get_attr"] + ["call_function"] * 2 + ["output"]
+    assert gm(1, 2) == 4 + 4
+
+
 def test_concrete_arguments_are_checked_and_nests_keep_their_inputs():
     def f(x, d, n=2):
         return {"y": d["a"] + x * n if n > 1 else x, "z": [d["b"][0]]}
