@@ -148,3 +148,7 @@ def test_timings_are_shown_as_a_table():
     assert 1e-8 < found[0].median < 1e-3 and found[0].times
     table = str(Compare(found))
     assert "add" in table and "eager" in table and "1 threads" in table and "Times are in" in table
+
+
+if __name__ == "__main__":
+    raise SystemExit(pytest.main([__file__]))

@@ -110,17 +110,17 @@ struct OpNode final : Node {
 // What generated formulas see. Slots are numbered as in Derivative::saves.
 struct BackwardContext {
   const OpNode& node;
-  const TensorVec& grads;                     // of the forward's results; undefined means zero
-  TensorVec& out;                             // one per edge
-  mutable std::vector<Tensor> unpacked = {};  // by an unpack hook, which runs once for each saved tensor
+  const TensorVec& grads;                                  // of the forward's results; undefined means zero
+  TensorVec& out;                                          // one per edge
+  mutable std::vector<std::pair<int, Tensor>> unpacked{};  // by user's hooks, which run once for each saved tensor
 
   const Tensor& grad(int i = 0) const { return grads[i]; }
   Tensor grad_or_zeros(int i) const;                 // zeros of the result's shape where no gradient arrived
   bool needs(int input) const;                       // does differentiable input `input` need its gradient?
   bool needs_element(int input, int element) const;  // likewise of an element of a list
   Tensor saved(int slot) const;
-  Tensor unpack(size_t entry) const;
   SmallVec<Tensor, 4> saved_list(int slot) const;
+  Tensor unpack(int i) const;
   const SavedMeta& meta(int slot) const;
   std::span<const SavedMeta> metas(int slot) const;  // of a list
   bool has(int slot) const;                          // was an optional argument given?
