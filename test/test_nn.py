@@ -509,3 +509,17 @@ def test_scores_of_pruning_may_come_last():
     layer, scores = nn.Linear(4, 1), torch.tensor([[4.0, 1, 2, 3]])
     nn.utils.prune.L1Unstructured.apply(layer, "weight", 2, scores)
     assert layer.weight_mask.tolist() == [[1, 0, 0, 1]]
+
+
+def test_losses_are_bases_of_others():
+    class Focal(nn.modules.loss._WeightedLoss):
+        def __init__(self, weight=None, reduction="sum"):
+            super().__init__(weight, reduction=reduction)
+
+        def forward(self, input, target):
+            return F.cross_entropy(input, target, self.weight, reduction=self.reduction)
+
+    loss = Focal(torch.ones(3))
+    assert loss.reduction == "sum" and list(loss.state_dict()) == ["weight"] and loss(torch.zeros(2, 3), torch.tensor([0, 1])) > 2
+    assert nn.modules.loss._Loss(size_average=False).reduction == "sum"
+    assert isinstance(nn.NLLLoss(), nn.modules.loss._WeightedLoss)

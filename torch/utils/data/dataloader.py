@@ -6,6 +6,7 @@ import os
 import time
 import warnings
 import weakref
+from typing import Generic
 
 import torch
 from torch._utils import ExceptionWrapper
@@ -16,7 +17,7 @@ from ._utils.collate import default_collate, default_convert
 from ._utils.fetch import _DatasetKind
 from ._utils.pin_memory import pin_memory
 from ._utils.worker import get_worker_info
-from .dataset import IterableDataset
+from .dataset import IterableDataset, T_co
 from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler
 
 __all__ = ["DataLoader", "get_worker_info", "default_collate", "default_convert"]
@@ -35,7 +36,7 @@ def _draw_seed(generator):
     return int(torch.empty((), dtype=torch.int64).random_(generator=generator).item())
 
 
-class DataLoader:
+class DataLoader(Generic[T_co]):
     """Iterates over the batches of a dataset.
 
     Args:
@@ -118,9 +119,6 @@ class DataLoader:
         if name in self._FIXED and self.__dict__.get("_initialized"):
             raise ValueError(f"{name} attribute should not be set after {type(self).__name__} is initialized")
         super().__setattr__(name, value)
-
-    def __class_getitem__(cls, item):
-        return cls
 
     @property
     def multiprocessing_context(self):
