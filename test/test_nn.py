@@ -386,6 +386,10 @@ def test_errors_tell_in_which_module_they_arose():
     with pytest.raises(RuntimeError, match=r"cannot be multiplied.*\n\(in layers.1.0 of Deep: Linear\(in_features=4") as caught:
         Deep()(torch.ones(2, 3))
     assert str(caught.value).count("(in ") == 1
+    hooked = Deep()
+    hooked.layers[1][0].register_forward_hook(lambda *_: None)
+    with pytest.raises(RuntimeError, match="in layers.1.0 of Deep"):
+        hooked(torch.ones(2, 3))
     with pytest.raises(ValueError, match=r"(?s)1D.*\(in lstm of ModuleDict"):
         class Holder(nn.ModuleDict):
             def forward(self, x):

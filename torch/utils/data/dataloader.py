@@ -1,6 +1,7 @@
 """DataLoader: batches of a dataset, fetched here or by workers, and where it stands."""
 
 import collections
+import functools
 import itertools
 import os
 import time
@@ -178,8 +179,11 @@ class DataLoader(Generic[T_co]):
     def _index_sampler(self):
         return self.batch_sampler if self._auto_collation else self.sampler
 
-    def _fetcher(self, dataset):
-        return _DatasetKind.create_fetcher(self._dataset_kind, dataset, self._auto_collation, self.collate_fn, self.drop_last)
+    @property
+    def _fetcher(self):
+        """What makes the fetcher of a dataset; it travels to the workers without the loader."""
+        return functools.partial(_DatasetKind.create_fetcher, self._dataset_kind, auto_collation=self._auto_collation,
+                                 collate_fn=self.collate_fn, drop_last=self.drop_last)
 
     def __iter__(self):
         resumed, self._resumed = self._resumed, None
