@@ -51,7 +51,11 @@ void Tensor::bump_version() const {
     python_autograd.note_write(version);
 }
 
-Tensor detach(const Tensor& t) { return alias(t); }
+Tensor detach(const Tensor& t) {
+  if (!t->has(TensorImpl::PythonDispatch) || tls.torch_dispatch_disabled) return alias(t);
+  BelowAutograd below;  // a subclass decides what its copy is
+  return ops::detach(t);
+}
 
 Ref<Node> accumulator_of(const Tensor& leaf) {
   AutogradMeta* m = leaf->autograd;
