@@ -525,5 +525,8 @@ def test_losses_are_bases_of_others():
 
     loss = Focal(torch.ones(3))
     assert loss.reduction == "sum" and list(loss.state_dict()) == ["weight"] and loss(torch.zeros(2, 3), torch.tensor([0, 1])) > 2
-    assert nn.modules.loss._Loss(size_average=False).reduction == "sum"
+    with pytest.warns(UserWarning, match="will be deprecated"):
+        assert nn.modules.loss._Loss(size_average=False).reduction == "sum"
+    with pytest.warns(FutureWarning, match="NLLLoss2d"):
+        assert nn.NLLLoss2d(reduction="sum").reduction == "sum"
     assert isinstance(nn.NLLLoss(), nn.modules.loss._WeightedLoss)
