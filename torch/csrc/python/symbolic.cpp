@@ -88,7 +88,7 @@ int64_t symbolic_tag(PyObject* number) {
 }
 
 PyObject* wrap_int(int64_t v) {
-  if (__builtin_expect(v < kSymbolic, 1)) return PyLong_FromLongLong(v);
+  if (__builtin_expect(!kindling::is_symbolic(v), 1)) return PyLong_FromLongLong(v);
   auto found = table().find(v);
   if (found != table().end()) return Py_NewRef(found->second);
   KD_CHECK(!symbolic_sizes_exist, NotImplemented,
