@@ -7,7 +7,7 @@
 namespace kindling {
 
 constexpr int64_t kSymbolic = int64_t(1) << 61;
-inline bool is_symbolic(int64_t v) { return v >> 61 == 1; }  // not INT64_MAX, the end of an open slice
+inline bool is_symbolic(int64_t v) { return v >= kSymbolic; }
 inline bool any_symbolic(IntList v) {
   for (int64_t x : v)
     if (is_symbolic(x)) return true;
