@@ -75,9 +75,9 @@ class OpOverload(OperatorBase):
         return list(getattr(self._op, "tags", ()))
 
     def _sibling(self, name):
-        """The overload of this name (or the default one) of another operator of the namespace; None if there is none."""
+        """The overload of this name (or the first one) of another operator of the namespace; None if there is none."""
         packet = getattr(getattr(ops, self._namespace), name, None)
-        return packet and (getattr(packet, self._overloadname, None) or getattr(packet, "default", None))
+        return packet and (getattr(packet, self._overloadname, None) or getattr(packet, packet.overloads()[0]))
 
     def name(self) -> str:
         return self._name

@@ -1,6 +1,7 @@
 // The call path: which layers a call goes through.
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -112,10 +113,13 @@ class Resolved {
   }
 };
 
+constexpr int64_t kOpenEnd = std::numeric_limits<int64_t>::max();  // of a slice: a number, not a tag of a symbolic size
+
 // Compiled bodies of composites compute with sizes as numbers; where one is a formula, the Python body runs.
 bool takes_symbolic(const Op& op, const Value* args) {
   for (int i = 0; i < op.nargs; i++)
-    if ((args[i].tag == Tag::Int && is_symbolic(args[i].int_)) || any_symbolic(args[i].ints())) return true;
+    if ((args[i].tag == Tag::Int && is_symbolic(args[i].int_) && args[i].int_ != kOpenEnd) || any_symbolic(args[i].ints()))
+      return true;
   return any_tensor(op, args, [](const TensorImpl* t) {
     return t->has(TensorImpl::PythonDispatch) && any_symbolic({t->dims, size_t(2 * t->ndim)});
   });
@@ -169,7 +173,8 @@ void call(const Op& op, const Value* args, OwnedValue* rets) {
   if (__builtin_expect(tls.autocast, 0) && op.cast != CastPolicy::AsGiven && !tls.below_autograd)
     return call_autocast(op, args, rets);
   if (op.family >= Family::Composite) {
-    if (op.family == Family::PyComposite || (symbolic_sizes_exist && takes_symbolic(op, args))) return python_composite(op, args, rets);
+    if (op.family == Family::PyComposite || (symbolic_sizes_exist && takes_symbolic(op, args)))
+      return python_composite(op, args, rets);
     return op.kernel(op, args, rets);
   }
   if (!tls.below_autograd && meets_autograd(op, args)) call_autograd(op, args, rets);
