@@ -6,6 +6,7 @@ from samples import samples
 
 import torch
 from torch._codegen.schema import inplace_of, parse
+from torch.autograd import forward_ad
 from torch.utils._python_dispatch import TorchDispatchMode
 
 ROWS = [r for r in definitions.rows() if r.role == "functional"]
@@ -113,6 +114,23 @@ def test_absent_gradient_is_zero(name):
         alone = torch.autograd.grad([output], [a], [weights[kept]], retain_graph=True)
         padded = torch.autograd.grad(outputs, [a], weights, retain_graph=True)
         torch.testing.assert_close(alone, padded)
+
+
+@pytest.mark.parametrize("values", [[1.0, 2, 3], [1.0, 0, 3], [0.0, 2, 0, 4]])
+def test_second_derivative_of_products_with_zeros(values):
+    x = torch.tensor(values, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradgradcheck(lambda a: a.cumprod(0), [x]) and torch.autograd.gradgradcheck(lambda a: a.prod(0), [x])
+
+
+def test_tangents_have_the_shape_of_results_and_memory_of_their_own():
+    small, wide = torch.randn(3, 1), torch.randn(3, 4)
+    with forward_ad.dual_level():
+        dual = forward_ad.make_dual(small, torch.ones(3, 1))
+        for result in (wide - dual, dual + wide):
+            assert forward_ad.unpack_dual(result).tangent.shape == (3, 4)
+        result = dual + 1
+        dual.mul_(0)
+        assert forward_ad.unpack_dual(result).tangent.eq(1).all()
 
 
 def test_no_reflections_no_gradient():

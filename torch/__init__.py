@@ -48,8 +48,8 @@ _HOMES = {
         "are_deterministic_algorithms_enabled is_deterministic_algorithms_warn_only_enabled set_deterministic_debug_mode "
         "get_deterministic_debug_mode set_float32_matmul_precision get_float32_matmul_precision set_warn_always "
         "is_warn_always_enabled set_flush_denormal set_num_interop_threads get_num_interop_threads is_tensor is_storage typename "
-        "get_device_module compile sym_int sym_float sym_not sym_max sym_min sym_ite sym_sqrt sym_sum init_num_threads "
-        "sym_constrain_range sym_constrain_range_for_size sym_fresh_size is_distributed is_vulkan_available numel is_floating_point is_complex is_signed is_conj is_neg is_inference is_nonzero get_device "
+        "get_device_module compile init_num_threads sym_constrain_range sym_constrain_range_for_size sym_fresh_size "
+        "is_distributed is_vulkan_available numel is_floating_point is_complex is_signed is_conj is_neg is_inference is_nonzero get_device "
         "compiled_with_cxx11_abi get_file_path set_vital cudnn_is_acceptable has_lapack has_mkl has_openmp has_spectral"
     ),
     "torch._legacy_types": (
@@ -71,12 +71,14 @@ _HOMES = {
     ),
     "torch.futures": "Future",
     "torch._streams": "Event Stream",
-    "torch._tags": "Tag",
     "torch._schema": "Argument FunctionSchema parse_schema",
     "torch.testing": "FileCheck",
     "torch.torch_version": "__version__",
     "torch._higher_order_ops": "cond",
     "torch._ops": "ops",
+    "torch._tags": "Tag",
+    "torch._symbolic.numbers": "SymInt SymFloat SymBool sym_int sym_float sym_not sym_max sym_min sym_ite sym_sqrt sym_sum",
+    "torch._symbolic.checks": "_check _check_is_size _check_index _check_value _check_type _check_not_implemented _check_with",
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
 for _name in _HOME_OF:      # what a module wraps is not to be found unwrapped

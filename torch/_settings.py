@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import operator
 import warnings
 
 import torch
@@ -298,58 +296,6 @@ def get_num_interop_threads():
 
 def init_num_threads():
     """Nothing to do: the thread pool starts by itself."""
-
-
-# ---- numbers that may be symbolic ----
-
-
-def _symbolic(x, method):
-    return getattr(x, method, None)
-
-
-def sym_int(a):
-    """`a` truncated to an int."""
-    method = _symbolic(a, "__sym_int__")
-    return method() if method else math.floor(a) if a >= 0 else math.ceil(a)
-
-
-def sym_float(a):
-    """`a` as a float."""
-    method = _symbolic(a, "__sym_float__")
-    return method() if method else float(a)
-
-
-def sym_not(a):
-    """`not a`."""
-    method = _symbolic(a, "__sym_not__")
-    return method() if method else operator.not_(a)
-
-
-def sym_max(a, b):
-    """The larger of two numbers; a float if either is one."""
-    return float(max(a, b)) if isinstance(a, float) or isinstance(b, float) else max(a, b)
-
-
-def sym_min(a, b):
-    """The smaller of two numbers; a float if either is one."""
-    return float(min(a, b)) if isinstance(a, float) or isinstance(b, float) else min(a, b)
-
-
-def sym_ite(b, t, f):
-    """`t if b else f`."""
-    if type(t) is not type(f):
-        raise AssertionError("sym_ite: both branches must have one type")
-    return t if b else f
-
-
-def sym_sqrt(a):
-    """The square root of a number."""
-    return math.sqrt(a)
-
-
-def sym_sum(*args):
-    """The sum of some numbers, given as a list or one by one."""
-    return sum(args[0] if len(args) == 1 and isinstance(args[0], (list, tuple)) else args)
 
 
 def sym_fresh_size(expr):

@@ -117,7 +117,7 @@ class Tensor(_C.TensorBase):
                     result = result.conj()
                 if self.is_neg():
                     result = result._neg_view()
-            if type(self) is not Tensor:
+            if type(result) is not type(self):
                 result = result.as_subclass(type(self))
             if self.requires_grad:
                 result.requires_grad_()

@@ -222,6 +222,14 @@ def _dtype_of(kind):
     return kind if isinstance(kind, torch.dtype) else kind.dtype
 
 
+def _get_dtype_from_pickle_storage_type(pickle_storage_type):
+    """The dtype of the storages that files know by a name such as "FloatStorage". Raises KeyError for others."""
+    try:
+        return _storage_type_to_dtype_map()[pickle_storage_type]
+    except KeyError:
+        raise KeyError(f'pickle storage type "{pickle_storage_type}" is not recognized') from None
+
+
 class TypedStorage(_OnDevices):
     """The elements of one dtype in an :class:`UntypedStorage`. Deprecated; files and old code still name it."""
 

@@ -78,15 +78,15 @@ def parameter_type(arg):
 
 def result_type(schema):
     """The C++ result type of a schema."""
-    kinds = ["std::vector<Tensor>" if r.list else CPP_TYPES[type_of(r)] for r in schema.returns]
+    kinds = ["std::vector<Tensor>" if r.is_tensor_list else CPP_TYPES[type_of(r)] for r in schema.returns]
     return "void" if not kinds else kinds[0] if len(kinds) == 1 else f"std::tuple<{', '.join(kinds)}>"
 
 
 def source_ast(formula):
     """The statements of a formula: a string (an expression, or lines of statements), or a function's body."""
     if isinstance(formula, str):
-        text = textwrap.dedent(formula).strip()
-        return ast.parse(text).body if "\n" in text else [ast.Return(ast.parse(text, mode="eval").body)]
+        body = ast.parse(textwrap.dedent(formula).strip()).body
+        return [ast.Return(body[0].value)] if len(body) == 1 and isinstance(body[0], ast.Expr) else body
     tree = ast.parse(textwrap.dedent(inspect.getsource(formula))).body[0]
     if isinstance(tree, ast.FunctionDef):
         body = tree.body
@@ -284,7 +284,10 @@ class Translator:
         for a in nodes:
             if isinstance(a, ast.JoinedStr):
                 for piece in a.values:
-                    parts += self.message_parts([piece.value if isinstance(piece, ast.FormattedValue) else piece])
+                    if isinstance(piece, ast.FormattedValue) and piece.format_spec:   # {dtype:ScalarType}: PyTorch's other name of it, "Double"
+                        parts.append(f"legacy_name({self.expression(piece.value)[0]})")
+                    else:
+                        parts += self.message_parts([piece.value if isinstance(piece, ast.FormattedValue) else piece])
             else:
                 code, kind = self.expression(a)
                 code, kind = self.plain(code, kind), kind.removeprefix("optional ")

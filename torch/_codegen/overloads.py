@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from .._opdefs.language import UNKNOWN
 from .schema import OPTIONS, Schema, inplace_of, out_of, parse
 
 # schema prefix -> the namespace in which Python finds the function
@@ -32,9 +33,22 @@ class Overload:
         return self.definition.family
 
     @property
+    def formulas(self):
+        """{arguments: formula} of the gradients; what is UNKNOWN is a formula that raises."""
+        grad = self.definition.grad or {}
+        if grad is UNKNOWN:
+            names = [a.name for a in self.schema.args if a.base == "Tensor" and not (a.write and a.kwarg_only)]
+            return {", ".join(names): _refusal(f"derivative for aten::{self.schema.name} is not implemented")}
+        return {key: _refusal(f"the derivative for '{self.schema.name}: {key}' is not implemented.") if f is UNKNOWN else f for key, f in grad.items()}
+
+    @property
     def derived(self):
         """Runs through its functional form's kernel."""
         return self.functional is not None
+
+
+def _refusal(text):
+    return f'raise NotImplementedError("{text}")'
 
 
 def _python_of(definition, schema):
@@ -135,4 +149,8 @@ def expand(definitions, problem=None):
                 number = counts.get(base, 0)
                 counts[base] = number + 1
                 f.node_name = definition.node or f"{base.title().replace('_', '')}Backward{number}"
+    for row in table:   # a copy of a view is differentiated as the view
+        view = seen.get(row.schema.key.replace("_copy", "", 1)) if row.schema.name.endswith("_copy") else None
+        if row.node_name and view and view.schema.is_view and view.node_name and not row.definition.node:
+            row.node_name = f"{view.node_name}_copy"
     return table

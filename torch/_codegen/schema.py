@@ -18,6 +18,10 @@ BASE_TYPES = {
     "Stream": "Object", "Any": "Object", "DeviceIndex": "Int",
 }
 
+# arguments that number dimensions of the tensors beside them, and those that are the sizes of a whole tensor
+DIM_NAMES = frozenset({"dim", "dim0", "dim1", "dim2", "dims", "dimension"})
+SIZE_NAMES = frozenset({"size", "shape", "input_size", "input_sizes", "repeats"})
+
 # PyTorch prints enums in schemas by number
 NAMED_DEFAULTS = {"None": None, "True": True, "False": False}
 
@@ -44,6 +48,13 @@ class Arg:
     @property
     def type(self):
         return BASE_TYPES[self.base]
+
+    @property
+    def role(self):
+        """What an integer argument counts: "Dim", "Size" or "Other"."""
+        if self.type != "Int":
+            return "Other"
+        return "Dim" if self.name in DIM_NAMES else "Size" if self.list and self.name in SIZE_NAMES else "Other"
 
     @property
     def write(self):

@@ -241,7 +241,7 @@ def _nextafter(x, y):
 
 
 @decomposed("nextafter(Tensor self, Tensor other) -> Tensor", inplace=True, out=True, jvp=None,
-            grad={"self": _grad_nextafter_self, "other": "zeros(other.shape, dtype=grad.dtype, device=grad.device)"})
+            grad={"self": _grad_nextafter_self, "other": "zeros(other.shape, dtype=grad.dtype, device=grad.device)"}, out_dtype="cast")
 def nextafter(self, other):
     """The next number after self in the direction of other.
 

@@ -51,7 +51,7 @@ def _real_angle(x):
     return where(x < 0, like(math.pi, x), where(isnan(x), x, like(0, x)))
 
 
-@decomposed("angle(Tensor self) -> Tensor", out=True, grad={"self": _grad_angle}, jvp=None)
+@decomposed("angle(Tensor self) -> Tensor", out=True, grad={"self": _grad_angle}, jvp=None, out_dtype="cast")
 def angle(self):
     """The angle of a complex number; of a real one 0, or pi where it is negative.
 

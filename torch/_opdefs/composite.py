@@ -5,7 +5,8 @@ from .language import composite, decomposed
 # ---- comparison within a tolerance ----
 
 
-@decomposed("allclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> bool", grad=None)
+@decomposed("allclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> bool", grad=None,
+            vmap="data_dependent")
 def allclose(self, other, rtol, atol, equal_nan):
     """Whether isclose holds for every element."""
     return isclose(self, other, rtol, atol, equal_nan).all().item()
@@ -394,7 +395,7 @@ def cov(self, correction, fweights, aweights):
         if fweights.dim() > 1 or fweights.numel() != n:
             raise RuntimeError("cov(): expected fweights to have one dimension and one number for each of the ", n, " observations")
         if fweights.numel() > 0:
-            if not _holds(fweights.min() >= 0):
+            if not fweights.is_meta() and not _holds(fweights.min() >= 0):
                 raise RuntimeError("cov(): fweights cannot be negative")
     if aweights is not None:
         if not aweights.is_floating_point():
@@ -402,7 +403,7 @@ def cov(self, correction, fweights, aweights):
         if aweights.dim() > 1 or aweights.numel() != n:
             raise RuntimeError("cov(): expected aweights to have one dimension and one number for each of the ", n, " observations")
         if aweights.numel() > 0:
-            if not _holds(aweights.min() >= 0):
+            if not aweights.is_meta() and not _holds(aweights.min() >= 0):
                 raise RuntimeError("cov(): aweights cannot be negative")
     w = fweights
     if fweights is None:
@@ -411,7 +412,7 @@ def cov(self, correction, fweights, aweights):
         w = fweights * aweights
     total = scalar_tensor(n, dtype=torch.int64, device=x.device) if w is None else w.sum()
     if w is not None:
-        if n > 0 and not _holds(total != 0):
+        if n > 0 and not total.is_meta() and not _holds(total != 0):
             raise RuntimeError("cov(): weights sum to zero, can't be normalized")
     mean = (aten.sum.dim_IntList(x, [1]) if w is None else aten.sum.dim_IntList(x * w, [1])) / total
     if w is None:
@@ -458,7 +459,7 @@ def vander(x, N, increasing):
     kind = x.dtype
     if not x.is_floating_point() and not x.is_complex():
         kind = torch.int64
-    result = empty([x.size(0), n], dtype=kind, device=x.device)
+    result = x.new_empty([x.size(0), n], dtype=kind)
     if n > 0:
         aten.select.int(result, 1, 0).fill_(1)
     if n > 1:
@@ -477,6 +478,7 @@ def _renorm_self(grad, self, p, dim, maxnorm):
     wide = accumulation_dtype(self.dtype)
     norm = linalg_vector_norm(self, p, dims, True, dtype=wide)
     dot = aten.sum.dim_IntList(self.conj() * grad, dims, True, dtype=wide)
+    dot = real(dot) if dot.is_complex() else dot
     towards = norm_backward(real(dot) if dot.is_complex() else dot, self, p, norm, dims, True)
     inverse = (norm + 1e-7).reciprocal()
     rest = grad - inverse * towards

@@ -13,7 +13,7 @@ def _all_gradients(grad, input, weight, bias, stride, padding, dilation, transpo
     "SymInt[] output_padding, SymInt groups) -> Tensor",
     python="function",
     grad={"input, weight, bias": _all_gradients},
-    jvp="transposed",
+    jvp="transposed", vmap="convolution",
 )
 def convolution():
     """Cross-correlation of input (N, C, ...) with weight (M, C / groups, ...), or its transpose with weight (C, M / groups, ...)."""
@@ -48,7 +48,7 @@ def _double_backward(grads, grad_output, input, weight, stride, padding, dilatio
     python="", grad={"grad_output, input, weight": _double_backward}, jvp="transposed",
     out=["convolution_backward.out(Tensor grad_output, Tensor input, Tensor weight, SymInt[]? bias_sizes, SymInt[] stride, SymInt[] padding, "
          "SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups, bool[3] output_mask, *, Tensor(a!) out0, Tensor(b!) out1, "
-         "Tensor(c!) out2) -> (Tensor(a!), Tensor(b!), Tensor(c!))"],
+         "Tensor(c!) out2) -> (Tensor(a!), Tensor(b!), Tensor(c!))"], vmap="convolution_backward",
 )
 def convolution_backward():
     """Gradients of convolution with respect to input, weight and bias, those that output_mask asks for."""

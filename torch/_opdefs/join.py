@@ -16,7 +16,7 @@ def _cat_parts(grad, tensors, dim):
     return parts
 
 
-@kernel("cat(Tensor[] tensors, int dim=0) -> Tensor", grad={"tensors": _cat_parts}, python="function")
+@kernel("cat(Tensor[] tensors, int dim=0) -> Tensor", grad={"tensors": _cat_parts}, python="function", out_dtype="cast", out_apart=True)
 def cat():
     """Joins tensors along an existing dimension; they have the same size in every other one."""
 
@@ -34,7 +34,7 @@ def _stack_parts(grad, tensors, dim):
     return parts
 
 
-@kernel("stack(Tensor[] tensors, int dim=0) -> Tensor", grad={"tensors": _stack_parts}, python="function")
+@kernel("stack(Tensor[] tensors, int dim=0) -> Tensor", grad={"tensors": _stack_parts}, python="function", out_dtype="cast")
 def stack():
     """Joins tensors of one shape along a new dimension."""
 
@@ -93,7 +93,7 @@ def _block_parts(grad, tensors):
     return parts
 
 
-@kernel("block_diag(Tensor[] tensors) -> Tensor", grad={"tensors": _block_parts}, python="function")
+@kernel("block_diag(Tensor[] tensors) -> Tensor", grad={"tensors": _block_parts}, python="function", vmap="loop")
 def block_diag():
     """A matrix with the given matrices along its diagonal; vectors are rows."""
 
@@ -156,6 +156,8 @@ def combinations(self, r, with_replacement):
     if r == 0:
         return empty([0], dtype=self.dtype, device=self.device)
     n = self.numel()
+    if r > 64 and n > 1:
+        raise RuntimeError(f"combinations: {r} elements at a time are more than the 64 dimensions that a tensor has room for")
     vectors = [self for i in range(r)]
     grids = aten.meshgrid.indexing(vectors, indexing="ij")
     line = arange(n, dtype=torch.int64, device=self.device)
@@ -185,73 +187,79 @@ def _cropped(grad, pad):
     return constant_pad_nd(grad, back, 0)
 
 
-@kernel("constant_pad_nd(Tensor self, SymInt[] pad, Scalar value=0) -> Tensor", grad={"self": _cropped}, python="function")
+@kernel("constant_pad_nd(Tensor self, SymInt[] pad, Scalar value=0) -> Tensor", grad={"self": _cropped}, python="function", vmap="shift")
 def constant_pad_nd():
     """self with value before and after: pad holds (before, after) of the last dimension, then of the one before, ...; negative ones crop."""
 
 
-@kernel("reflection_pad1d(Tensor self, SymInt[2] padding) -> Tensor", grad={"self": "reflection_pad1d_backward(grad, self, padding)"}, python="nn")
+@kernel("reflection_pad1d(Tensor self, SymInt[2] padding) -> Tensor", grad={"self": "reflection_pad1d_backward(grad, self, padding)"}, python="nn",
+        vmap="merge<2>")
 def reflection_pad1d():
     """Padded by its mirror image: (C, W) or (N, C, W)."""
 
 
-@kernel("reflection_pad2d(Tensor self, SymInt[4] padding) -> Tensor", grad={"self": "reflection_pad2d_backward(grad, self, padding)"}, python="nn")
+@kernel("reflection_pad2d(Tensor self, SymInt[4] padding) -> Tensor", grad={"self": "reflection_pad2d_backward(grad, self, padding)"}, python="nn",
+        vmap="merge<3>")
 def reflection_pad2d():
     """Padded by its mirror image: (C, H, W) or (N, C, H, W)."""
 
 
-@kernel("reflection_pad3d(Tensor self, SymInt[6] padding) -> Tensor", grad={"self": "reflection_pad3d_backward(grad, self, padding)"}, python="nn")
+@kernel("reflection_pad3d(Tensor self, SymInt[6] padding) -> Tensor", grad={"self": "reflection_pad3d_backward(grad, self, padding)"}, python="nn",
+        vmap="merge<4>")
 def reflection_pad3d():
     """Padded by its mirror image: (C, D, H, W) or (N, C, D, H, W)."""
 
 
-@kernel("replication_pad1d(Tensor self, SymInt[2] padding) -> Tensor", grad={"self": "replication_pad1d_backward(grad, self, padding)"}, python="nn")
+@kernel("replication_pad1d(Tensor self, SymInt[2] padding) -> Tensor", grad={"self": "replication_pad1d_backward(grad, self, padding)"}, python="nn",
+        vmap="merge<2>")
 def replication_pad1d():
     """Padded by its border values: (C, W) or (N, C, W)."""
 
 
-@kernel("replication_pad2d(Tensor self, SymInt[4] padding) -> Tensor", grad={"self": "replication_pad2d_backward(grad, self, padding)"}, python="nn")
+@kernel("replication_pad2d(Tensor self, SymInt[4] padding) -> Tensor", grad={"self": "replication_pad2d_backward(grad, self, padding)"}, python="nn",
+        vmap="merge<3>")
 def replication_pad2d():
     """Padded by its border values: (C, H, W) or (N, C, H, W)."""
 
 
-@kernel("replication_pad3d(Tensor self, SymInt[6] padding) -> Tensor", grad={"self": "replication_pad3d_backward(grad, self, padding)"}, python="nn")
+@kernel("replication_pad3d(Tensor self, SymInt[6] padding) -> Tensor", grad={"self": "replication_pad3d_backward(grad, self, padding)"}, python="nn",
+        vmap="merge<4>")
 def replication_pad3d():
     """Padded by its border values: (C, D, H, W) or (N, C, D, H, W)."""
 
 
 @kernel("reflection_pad1d_backward(Tensor grad_output, Tensor self, SymInt[2] padding) -> Tensor", out="grad_input",
-        grad={"grad_output": "reflection_pad1d(grad, padding)"}, python="")
+        grad={"grad_output": "reflection_pad1d(grad, padding)"}, python="", vmap="merge<2>")
 def reflection_pad1d_backward():
     """The gradient of reflection_pad1d."""
 
 
 @kernel("reflection_pad2d_backward(Tensor grad_output, Tensor self, SymInt[4] padding) -> Tensor", out="grad_input",
-        grad={"grad_output": "reflection_pad2d(grad, padding)"}, python="")
+        grad={"grad_output": "reflection_pad2d(grad, padding)"}, python="", vmap="merge<3>")
 def reflection_pad2d_backward():
     """The gradient of reflection_pad2d."""
 
 
 @kernel("reflection_pad3d_backward(Tensor grad_output, Tensor self, SymInt[6] padding) -> Tensor", out="grad_input",
-        grad={"grad_output": "reflection_pad3d(grad, padding)"}, python="")
+        grad={"grad_output": "reflection_pad3d(grad, padding)"}, python="", vmap="merge<4>")
 def reflection_pad3d_backward():
     """The gradient of reflection_pad3d."""
 
 
 @kernel("replication_pad1d_backward(Tensor grad_output, Tensor self, SymInt[2] padding) -> Tensor", out="grad_input",
-        grad={"grad_output": "replication_pad1d(grad, padding)"}, python="")
+        grad={"grad_output": "replication_pad1d(grad, padding)"}, python="", vmap="merge<2>")
 def replication_pad1d_backward():
     """The gradient of replication_pad1d."""
 
 
 @kernel("replication_pad2d_backward(Tensor grad_output, Tensor self, SymInt[4] padding) -> Tensor", out="grad_input",
-        grad={"grad_output": "replication_pad2d(grad, padding)"}, python="")
+        grad={"grad_output": "replication_pad2d(grad, padding)"}, python="", vmap="merge<3>")
 def replication_pad2d_backward():
     """The gradient of replication_pad2d."""
 
 
 @kernel("replication_pad3d_backward(Tensor grad_output, Tensor self, SymInt[6] padding) -> Tensor", out="grad_input",
-        grad={"grad_output": "replication_pad3d(grad, padding)"}, python="")
+        grad={"grad_output": "replication_pad3d(grad, padding)"}, python="", vmap="merge<4>")
 def replication_pad3d_backward():
     """The gradient of replication_pad3d."""
 
@@ -330,7 +338,7 @@ def pad(self, pad, mode, value):
 
 # ---- repeating ----
 
-@kernel("repeat_interleave.Tensor(Tensor repeats, *, SymInt? output_size=None) -> Tensor", grad=None, out="below", python="function")
+@kernel("repeat_interleave.Tensor(Tensor repeats, *, SymInt? output_size=None) -> Tensor", grad=None, out="below", python="function", vmap="loop")
 def repeat_interleave():
     """Index i, repeats[i] times."""
 
@@ -397,7 +405,7 @@ def diag_embed(self, offset, dim1, dim2):
         else:
             shape.append(self.size(j))
             j += 1
-    out = zeros(shape, dtype=self.dtype, device=self.device)
+    out = self.new_zeros(shape)
     out.diagonal(offset, a, b).copy_(self)
     return out
 
@@ -467,6 +475,8 @@ def pixel_shuffle(self, upscale_factor):
         raise RuntimeError("pixel_shuffle expects input to have at least 3 dimensions, but got input with ", self.dim(), " dimension(s)")
     if r <= 0:
         raise RuntimeError("pixel_shuffle expects a positive upscale_factor, but got ", r)
+    if r > 2147483647:
+        raise ValueError(f"upscale factor is too large, (upscale_factor)^2 overflowed: upscale_factor={r}")
     c = self.size(-3)
     h = self.size(-2)
     w = self.size(-1)
@@ -530,6 +540,6 @@ def pixel_unshuffle(self, downscale_factor):
 @kernel("isin.Tensor_Tensor(Tensor elements, Tensor test_elements, *, bool assume_unique=False, bool invert=False) -> Tensor",
         "isin.Tensor_Scalar(Tensor elements, Scalar test_element, *, bool assume_unique=False, bool invert=False) -> Tensor",
         "isin.Scalar_Tensor(Scalar element, Tensor test_elements, *, bool assume_unique=False, bool invert=False) -> Tensor",
-        grad=None, python="function")
+        grad=None, python="function", vmap="elements")
 def isin():
     """Whether each element occurs among test_elements."""

@@ -1,6 +1,6 @@
 """Factorisations: Cholesky, QR, singular values, eigenvalues, LU. Kernels call LAPACK; gradients follow Giles (2008) and Townsend (2016)."""
 
-from .language import composite, decomposed, kernel
+from .language import UNKNOWN, composite, decomposed, kernel
 
 
 @composite("_cholesky_grad(Tensor grad, Tensor factor, bool upper) -> Tensor", python="")
@@ -19,7 +19,7 @@ def _cholesky_grad(grad, factor, upper):
     python="linalg",
     out=["linalg_cholesky_ex.L(Tensor self, *, bool upper=False, bool check_errors=False, Tensor(a!) L, Tensor(b!) info) -> "
          "(Tensor(a!) L, Tensor(b!) info)"],
-    grad={"self": "_cholesky_grad(grad, L, upper)"}, jvp="transposed",
+    grad={"self": "_cholesky_grad(grad, L, upper)"}, jvp="transposed", vmap="shift",
 )
 def linalg_cholesky_ex():
     """Cholesky factor, and 0 or the order of the minor that is not positive."""
@@ -28,7 +28,7 @@ def linalg_cholesky_ex():
 @composite(
     "linalg_cholesky(Tensor self, *, bool upper=False) -> Tensor",
     python="linalg",
-    out=["linalg_cholesky.out(Tensor self, *, bool upper=False, Tensor(a!) out) -> Tensor(a!)"],
+    out=["linalg_cholesky.out(Tensor self, *, bool upper=False, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact",
 )
 def linalg_cholesky(self, upper):
     """Lower factor L of a Hermitian positive definite A = L L^H, or its upper transpose."""
@@ -41,7 +41,7 @@ def linalg_cholesky(self, upper):
     "cholesky(Tensor self, bool upper=False) -> Tensor",
     python="function method",
     out=["cholesky.out(Tensor self, bool upper=False, *, Tensor(a!) out) -> Tensor(a!)"],
-    grad={"self": "_cholesky_grad(grad, result, upper)"}, jvp="transposed",
+    grad={"self": "_cholesky_grad(grad, result, upper)"}, jvp="transposed", out_dtype="cast",
 )
 def cholesky(self, upper):
     """The older name of torch.linalg.cholesky."""
@@ -54,7 +54,7 @@ def cholesky(self, upper):
     "_cholesky_solve_helper(Tensor self, Tensor A, bool upper) -> Tensor",
     python="",
     out=["_cholesky_solve_helper.out(Tensor self, Tensor A, bool upper, *, Tensor(a!) out) -> Tensor(a!)"],
-    grad=None, jvp=None,
+    grad=UNKNOWN, jvp=None, vmap="matrices",
 )
 def _cholesky_solve_helper():
     """Solution for matching batch shapes."""
@@ -74,7 +74,7 @@ def _cholesky_solve_grad(grad, self, input2, upper, result):
     "cholesky_solve(Tensor self, Tensor input2, bool upper=False) -> Tensor",
     python="function method",
     out=["cholesky_solve.out(Tensor self, Tensor input2, bool upper=False, *, Tensor(a!) out) -> Tensor(a!)"],
-    grad={"self, input2": _cholesky_solve_grad}, jvp="transposed",
+    grad={"self, input2": _cholesky_solve_grad}, jvp="transposed", out_dtype="cast",
 )
 def cholesky_solve(self, input2, upper):
     """Solution X of A X = self, where A has the Cholesky factor input2."""
@@ -98,7 +98,7 @@ def _cholesky_inverse_grad(grad, self, upper, result):
     "cholesky_inverse(Tensor self, bool upper=False) -> Tensor",
     python="function method",
     out=["cholesky_inverse.out(Tensor self, bool upper=False, *, Tensor(a!) out) -> Tensor(a!)"],
-    grad={"self": _cholesky_inverse_grad}, jvp="transposed",
+    grad={"self": _cholesky_inverse_grad}, jvp="transposed", vmap="shift", out_dtype="cast",
 )
 def cholesky_inverse():
     """Inverse of the matrix that has the Cholesky factor self."""
@@ -148,7 +148,7 @@ def _qr_grad(grads, A, mode, Q, R):
     'linalg_qr(Tensor A, str mode="reduced") -> (Tensor Q, Tensor R)',
     python="linalg",
     out=['linalg_qr.out(Tensor A, str mode="reduced", *, Tensor(a!) Q, Tensor(b!) R) -> (Tensor(a!) Q, Tensor(b!) R)'],
-    grad={"A": _qr_grad}, jvp="transposed",
+    grad={"A": _qr_grad}, jvp="transposed", vmap="shift",
 )
 def linalg_qr():
     """A = Q R with orthonormal columns in Q and an upper triangle R."""
@@ -157,7 +157,7 @@ def linalg_qr():
 @composite(
     "qr(Tensor self, bool some=True) -> (Tensor Q, Tensor R)",
     python="function method",
-    out=["qr.Q(Tensor self, bool some=True, *, Tensor(a!) Q, Tensor(b!) R) -> (Tensor(a!) Q, Tensor(b!) R)"],
+    out=["qr.Q(Tensor self, bool some=True, *, Tensor(a!) Q, Tensor(b!) R) -> (Tensor(a!) Q, Tensor(b!) R)"], out_dtype="exact",
 )
 def qr(self, some):
     """The older name of torch.linalg.qr."""
@@ -169,7 +169,7 @@ def qr(self, some):
     "geqrf(Tensor self) -> (Tensor a, Tensor tau)",
     python="function method",
     out=["geqrf.a(Tensor self, *, Tensor(a!) a, Tensor(b!) tau) -> (Tensor(a!) a, Tensor(b!) tau)"],
-    grad=None, jvp=None,
+    grad=UNKNOWN, jvp=None, vmap="shift", out_dtype="cast",
 )
 def geqrf():
     """QR factorisation in LAPACK's packed form: R above, Householder vectors below, and their scales."""
@@ -282,7 +282,7 @@ def _ormqr_reflections_grad(grad, self, input2, input3, left, transpose, result)
     "linalg_householder_product(Tensor input, Tensor tau) -> Tensor",
     python="linalg",
     out=["linalg_householder_product.out(Tensor input, Tensor tau, *, Tensor(a!) out) -> Tensor(a!)"],
-    grad={"input, tau": "_householder_grad(grad, result, input, tau, False)"}, jvp="transposed",
+    grad={"input, tau": "_householder_grad(grad, result, input, tau, False)"}, jvp="transposed", vmap="shift", out_dtype="cast",
 )
 def linalg_householder_product():
     """First columns of the product of Householder reflections that geqrf packs."""
@@ -303,7 +303,7 @@ def orgqr(self, input2):
     python="function method",
     out=["ormqr.out(Tensor self, Tensor input2, Tensor input3, bool left=True, bool transpose=False, *, Tensor(a!) out) -> "
          "Tensor(a!)"],
-    grad={"self, input2, input3": _ormqr_reflections_grad}, jvp="transposed",
+    grad={"self, input2, input3": _ormqr_reflections_grad}, jvp="transposed", vmap="shift", out_dtype="cast",
 )
 def ormqr():
     """Product of the Q that geqrf packs, or of its adjoint, with a matrix, from the left or right."""
@@ -389,7 +389,7 @@ def _svd_grad(grads, A, full_matrices, compute_uv, U, S, Vh):
     python="function",
     out=["_linalg_svd.U(Tensor A, bool full_matrices=False, bool compute_uv=True, *, str? driver=None, Tensor(a!) U, Tensor(b!) "
          "S, Tensor(c!) Vh) -> (Tensor(a!) U, Tensor(b!) S, Tensor(c!) Vh)"],
-    grad={"A": _svd_grad}, jvp="transposed",
+    grad={"A": _svd_grad}, jvp="transposed", vmap="shift",
 )
 def _linalg_svd():
     """Singular value decomposition A = U diag(S) Vh, thin unless full_matrices."""
@@ -399,7 +399,7 @@ def _linalg_svd():
     "linalg_svd(Tensor A, bool full_matrices=True, *, str? driver=None) -> (Tensor U, Tensor S, Tensor Vh)",
     python="linalg",
     out=["linalg_svd.U(Tensor A, bool full_matrices=True, *, str? driver=None, Tensor(a!) U, Tensor(b!) S, Tensor(c!) Vh) -> "
-         "(Tensor(a!) U, Tensor(b!) S, Tensor(c!) Vh)"],
+         "(Tensor(a!) U, Tensor(b!) S, Tensor(c!) Vh)"], out_dtype="exact",
 )
 def linalg_svd(A, full_matrices, driver):
     """Singular value decomposition A = U diag(S) Vh; singular values descend."""
@@ -410,7 +410,7 @@ def linalg_svd(A, full_matrices, driver):
 @composite(
     "linalg_svdvals(Tensor A, *, str? driver=None) -> Tensor",
     python="linalg",
-    out=["linalg_svdvals.out(Tensor A, *, str? driver=None, Tensor(a!) out) -> Tensor(a!)"],
+    out=["linalg_svdvals.out(Tensor A, *, str? driver=None, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact",
 )
 def linalg_svdvals(A, driver):
     """Singular values, in descending order."""
@@ -422,7 +422,7 @@ def linalg_svdvals(A, driver):
     "svd(Tensor self, bool some=True, bool compute_uv=True) -> (Tensor U, Tensor S, Tensor V)",
     python="function method",
     out=["svd.U(Tensor self, bool some=True, bool compute_uv=True, *, Tensor(a!) U, Tensor(b!) S, Tensor(c!) V) -> (Tensor(a!) "
-         "U, Tensor(b!) S, Tensor(c!) V)"],
+         "U, Tensor(b!) S, Tensor(c!) V)"], out_dtype="exact",
 )
 def svd(self, some, compute_uv):
     """The older form of torch.linalg.svd, which returns V instead of its adjoint."""
@@ -447,7 +447,7 @@ def _eigh_grad(grads, A, UPLO, compute_v, eigenvalues, eigenvectors):
         _, V = _linalg_eigh(A, UPLO, True)
         gV = None
     Vh = V.mH
-    if gV is None:
+    if gV is None or not compute_v:
         return (V * gL.to(V.dtype).unsqueeze(-2)).matmul(Vh)
     inner = Vh.matmul(gV)
     require_real(inner.diagonal(0, -2, -1), "linalg_eigh_backward: The eigenvectors in the complex case are specified up to multiplication by e^{i phi}. "
@@ -467,7 +467,7 @@ def _eigh_grad(grads, A, UPLO, compute_v, eigenvalues, eigenvectors):
     python="function",
     out=['_linalg_eigh.eigenvalues(Tensor A, str UPLO="L", bool compute_v=True, *, Tensor(a!) eigenvalues, Tensor(b!) '
          'eigenvectors) -> (Tensor(a!) eigenvalues, Tensor(b!) eigenvectors)'],
-    grad={"A": _eigh_grad}, jvp="transposed",
+    grad={"A": _eigh_grad}, jvp="transposed", vmap="shift",
 )
 def _linalg_eigh():
     """Eigenvalues, ascending, and eigenvectors of a Hermitian matrix given by one triangle."""
@@ -477,7 +477,7 @@ def _linalg_eigh():
     'linalg_eigh(Tensor self, str UPLO="L") -> (Tensor eigenvalues, Tensor eigenvectors)',
     python="linalg",
     out=['linalg_eigh.eigvals(Tensor self, str UPLO="L", *, Tensor(a!) eigvals, Tensor(b!) eigvecs) -> (Tensor(a!) eigenvalues, '
-         'Tensor(b!) eigenvectors)'],
+         'Tensor(b!) eigenvectors)'], out_dtype="exact",
 )
 def linalg_eigh(self, UPLO):
     """Eigenvalues, ascending, and eigenvectors of a Hermitian matrix, of which only the triangle UPLO is read."""
@@ -488,7 +488,7 @@ def linalg_eigh(self, UPLO):
 @composite(
     'linalg_eigvalsh(Tensor self, str UPLO="L") -> Tensor',
     python="linalg",
-    out=['linalg_eigvalsh.out(Tensor self, str UPLO="L", *, Tensor(a!) out) -> Tensor(a!)'],
+    out=['linalg_eigvalsh.out(Tensor self, str UPLO="L", *, Tensor(a!) out) -> Tensor(a!)'], out_dtype="exact",
 )
 def linalg_eigvalsh(self, UPLO):
     """Eigenvalues, ascending, of a Hermitian matrix."""
@@ -528,7 +528,7 @@ def _eig_grad(grads, self, eigenvalues, eigenvectors):
     python="linalg",
     out=["linalg_eig.out(Tensor self, *, Tensor(a!) eigenvalues, Tensor(b!) eigenvectors) -> (Tensor(a!) eigenvalues, "
          "Tensor(b!) eigenvectors)"],
-    grad={"self": _eig_grad}, jvp="transposed",
+    grad={"self": _eig_grad}, jvp="transposed", vmap="shift", out_dtype="cast",
 )
 def linalg_eig():
     """Eigenvalues and right eigenvectors of unit length, complex."""
@@ -541,11 +541,17 @@ def _eigvals_grad(grad, self):
     return g if self.is_complex() else real(g)
 
 
+def _eigvals_grad(grad, self):
+    _, V = linalg_eig(self)
+    g = linalg_solve(V.mH, grad.unsqueeze(-1) * V.mH)
+    return g if self.is_complex() else real(g)
+
+
 @kernel(
     "_linalg_eigvals(Tensor self) -> Tensor",
     python="function",
     out=False,
-    grad={"self": _eigvals_grad}, jvp="transposed",
+    grad={"self": _eigvals_grad}, jvp="transposed", vmap="shift",
 )
 def _linalg_eigvals():
     """Eigenvalues alone."""
@@ -620,7 +626,7 @@ def _lu_factor_grad(grad, LU, pivots):
     python="linalg",
     out=["linalg_lu_factor_ex.out(Tensor A, *, bool pivot=True, bool check_errors=False, Tensor(a!) LU, Tensor(b!) pivots, "
          "Tensor(c!) info) -> (Tensor(a!) LU, Tensor(b!) pivots, Tensor(c!) info)"],
-    grad={"A": _lu_factor_grad}, jvp="transposed",
+    grad={"A": _lu_factor_grad}, jvp="transposed", vmap="shift",
 )
 def linalg_lu_factor_ex():
     """Compact LU factors with row exchanges, and 0 or the index of a zero on the diagonal of U."""
@@ -630,7 +636,7 @@ def linalg_lu_factor_ex():
     "linalg_lu_factor(Tensor A, *, bool pivot=True) -> (Tensor LU, Tensor pivots)",
     python="linalg",
     out=["linalg_lu_factor.out(Tensor A, *, bool pivot=True, Tensor(a!) LU, Tensor(b!) pivots) -> (Tensor(a!) LU, Tensor(b!) "
-         "pivots)"],
+         "pivots)"], out_dtype="exact",
 )
 def linalg_lu_factor(A, pivot):
     """Compact LU factors and row exchanges, as lu_solve takes them."""
@@ -693,7 +699,7 @@ def _lu_unpack_grad(grads, LU_data):
     python="function",
     out=["lu_unpack.out(Tensor LU_data, Tensor LU_pivots, bool unpack_data=True, bool unpack_pivots=True, *, Tensor(a!) P, "
          "Tensor(b!) L, Tensor(c!) U) -> (Tensor(a!) P, Tensor(b!) L, Tensor(c!) U)"],
-    grad={"LU_data": _lu_unpack_grad}, jvp="transposed",
+    grad={"LU_data": _lu_unpack_grad}, jvp="transposed", vmap="shift",
 )
 def lu_unpack():
     """Permutation, lower and upper factor of a compact LU factorisation."""

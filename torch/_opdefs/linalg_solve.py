@@ -1,6 +1,6 @@
 """Linear equations, inverses, determinants, least squares and pseudo-inverses."""
 
-from .language import composite, decomposed, kernel
+from .language import UNKNOWN, composite, decomposed, kernel
 
 
 def _lu_solve_factors_grad(grad, LU, pivots, B, left, adjoint, result):
@@ -33,7 +33,7 @@ def _lu_solve_factors_grad(grad, LU, pivots, B, left, adjoint, result):
     python="linalg",
     out=["linalg_lu_solve.out(Tensor LU, Tensor pivots, Tensor B, *, bool left=True, bool adjoint=False, Tensor(a!) out) -> "
          "Tensor(a!)"],
-    grad={"B": "linalg_lu_solve(LU, pivots, grad, left=left, adjoint=not adjoint)", "LU": _lu_solve_factors_grad}, jvp="transposed",
+    grad={"B": "linalg_lu_solve(LU, pivots, grad, left=left, adjoint=not adjoint)", "LU": _lu_solve_factors_grad}, jvp="transposed", vmap="matrices",
 )
 def linalg_lu_solve():
     """Solution of A X = B, X A = B or the adjoint equations from the LU factors of A."""
@@ -42,7 +42,7 @@ def linalg_lu_solve():
 @composite(
     "lu_solve(Tensor self, Tensor LU_data, Tensor LU_pivots) -> Tensor",
     python="function method",
-    out=["lu_solve.out(Tensor self, Tensor LU_data, Tensor LU_pivots, *, Tensor(a!) out) -> Tensor(a!)"],
+    out=["lu_solve.out(Tensor self, Tensor LU_data, Tensor LU_pivots, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact",
 )
 def lu_solve(self, LU_data, LU_pivots):
     """The older form of torch.linalg.lu_solve."""
@@ -68,7 +68,7 @@ def _solve_grad(grad, A, B, left, LU, pivots, result):
     out=["_linalg_solve_ex.result(Tensor A, Tensor B, *, bool left=True, bool check_errors=False, Tensor(a!) result, Tensor(b!) "
          "LU, Tensor(c!) pivots, Tensor(d!) info) -> (Tensor(a!) result, Tensor(b!) LU, Tensor(c!) pivots, Tensor(d!) info)"],
     grad={"A, B": _solve_grad}, jvp="transposed",
-    constant=(1, 2, 3),
+    constant=(1, 2, 3), vmap="matrices",
 )
 def _linalg_solve_ex():
     """Solution of A X = B or X A = B with the LU factors it came from."""
@@ -78,7 +78,7 @@ def _linalg_solve_ex():
     "linalg_solve_ex(Tensor A, Tensor B, *, bool left=True, bool check_errors=False) -> (Tensor result, Tensor info)",
     python="linalg",
     out=["linalg_solve_ex.out(Tensor A, Tensor B, *, bool left=True, bool check_errors=False, Tensor(a!) result, Tensor(b!) "
-         "info) -> (Tensor(a!) result, Tensor(b!) info)"],
+         "info) -> (Tensor(a!) result, Tensor(b!) info)"], out_dtype="exact",
 )
 def linalg_solve_ex(A, B, left, check_errors):
     """Solution of A X = B or X A = B, and 0 or the index of a zero pivot."""
@@ -89,7 +89,7 @@ def linalg_solve_ex(A, B, left, check_errors):
 @composite(
     "linalg_solve(Tensor A, Tensor B, *, bool left=True) -> Tensor",
     python="linalg",
-    out=["linalg_solve.out(Tensor A, Tensor B, *, bool left=True, Tensor(a!) out) -> Tensor(a!)"],
+    out=["linalg_solve.out(Tensor A, Tensor B, *, bool left=True, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact",
 )
 def linalg_solve(A, B, left):
     """Solution X of A X = B (or X A = B) for square, invertible A; B may hold one vector for each matrix."""
@@ -103,7 +103,7 @@ def linalg_solve(A, B, left):
     python="linalg",
     out=["linalg_inv_ex.inverse(Tensor A, *, bool check_errors=False, Tensor(a!) inverse, Tensor(b!) info) -> (Tensor(a!) "
          "inverse, Tensor(b!) info)"],
-    grad={"A": "-inverse.mH.matmul(grad.matmul(inverse.mH))"}, jvp="transposed",
+    grad={"A": "-inverse.mH.matmul(grad.matmul(inverse.mH))"}, jvp="transposed", vmap="shift",
 )
 def linalg_inv_ex():
     """Inverse, and 0 or the index of a zero pivot."""
@@ -112,7 +112,7 @@ def linalg_inv_ex():
 @composite(
     "linalg_inv(Tensor A) -> Tensor",
     python="linalg",
-    out=["linalg_inv.out(Tensor A, *, Tensor(a!) out) -> Tensor(a!)"],
+    out=["linalg_inv.out(Tensor A, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact",
 )
 def linalg_inv(A):
     """Inverse of square matrices."""
@@ -124,7 +124,7 @@ def linalg_inv(A):
 @composite(
     "inverse(Tensor self) -> Tensor",
     python="function method",
-    out=["inverse.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)"],
+    out=["inverse.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact",
 )
 def inverse(self):
     """Alias of torch.linalg.inv."""
@@ -160,7 +160,7 @@ def _det_grad(grad, A, result0, LU, pivots):
     out=["_linalg_det.result(Tensor A, *, Tensor(a!) result, Tensor(b!) LU, Tensor(c!) pivots) -> (Tensor(a!) result, "
          "Tensor(b!) LU, Tensor(c!) pivots)"],
     grad={"A": _det_grad}, jvp="transposed",
-    constant=(1, 2),
+    constant=(1, 2), vmap="shift",
 )
 def _linalg_det():
     """Determinant with the LU factors it came from."""
@@ -169,7 +169,7 @@ def _linalg_det():
 @composite(
     "linalg_det(Tensor A) -> Tensor",
     python="linalg",
-    out=["linalg_det.out(Tensor A, *, Tensor(a!) out) -> Tensor(a!)"],
+    out=["linalg_det.out(Tensor A, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact",
 )
 def linalg_det(A):
     """Determinant of square matrices."""
@@ -209,7 +209,7 @@ def _slogdet_grad(grads, A, sign, LU, pivots):
     out=["_linalg_slogdet.sign(Tensor A, *, Tensor(a!) sign, Tensor(b!) logabsdet, Tensor(c!) LU, Tensor(d!) pivots) -> "
          "(Tensor(a!) sign, Tensor(b!) logabsdet, Tensor(c!) LU, Tensor(d!) pivots)"],
     grad={"A": _slogdet_grad}, jvp="transposed",
-    constant=(2, 3),
+    constant=(2, 3), vmap="shift",
 )
 def _linalg_slogdet():
     """Sign and logarithm of the determinant with the LU factors they came from."""
@@ -218,7 +218,7 @@ def _linalg_slogdet():
 @composite(
     "linalg_slogdet(Tensor A) -> (Tensor sign, Tensor logabsdet)",
     python="linalg",
-    out=["linalg_slogdet.out(Tensor A, *, Tensor(a!) sign, Tensor(b!) logabsdet) -> (Tensor(a!) sign, Tensor(b!) logabsdet)"],
+    out=["linalg_slogdet.out(Tensor A, *, Tensor(a!) sign, Tensor(b!) logabsdet) -> (Tensor(a!) sign, Tensor(b!) logabsdet)"], out_dtype="exact",
 )
 def linalg_slogdet(A):
     """Sign (or phase) of the determinant and logarithm of its absolute value."""
@@ -229,7 +229,7 @@ def linalg_slogdet(A):
 @composite(
     "slogdet(Tensor self) -> (Tensor sign, Tensor logabsdet)",
     python="function method",
-    out=["slogdet.out(Tensor self, *, Tensor(a!) sign, Tensor(b!) logabsdet) -> (Tensor(a!) sign, Tensor(b!) logabsdet)"],
+    out=["slogdet.out(Tensor self, *, Tensor(a!) sign, Tensor(b!) logabsdet) -> (Tensor(a!) sign, Tensor(b!) logabsdet)"], out_dtype="exact",
 )
 def slogdet(self):
     """Alias of torch.linalg.slogdet."""
@@ -270,7 +270,7 @@ def _solve_triangular_grad(grad, self, upper, left, unitriangular, result):
     python="linalg",
     out=["linalg_solve_triangular.out(Tensor self, Tensor B, *, bool upper, bool left=True, bool unitriangular=False, "
          "Tensor(a!) out) -> Tensor(a!)"],
-    grad={"self, B": _solve_triangular_grad}, jvp="transposed",
+    grad={"self, B": _solve_triangular_grad}, jvp="transposed", vmap="broadcast",
 )
 def linalg_solve_triangular():
     """Solution of A X = B or X A = B for a triangular A, of which the other triangle is not read."""
@@ -316,7 +316,7 @@ def triangular_solve(self, A, upper, transpose, unitriangular):
     python="linalg",
     out=["linalg_ldl_factor_ex.out(Tensor self, *, bool hermitian=False, bool check_errors=False, Tensor(a!) LD, Tensor(b!) "
          "pivots, Tensor(c!) info) -> (Tensor(a!) LD, Tensor(b!) pivots, Tensor(c!) info)"],
-    grad=None, jvp=None,
+    grad=UNKNOWN, jvp=None, vmap="shift",
 )
 def linalg_ldl_factor_ex():
     """Compact LDL factors of a symmetric or Hermitian matrix, row exchanges, and 0 or the index of a zero block."""
@@ -326,7 +326,7 @@ def linalg_ldl_factor_ex():
     "linalg_ldl_factor(Tensor self, *, bool hermitian=False) -> (Tensor LD, Tensor pivots)",
     python="linalg",
     out=["linalg_ldl_factor.out(Tensor self, *, bool hermitian=False, Tensor(a!) LD, Tensor(b!) pivots) -> (Tensor(a!) LD, "
-         "Tensor(b!) pivots)"],
+         "Tensor(b!) pivots)"], out_dtype="exact",
 )
 def linalg_ldl_factor(self, hermitian):
     """Compact LDL factors of a symmetric (or Hermitian) matrix, given by its lower triangle, and row exchanges."""
@@ -339,7 +339,7 @@ def linalg_ldl_factor(self, hermitian):
     "linalg_ldl_solve(Tensor LD, Tensor pivots, Tensor B, *, bool hermitian=False) -> Tensor",
     python="linalg",
     out=["linalg_ldl_solve.out(Tensor LD, Tensor pivots, Tensor B, *, bool hermitian=False, Tensor(a!) out) -> Tensor(a!)"],
-    grad=None, jvp=None,
+    grad=UNKNOWN, jvp=None, vmap="loop",
 )
 def linalg_ldl_solve():
     """Solution of A X = B from the LDL factors of A."""
@@ -394,7 +394,7 @@ def _lstsq_grad(grads, self, b, solution):
          "residuals, Tensor(c!) rank, Tensor(d!) singular_values) -> (Tensor(a!) solution, Tensor(b!) residuals, Tensor(c!) "
          "rank, Tensor(d!) singular_values)"],
     grad={"self, b": _lstsq_grad}, jvp="transposed",
-    constant=(2, 3),
+    constant=(2, 3), vmap="loop",
 )
 def linalg_lstsq():
     """Least-squares solution of A X = B, its residuals, and the rank and singular values where the driver finds them."""
@@ -405,7 +405,7 @@ def linalg_lstsq():
     python="linalg",
     out=["linalg_pinv.atol_rtol_tensor_out(Tensor self, *, Tensor? atol=None, Tensor? rtol=None, bool hermitian=False, "
          "Tensor(a!) out) -> Tensor(a!)"],
-    grad={"self": "_pinv_grad(grad, result, self)"}, jvp="transposed",
+    grad={"self": "_pinv_grad(grad, result, self)"}, jvp="transposed", out_dtype="cast",
 )
 def linalg_pinv_atol_rtol_tensor(self, atol, rtol, hermitian):
     """Moore-Penrose inverse; singular values up to max(atol, rtol * largest) count as zero."""

@@ -1,34 +1,57 @@
 """Losses over class indices, and those that are written in other operators. `reduction` is 0 none, 1 mean, 2 sum."""
 
-from .language import composite, decomposed, kernel
+from .language import UNKNOWN, composite, decomposed, kernel
 
 # ---- negative log likelihood ----
 
 
+def _nll_batch(self, target, weight, reduction, ignore_index):
+    dim = 0 if self.ndim == 1 else 1
+    known = target != ignore_index
+    place = where(known, target, 0)
+    weights = known.to(self.dtype) if weight is None else aten.index.Tensor(weight, [place]) * known
+    loss = where(known, self.gather(dim, place.unsqueeze(dim)).squeeze(dim) * weights, 0) * -1
+    total = weights.sum()
+    if reduction == 0:
+        return loss, zeros_like(total)
+    return loss.sum() if reduction == 2 else loss.sum() / total, total
+
+
+def _nll_backward_batch(grad_output, self, target, weight, reduction, ignore_index, total_weight):
+    dim = 0 if self.ndim == 1 else 1
+    known = target != ignore_index
+    place = where(known, target, 0)
+    weights = known.to(self.dtype) if weight is None else aten.index.Tensor(weight, [place]) * known
+    each = grad_output / total_weight if reduction == 1 else grad_output
+    return zeros_like(self).scatter_add(dim, place.unsqueeze(dim), (each * weights * -1).unsqueeze(dim))
+
+
 @kernel("nll_loss_forward(Tensor self, Tensor target, Tensor? weight, int reduction, SymInt ignore_index) -> (Tensor output, Tensor total_weight)",
         grad={"self": "nll_loss_backward(grad, self, target, weight, reduction, ignore_index, total_weight)"}, node="NllLossBackward0",
-        out="output", python="nn")
+        out="output", python="nn", vmap=_nll_batch)
 def nll_loss_forward():
     """-weight[target] * self[target] of each sample, reduced, and the sum of the weights: (n, c) and (n,)."""
 
 
 @kernel("nll_loss_backward(Tensor grad_output, Tensor self, Tensor target, Tensor? weight, int reduction, SymInt ignore_index, "
         "Tensor total_weight) -> Tensor",
-        grad={"grad_output": "nll_loss(grad, target, weight, reduction, ignore_index)", "self": "zeros_like(grad)"}, out="grad_input", python="nn")
+        grad={"grad_output": "nll_loss(grad, target, weight, reduction, ignore_index)", "self": "zeros_like(grad)"}, out="grad_input", python="nn",
+        vmap=_nll_backward_batch)
 def nll_loss_backward():
     """The gradient of nll_loss: -weight at each target, zeros elsewhere."""
 
 
 @kernel("nll_loss2d_forward(Tensor self, Tensor target, Tensor? weight, int reduction, SymInt ignore_index) -> (Tensor output, Tensor total_weight)",
         grad={"self": "nll_loss2d_backward(grad, self, target, weight, reduction, ignore_index, total_weight)"}, node="NllLoss2DBackward0",
-        out="output", python="nn")
+        out="output", python="nn", vmap=_nll_batch)
 def nll_loss2d_forward():
     """nll_loss_forward at each place of a plane: (n, c, h, w) and (n, h, w)."""
 
 
 @kernel("nll_loss2d_backward(Tensor grad_output, Tensor self, Tensor target, Tensor? weight, int reduction, SymInt ignore_index, "
         "Tensor total_weight) -> Tensor",
-        grad={"grad_output": "nll_loss2d(grad, target, weight, reduction, ignore_index)", "self": "zeros_like(grad)"}, out="grad_input", python="nn")
+        grad={"grad_output": "nll_loss2d(grad, target, weight, reduction, ignore_index)", "self": "zeros_like(grad)"}, out="grad_input", python="nn",
+        vmap=_nll_backward_batch)
 def nll_loss2d_backward():
     """The gradient of nll_loss2d."""
 
@@ -88,7 +111,7 @@ def _smooth_cross_entropy(logp, target, weight, reduction, ignore_index, smoothi
         scaled = logp * weight.view(shape)
     smooth = -aten.sum.dim_IntList(scaled, [d])
     ignored = target == ignore_index
-    smooth.masked_fill_(ignored, 0.0)
+    smooth = smooth.masked_fill(ignored, 0.0)
     result = smooth
     if reduction == 2:
         result = smooth.sum()
@@ -97,7 +120,7 @@ def _smooth_cross_entropy(logp, target, weight, reduction, ignore_index, smoothi
             result = smooth.sum() / bitwise_not(ignored).sum()
         else:
             picked = target.masked_fill(ignored, 0)
-            weights = weight.gather(0, picked.flatten()).masked_fill_(ignored.flatten(), 0)
+            weights = weight.gather(0, picked.flatten()).masked_fill(ignored.flatten(), 0)
             result = smooth.sum() / weights.sum()
     return nll * (1 - smoothing) + result * (smoothing / c)
 
@@ -109,7 +132,7 @@ def _probability_cross_entropy(logp, target, weight, reduction, smoothing):
     c = logp.size(d)
     y = target
     if smoothing > 0:
-        y = target * (1 - smoothing) + smoothing / c
+        y = target * (1 - smoothing) + smoothing / max(c, 1)
     if weight is None:
         product = logp * y
     elif logp.dim() == 1:
@@ -154,26 +177,26 @@ def cross_entropy_loss(self, target, weight, reduction, ignore_index, label_smoo
 # ---- margin losses ----
 
 @kernel("multi_margin_loss(Tensor self, Tensor target, Scalar p=1, Scalar margin=1, Tensor? weight=None, int reduction=1) -> Tensor",
-        grad={"self": "multi_margin_loss_backward(grad, self, target, p, margin, weight, reduction)"}, python="nn")
+        grad={"self": "multi_margin_loss_backward(grad, self, target, p, margin, weight, reduction)"}, python="nn", vmap="loop")
 def multi_margin_loss():
     """Mean over the other classes of max(0, margin - x[target] + x[j]) ** p."""
 
 
 @kernel("multi_margin_loss_backward(Tensor grad_output, Tensor self, Tensor target, Scalar p, Scalar margin, Tensor? weight=None, "
-        "int reduction=1) -> Tensor", grad=None, out="grad_input", python="")
+        "int reduction=1) -> Tensor", grad=UNKNOWN, out="grad_input", python="", vmap="loop")
 def multi_margin_loss_backward():
     """The gradient of multi_margin_loss."""
 
 
 @kernel("multilabel_margin_loss_forward(Tensor self, Tensor target, int reduction) -> (Tensor output, Tensor is_target)",
         grad={"self": "multilabel_margin_loss_backward(grad, self, target, reduction, is_target)"}, node="MultilabelMarginLossBackward0",
-        out="output", python="")
+        out="output", python="", vmap="loop")
 def multilabel_margin_loss_forward():
     """Sum over targets (up to the first -1) and other classes of max(0, 1 - x[target] + x[j]) / c; and which classes are targets."""
 
 
 @kernel("multilabel_margin_loss_backward(Tensor grad_output, Tensor self, Tensor target, int reduction, Tensor is_target) -> Tensor",
-        grad=None, out="grad_input", python="")
+        grad=UNKNOWN, out="grad_input", python="", vmap="loop")
 def multilabel_margin_loss_backward():
     """The gradient of multilabel_margin_loss."""
 
@@ -363,7 +386,7 @@ def pdist(self, p):
 @kernel("_ctc_loss(Tensor log_probs, Tensor targets, int[] input_lengths, int[] target_lengths, int blank=0, bool zero_infinity=False) "
         "-> (Tensor, Tensor)",
         grad={"log_probs": "_ctc_loss_backward(grad, log_probs, targets, input_lengths, target_lengths, result0, result1, blank, zero_infinity)"},
-        out="below", python="function")
+        out="below", python="function", vmap="loop")
 def _ctc_loss():
     """-log of the probability of each target over all alignments, and the forward variables: (T, N, C) to (N,) and (N, T, 2 S + 1)."""
 
@@ -372,7 +395,7 @@ def _ctc_loss():
         "-> (Tensor, Tensor)",
         grad={"log_probs": "aten._ctc_loss_backward.Tensor(grad, log_probs, targets, input_lengths, target_lengths, result0, result1, blank, "
                            "zero_infinity)"},
-        out="below", python="function")
+        out="below", python="function", vmap="loop")
 def _ctc_loss_tensor():
     """_ctc_loss with the lengths in tensors."""
 
@@ -380,7 +403,7 @@ def _ctc_loss_tensor():
 @kernel("_ctc_loss_backward(Tensor grad, Tensor log_probs, Tensor targets, int[] input_lengths, int[] target_lengths, Tensor neg_log_likelihood, "
         "Tensor log_alpha, int blank, bool zero_infinity=False) -> Tensor",
         "_ctc_loss_backward.Tensor(Tensor grad, Tensor log_probs, Tensor targets, Tensor input_lengths, Tensor target_lengths, "
-        "Tensor neg_log_likelihood, Tensor log_alpha, int blank, bool zero_infinity=False) -> Tensor", grad=None, out=False, python="")
+        "Tensor neg_log_likelihood, Tensor log_alpha, int blank, bool zero_infinity=False) -> Tensor", grad=UNKNOWN, out=False, python="", vmap="loop")
 def _ctc_loss_backward():
     """The gradient of _ctc_loss."""
 

@@ -1,6 +1,6 @@
 """Products of matrices and vectors, and what is made of them: matmul, linear, tensordot, einsum, cdist."""
 
-from .language import composite, decomposed, kernel
+from .language import UNKNOWN, composite, decomposed, kernel
 
 
 @kernel(
@@ -9,7 +9,7 @@ from .language import composite, decomposed, kernel
         "mat2": "grad.t().mm(self.conj()).t() if mat2.strides()[0] == 1 and mat2.strides()[1] == mat2.size(0) else self.t().conj().mm(grad)",
         "self": "mat2.conj().mm(grad.t()).t() if self.strides()[0] == 1 and self.strides()[1] == self.size(0) else grad.mm(mat2.t().conj())",
     },
-    jvp={"result": "self_t.mm(mat2) + self.mm(mat2_t)"},
+    jvp={"result": "self_t.mm(mat2) + self.mm(mat2_t)"}, vmap="mm",
 )
 def mm():
     """Matrix product of two matrices, (n, m) and (m, p) to (n, p).
@@ -23,7 +23,7 @@ def mm():
 @kernel(
     "bmm(Tensor self, Tensor mat2) -> Tensor",
     grad={"self": "grad.bmm(mat2.transpose(1, 2).conj())", "mat2": "self.transpose(1, 2).conj().bmm(grad)"},
-    jvp={"result": "self_t.bmm(mat2) + self.bmm(mat2_t)"},
+    jvp={"result": "self_t.bmm(mat2) + self.bmm(mat2_t)"}, vmap="mm",
 )
 def bmm():
     """Products of the matrices of two batches, (b, n, m) and (b, m, p) to (b, n, p)."""
@@ -49,7 +49,7 @@ def _addmm_mat2(grad, mat1, mat2, alpha):
     "addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
     inplace=["addmm_(Tensor(a!) self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor(a!)"],
     grad={"mat1": _addmm_mat1, "mat2": _addmm_mat2, "self": "grad if beta == 1 else grad * beta.conj()"},
-    jvp={"result": "self_t * beta + (mat1_t.mm(mat2) + mat1.mm(mat2_t)) * alpha"},
+    jvp={"result": "self_t * beta + (mat1_t.mm(mat2) + mat1.mm(mat2_t)) * alpha"}, vmap="addmm",
 )
 def addmm():
     """beta * self + alpha * (mat1 @ mat2); self broadcasts to the product's shape. beta=0 ignores self, NaN and all."""
@@ -63,7 +63,7 @@ def addmm():
         "batch2": "batch1.transpose(1, 2).conj().bmm(grad) if alpha == 1 else batch1.transpose(1, 2).conj().bmm(grad) * alpha.conj()",
         "self": "grad if beta == 1 else grad * beta.conj()",
     },
-    jvp={"result": "self_t * beta + (batch1_t.bmm(batch2) + batch1.bmm(batch2_t)) * alpha"},
+    jvp={"result": "self_t * beta + (batch1_t.bmm(batch2) + batch1.bmm(batch2_t)) * alpha"}, vmap="addmm",
 )
 def baddbmm():
     """beta * self + alpha * (batch1 @ batch2) for batches of matrices."""
@@ -86,6 +86,7 @@ def _addbmm_batch2(grad, batch1, batch2, alpha):
     inplace=["addbmm_(Tensor(a!) self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor(a!)"],
     grad={"batch1": _addbmm_batch1, "batch2": _addbmm_batch2, "self": "grad if beta == 1 else grad * beta.conj()"},
     jvp={"result": "self_t * beta + (batch1_t.bmm(batch2) + batch1.bmm(batch2_t)).sum(0) * alpha"},
+    vmap="batch1.bmm(batch2).sum(0) * alpha if beta == 0 else self * beta + batch1.bmm(batch2).sum(0) * alpha",
 )
 def addbmm():
     """beta * self + alpha * the sum over the batch of batch1 @ batch2."""
@@ -94,7 +95,7 @@ def addbmm():
 @kernel(
     "mv(Tensor self, Tensor vec) -> Tensor",
     grad={"self": "grad.ger(vec.conj())", "vec": "self.conj().t().mv(grad)"},
-    jvp={"result": "self_t.mv(vec) + self.mv(vec_t)"},
+    jvp={"result": "self_t.mv(vec) + self.mv(vec_t)"}, vmap="self.mm(vec.unsqueeze(1)).squeeze(1)",
 )
 def mv():
     """Product of a matrix (n, m) and a vector (m,)."""
@@ -109,6 +110,7 @@ def mv():
         "self": "grad if beta == 1 else grad * beta.conj()",
     },
     jvp={"result": "self_t * beta + (mat_t.mv(vec) + mat.mv(vec_t)) * alpha"},
+    vmap="mat.mv(vec) * alpha if beta == 0 else self * beta + mat.mv(vec) * alpha",
 )
 def addmv():
     """beta * self + alpha * (mat @ vec)."""
@@ -117,7 +119,7 @@ def addmv():
 @kernel(
     "dot(Tensor self, Tensor tensor) -> Tensor",
     grad={"self": "grad * tensor.conj()", "tensor": "grad * self.conj()"},
-    jvp={"result": "self_t.dot(tensor) + self.dot(tensor_t)"},
+    jvp={"result": "self_t.dot(tensor) + self.dot(tensor_t)"}, vmap="(self * tensor).sum()",
 )
 def dot():
     """Inner product of two vectors, without conjugation."""
@@ -126,7 +128,7 @@ def dot():
 @kernel(
     "vdot(Tensor self, Tensor other) -> Tensor",
     grad={"self": "grad.conj() * other", "other": "grad * self"},
-    jvp={"result": "self_t.vdot(other) + self.vdot(other_t)"},
+    jvp={"result": "self_t.vdot(other) + self.vdot(other_t)"}, vmap="(self.conj() * other).sum()",
 )
 def vdot():
     """Inner product of two vectors, the first one conjugated."""
@@ -141,7 +143,7 @@ def vdot():
         "vec2": "grad.t().mv(vec1.conj()) if alpha == 1 else grad.t().mv(vec1.conj()) * alpha.conj()",
         "self": "grad if beta == 1 else grad * beta.conj()",
     },
-    jvp={"result": "self_t * beta + (vec1_t.outer(vec2) + vec1.outer(vec2_t)) * alpha"},
+    jvp={"result": "self_t * beta + (vec1_t.outer(vec2) + vec1.outer(vec2_t)) * alpha"}, out_dtype="cast",
 )
 def addr(self, vec1, vec2, beta, alpha):
     """beta * self + alpha * outer(vec1, vec2)."""
@@ -182,7 +184,7 @@ def ger(self, vec2):
 
 @composite(
     "matmul(Tensor self, Tensor other) -> Tensor",
-    out=["matmul.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)"],
+    out=["matmul.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact",
 )
 def matmul(self, other):
     """Product over the last dimension of self and the last but one of other; batch dimensions broadcast, vectors are rows or columns.
@@ -255,7 +257,7 @@ def matmul(self, other):
 
 
 @composite("linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor", python="nn",
-           out=["linear.out(Tensor input, Tensor weight, Tensor? bias=None, *, Tensor(a!) out) -> Tensor(a!)"])
+           out=["linear.out(Tensor input, Tensor weight, Tensor? bias=None, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact")
 def linear(input, weight, bias):
     """input @ weight.T + bias, for input (..., in), weight (out, in) or (in,), bias (out,) or ()."""
     if bias is None:
@@ -323,7 +325,7 @@ def bilinear(input1, input2, weight, bias):
 
 @composite(
     "tensordot(Tensor self, Tensor other, int[] dims_self, int[] dims_other) -> Tensor", python="",
-    out=["tensordot.out(Tensor self, Tensor other, int[] dims_self, int[] dims_other, *, Tensor(a!) out) -> Tensor(a!)"],
+    out=["tensordot.out(Tensor self, Tensor other, int[] dims_self, int[] dims_other, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact",
 )
 def tensordot(self, other, dims_self, dims_other):
     """Contract dims_self of self with dims_other of other, pair by pair."""
@@ -384,7 +386,7 @@ def tensordot(self, other, dims_self, dims_other):
     return a.mm(b).reshape(shape)
 
 
-@composite("inner(Tensor self, Tensor other) -> Tensor", out=["inner.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)"])
+@composite("inner(Tensor self, Tensor other) -> Tensor", out=["inner.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact")
 def inner(self, other):
     """Sum of products over the last dimension of both; a 0-dimensional operand scales the other."""
     if self.ndim == 0 or other.ndim == 0:
@@ -414,7 +416,7 @@ def kron(self, other):
 
 @composite(
     "linalg_multi_dot(Tensor[] tensors) -> Tensor", python="linalg",
-    out=["linalg_multi_dot.out(Tensor[] tensors, *, Tensor(a!) out) -> Tensor(a!)"],
+    out=["linalg_multi_dot.out(Tensor[] tensors, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact",
 )
 def linalg_multi_dot(tensors):
     """Product of two or more matrices in the order of fewest multiplications; the first may be a row and the last a column vector."""
@@ -475,7 +477,7 @@ def linalg_multi_dot(tensors):
     return parts[0].view(shape)
 
 
-@composite("chain_matmul(Tensor[] matrices) -> Tensor", python="function", out=["chain_matmul.out(Tensor[] matrices, *, Tensor(a!) out) -> Tensor(a!)"])
+@composite("chain_matmul(Tensor[] matrices) -> Tensor", python="function", out=["chain_matmul.out(Tensor[] matrices, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact")
 def chain_matmul(matrices):
     """Product of matrices in the order of fewest multiplications; linalg.multi_dot is the newer name."""
     if len(matrices) == 0:
@@ -486,7 +488,7 @@ def chain_matmul(matrices):
 
 
 @composite("linalg_matmul(Tensor self, Tensor other) -> Tensor", python="linalg",
-           out=["linalg_matmul.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)"])
+           out=["linalg_matmul.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact")
 def linalg_matmul(self, other):
     """Alias of torch.matmul."""
     return self.matmul(other)
@@ -502,7 +504,7 @@ def linalg_vecdot(x, y, dim):
 
 
 @composite("linalg_matrix_power(Tensor self, int n) -> Tensor", python="linalg",
-           out=["linalg_matrix_power.out(Tensor self, int n, *, Tensor(a!) out) -> Tensor(a!)"])
+           out=["linalg_matrix_power.out(Tensor self, int n, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact")
 def linalg_matrix_power(self, n):
     """The n-th power of square matrices, by repeated squaring; negative n uses the inverse."""
     if self.ndim < 2:
@@ -550,10 +552,37 @@ def einsum(equation, tensors, path=None):
     return contract(equation, tensors, path)
 
 
+@composite("_difference_slope(Tensor d, Tensor distances, float p) -> Tensor", python="")
+def _difference_slope(d, distances, p):
+    """How the p-th power of a distance changes with a difference, but for the factor p: sign(d) |d|^(p - 1); the largest alone for p = inf."""
+    if p == 0.0:
+        return zeros_like(d)
+    if p == 1.0:
+        return d.sign()
+    if p == 2.0:
+        return d
+    if p > 1e300:
+        return d.sign() * (d.abs() == distances.unsqueeze(-1))
+    return d.sign() * d.abs().pow(p - 1)
+
+
+@composite("_distance_slope(Tensor distances, float p) -> Tensor", python="")
+def _distance_slope(distances, p):
+    """distance^(1 - p), 0 where the distance is 0."""
+    if p == 1.0 or p > 1e300:
+        return ones_like(distances)
+    zero = distances == 0
+    return distances.masked_fill(zero, 1).pow(1 - p).masked_fill(zero, 0)
+
+
 def _cdist_gradients(grad, x1, x2, p, result):
     distances = result
     to_x1 = None
     to_x2 = None
+    if grad_enabled():
+        d = x1.unsqueeze(-2) - x2.unsqueeze(-3)
+        share = (grad * _distance_slope(distances, p)).unsqueeze(-1) * _difference_slope(d, distances, p)
+        return share.sum([-2]), -share.sum([-3])
     if needs("x1"):
         to_x1 = _cdist_backward(grad.contiguous(), x1, x2, p, distances)
     if needs("x2"):
@@ -565,13 +594,13 @@ def _cdist_gradients(grad, x1, x2, p, result):
 @kernel(
     "_cdist_forward(Tensor x1, Tensor x2, float p, int? compute_mode) -> Tensor", python="function",
     grad={"x1, x2": _cdist_gradients},
-    jvp="transposed", node="CdistBackward0",
+    jvp="transposed", node="CdistBackward0", vmap="broadcast",
 )
 def _cdist_forward():
     """p-norm distances of every row of x1 to every row of x2."""
 
 
-@kernel("_cdist_backward(Tensor grad, Tensor x1, Tensor x2, float p, Tensor cdist) -> Tensor", python="function", grad=None, jvp=None)
+@kernel("_cdist_backward(Tensor grad, Tensor x1, Tensor x2, float p, Tensor cdist) -> Tensor", python="function", grad=UNKNOWN, jvp=None, vmap="shift")
 def _cdist_backward():
     """Gradient of _cdist_forward with respect to x1."""
 

@@ -12,7 +12,7 @@ from .language import composite, decomposed, kernel
          "Tensor(b!), Tensor(c!))"],
     grad={"input, weight, bias": "native_batch_norm_backward(grad, input, weight, running_mean, running_var, result1, result2, training, eps, "
           "[needs('input'), needs('weight'), needs('bias')])"}, jvp="transposed",
-    constant=(1, 2),
+    constant=(1, 2), vmap="batch_norm",
 )
 def native_batch_norm():
     """Normalised input, and the mean and inverse deviation of every channel; updates the running statistics in training."""
@@ -65,7 +65,7 @@ def _batch_norm_double_backward(gg_input, gg_weight, gg_bias, grad_out, input, w
          "running_var, Tensor? save_mean, Tensor? save_invstd, bool train, float eps, bool[3] output_mask, *, Tensor(a!) out0, "
          "Tensor(b!) out1, Tensor(c!) out2) -> (Tensor(a!), Tensor(b!), Tensor(c!))"],
     grad={"grad_out, input, weight": "_batch_norm_double_backward(grads[0], grads[1], grads[2], grad_out, input, weight, running_mean, running_var, "
-          "save_mean, save_invstd, train, eps)"}, jvp="transposed",
+          "save_mean, save_invstd, train, eps)"}, jvp="transposed", vmap="batch_norm_backward",
 )
 def native_batch_norm_backward():
     """Gradients of native_batch_norm with respect to input, weight and bias."""
@@ -106,7 +106,7 @@ def _group_norm_grad(grads, input, weight, N, C, HxW, group, result1, result2):
     python="function",
     out=["native_group_norm.out(Tensor input, Tensor? weight, Tensor? bias, SymInt N, SymInt C, SymInt HxW, int group, float "
          "eps, *, Tensor(a!) out0, Tensor(b!) out1, Tensor(c!) out2) -> (Tensor(a!), Tensor(b!), Tensor(c!))"],
-    grad={"input, weight, bias": _group_norm_grad}, jvp="transposed",
+    grad={"input, weight, bias": _group_norm_grad}, jvp="transposed", vmap="group_norm",
 )
 def native_group_norm():
     """Normalised input, and the mean and inverse deviation of every group."""
@@ -151,7 +151,7 @@ def _group_norm_double_backward(grads, grad_out, input, mean, rstd, weight, N, C
     out=["native_group_norm_backward.out(Tensor grad_out, Tensor input, Tensor mean, Tensor rstd, Tensor? weight, SymInt N, "
          "SymInt C, SymInt HxW, int group, bool[3] output_mask, *, Tensor(a!) out0, Tensor(b!) out1, Tensor(c!) out2) -> "
          "(Tensor(a!), Tensor(b!), Tensor(c!))"],
-    grad={"grad_out, input, weight": _group_norm_double_backward}, jvp="transposed",
+    grad={"grad_out, input, weight": _group_norm_double_backward}, jvp="transposed", vmap="group_norm_backward",
 )
 def native_group_norm_backward():
     """Gradients of native_group_norm with respect to input, weight and bias."""

@@ -175,7 +175,7 @@ def _lists(name, doc, schema, steps=("Tensor(d!)[]", "Tensor[]")):
         def body():
             pass
         body.__doc__, body.__module__ = doc, __name__
-        kernel(name + overload + schema.format(lr=lr, steps=step), python="function", grad=None, inplace=False, out=False)(body)
+        kernel(name + overload + schema.format(lr=lr, steps=step), python="function", grad=None, inplace=False, out=False, vmap="loop")(body)
 
 
 _lists("_fused_adam_", "One step of Adam for all parameters.", ADAM)

@@ -35,7 +35,7 @@ def _roll_back(grad, shifts, dims):
     return grad.roll(back, dims)
 
 
-@kernel("roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor", grad={"self": _roll_back}, jvp="linear")
+@kernel("roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor", grad={"self": _roll_back}, jvp="linear", vmap="roll")
 def roll():
     """Elements shifted along dimensions; what leaves at the end comes in at the beginning. No dims: as if flat.
 
@@ -54,7 +54,8 @@ def rot90():
     """
 
 
-@kernel("repeat(Tensor self, SymInt[] repeats) -> Tensor", python="method", grad={"self": "repeat_backward(grad, repeats, self.shape)"}, jvp="linear")
+@kernel("repeat(Tensor self, SymInt[] repeats) -> Tensor", python="method", grad={"self": "repeat_backward(grad, repeats, self.shape)"}, jvp="linear",
+        vmap="shift")
 def repeat():
     """The tensor several times along each dimension; new dimensions come first.
 
@@ -222,6 +223,8 @@ def view_as_complex_copy(self):
             grad={"self": "slice_backward(grad, self.shape, dim, start, start + length, 1)"}, jvp="linear")
 def narrow_copy(self, dim, start, length):
     """A copy of the part of a dimension from start on, of a length."""
+    if dim >= self.ndim:
+        raise RuntimeError(f"narrow_copy: Expected dim < {self.ndim} for a tensor of shape {self.shape}, but got dim {dim}")
     return self.narrow(dim, start, length).clone(memory_format=torch.contiguous_format)
 
 

@@ -48,7 +48,8 @@ def sum_dim():
 
 
 @reduction("sum(Tensor self, *, ScalarType? dtype=None) -> Tensor", widens=True, kernels="sum_dim_IntList",
-           grad={"self": "grad.expand(self.shape)"}, jvp="linear", out=["sum.out(Tensor self, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)"], node="SumBackward0")
+           grad={"self": "grad.expand(self.shape)"}, jvp="linear", out=["sum.out(Tensor self, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)"], node="SumBackward0",
+           vmap="sum(self, [], False, dtype=dtype)")
 def sum():
     """Sum of all elements."""
     return sum_fold()
@@ -75,7 +76,8 @@ def prod_dim():
 
 @reduction("prod(Tensor self, *, ScalarType? dtype=None) -> Tensor", widens=True, kernels="prod_dim_int",
            grad={"self": "prod_backward(grad, self.reshape([-1]), result, 0).view(self.shape)"},
-           out=["prod.out(Tensor self, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)"], node="ProdBackward0")
+           out=["prod.out(Tensor self, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)"], node="ProdBackward0",
+           vmap="prod(self.reshape([-1]), 0, False, dtype=dtype)")
 def prod():
     """Product of all elements."""
     return prod_fold()
@@ -98,7 +100,8 @@ def mean_dim():
 
 @reduction("mean(Tensor self, *, ScalarType? dtype=None) -> Tensor", kinds="fc", error=MEAN_ERROR, kernels="mean_dim",
            grad={"self": "grad.expand(self.shape) / self.numel()"}, jvp="linear",
-           out=["mean.dtype_out(Tensor self, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)"], node="MeanBackward0")
+           out=["mean.dtype_out(Tensor self, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)"], node="MeanBackward0",
+           vmap="mean(self, [], False, dtype=dtype)")
 def mean():
     """Mean of all elements."""
     return mean_fold()
@@ -159,7 +162,7 @@ def any_dim():
 
 
 @reduction("any(Tensor self) -> Tensor", result=BOOL, grad=None, kernels="any_dims",
-           out=["any.all_out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)"])
+           out=["any.all_out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)"], vmap="any(self.reshape([-1]), 0)")
 def any():
     """Whether any element is not 0."""
     return any_fold()
@@ -179,7 +182,7 @@ def all_dim():
 
 
 @reduction("all(Tensor self) -> Tensor", result=BOOL, grad=None, kernels="all_dims",
-           out=["all.all_out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)"])
+           out=["all.all_out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)"], vmap="all(self.reshape([-1]), 0)")
 def all():
     """Whether no element is 0."""
     return all_fold()
@@ -230,14 +233,14 @@ def amin():
 
 
 @reduction("max(Tensor self) -> Tensor", kinds=ORDERED, identity=False, kernels="amax", grad={"self": _spread_full},
-           out=["max.unary_out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)"], node="MaxBackward1")
+           out=["max.unary_out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)"], node="MaxBackward1", vmap="amax(self, [])")
 def max():
     """Largest element; a NaN wins."""
     return greatest_fold()
 
 
 @reduction("min(Tensor self) -> Tensor", kinds=ORDERED, identity=False, kernels="amin", grad={"self": _spread_full},
-           out=["min.unary_out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)"], node="MinBackward1")
+           out=["min.unary_out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)"], node="MinBackward1", vmap="amin(self, [])")
 def min():
     """Smallest element; a NaN wins."""
     return least_fold()
@@ -260,7 +263,7 @@ def _aminmax(grads, result0, result1, self, dim, keepdim):
 
 @reduction("aminmax(Tensor self, *, int? dim=None, bool keepdim=False) -> (Tensor min, Tensor max)", kinds=ORDERED, identity=False,
            empty="aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.",
-           grad={"self": _aminmax})
+           grad={"self": _aminmax}, out_dtype="exact")
 def aminmax():
     """Smallest and largest value, of all elements or over one dimension."""
     return Fold((math.inf, -math.inf), map=lambda x: (x, x), combine=lambda a, b: (minimum(a[0], b[0]), maximum(a[1], b[1])))
@@ -490,7 +493,7 @@ def norm(self, p):
 
 
 @decomposed("norm.ScalarOpt_dim(Tensor self, Scalar? p, int[1] dim, bool keepdim=False) -> Tensor",
-           grad={"self": "norm_backward(grad, self, p if p is not None else 2, result, dim, keepdim)"}, jvp=None,
+           grad={"self": "norm_backward(grad, self, p if p is not None else 2, result, dim, keepdim)"}, jvp=None, node="NormBackward1",
            out=["norm.out(Tensor self, Scalar? p, int[1] dim, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)"])
 def norm_dim(self, p, dim, keepdim):
     """The p-norm over dimensions."""
@@ -498,7 +501,7 @@ def norm_dim(self, p, dim, keepdim):
 
 
 @composite("norm.ScalarOpt_dim_dtype(Tensor self, Scalar? p, int[1] dim, bool keepdim, *, ScalarType dtype) -> Tensor",
-           out=["norm.dtype_out(Tensor self, Scalar? p, int[1] dim, bool keepdim, *, ScalarType dtype, Tensor(a!) out) -> Tensor(a!)"])
+           out=["norm.dtype_out(Tensor self, Scalar? p, int[1] dim, bool keepdim, *, ScalarType dtype, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact")
 def norm_dim_dtype(self, p, dim, keepdim, dtype):
     """The p-norm over dimensions, computed in `dtype`."""
     return linalg_vector_norm(self, p if p is not None else 2, dim, keepdim, dtype=dtype)

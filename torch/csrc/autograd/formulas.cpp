@@ -133,7 +133,9 @@ Dims moved_dims(int64_t ndim, IntList source, IntList destination) {
 
 Dims int_values(const Tensor& t) {
   // reads memory, as no operator should show in a graph for it
-  Tensor flat = contiguous_of(t);
+  KD_CHECK(t.storage()->data || !t.numel(), NotImplemented,
+           "sizes that are elements of a tensor on the meta device are not known");
+  Tensor flat = contiguous_of(with_memory(t));
   Dims values;
   for (int64_t i = 0; i < t.numel(); i++) values.push_back(item(alias(flat, {}, {}, flat.offset() + i)).to_int());
   return values;

@@ -36,6 +36,23 @@ Tensor prod_backward(const Tensor& grad, const Tensor& self, const Tensor& resul
 
 // y_j = x_1 ... x_j. Before the first zero z of a row, dx_k = sum_{j >= k} g_j y_j / x_k; at z it is y_{z - 1} times the sum of
 // g_j x_{z + 1} ... x_j up to the next zero; behind z every y_j holds x_z, so that dx is 0.
+// The same by its definition, which can be differentiated where there are zeros, in n steps.
+static Tensor cumprod_backward_by_element(const Tensor& grad, const Tensor& x, int64_t dim) {
+  int64_t n = x.size(dim);
+  std::vector<Tensor> parts;
+  for (int64_t k = 0; k < n; k++) {
+    Tensor part = ops::slice_Tensor(grad, dim, k, k + 1, 1);
+    if (k + 1 < n) {
+      Tensor behind = ops::cumprod(ops::slice_Tensor(x, dim, k + 1, n, 1), dim, DType::none);
+      Tensor weighted = ops::mul_Tensor(ops::slice_Tensor(grad, dim, k + 1, n, 1), behind);
+      part = ops::add_Tensor(part, ops::sum_dim_IntList(weighted, IntList(&dim, 1), true, DType::none), Scalar(1));
+    }
+    if (k > 0) part = ops::mul_Tensor(part, ops::prod_dim_int(ops::slice_Tensor(x, dim, 0, k, 1), dim, true, DType::none));
+    parts.push_back(part);
+  }
+  return ops::cat(parts, dim);
+}
+
 Tensor cumprod_backward(const Tensor& grad, const Tensor& self, int64_t dim, const Tensor& result) {
   if (self.numel() <= 1) return grad;
   dim = kindling::wrap_dim(dim, self.dim());
@@ -44,6 +61,8 @@ Tensor cumprod_backward(const Tensor& grad, const Tensor& self, int64_t dim, con
   Tensor x = conj_if_complex(self), y = conj_if_complex(result);
   Tensor weighted = ops::mul_Tensor(y, grad);
   Tensor is_zero = ops::eq_Scalar(self, Scalar(0));
+  bool values = !tls.interposed && !self.is_meta() && !self->has(TensorImpl::PythonDispatch);
+  if (tls.grad_enabled && values && item(ops::any(is_zero)).to_bool()) return cumprod_backward_by_element(grad, x, dim);
   Tensor nothing = ops::zeros(self.sizes(), weighted.dtype(), std::nullopt, weighted.device(), std::nullopt);
   Tensor zeros_so_far = ops::cumsum(is_zero, dim, DType::none);
 
@@ -69,14 +88,17 @@ Tensor cumprod_backward(const Tensor& grad, const Tensor& self, int64_t dim, con
 // dx_k = exp(x_k) sum_{j >= k} g_j exp(-y_j), summed in the logarithm, the positive gradients apart from the negative ones.
 Tensor logcumsumexp_backward(const Tensor& grad, const Tensor& self, const Tensor& result, int64_t dim) {
   if (grad.dim() == 0 || grad.numel() == 0) return grad;
+  Tensor x = conj_if_complex(self), y = conj_if_complex(result);
+  y = ops::masked_fill_Scalar(y, ops::isinf(y), Scalar(0));  // all that it sums is 0
+  auto part = [&](const Tensor& weights) {
+    Tensor sums = ops::flip(ops::logcumsumexp(ops::flip(ops::sub_Tensor(weights, y, Scalar(1)), Dims{dim}), dim), Dims{dim});
+    return ops::exp(ops::add_Tensor(sums, x, Scalar(1)));
+  };
+  if (grad.is_complex()) return part(ops::log(grad));
   Tensor lowest = ops::scalar_tensor(Scalar(-kInf), grad.dtype(), std::nullopt, grad.device(), std::nullopt);
   Tensor logs = ops::log(ops::abs(grad));
   Tensor positive = ops::where_self(ops::gt_Scalar(grad, Scalar(0)), logs, lowest);
   Tensor negative = ops::where_self(ops::lt_Scalar(grad, Scalar(0)), logs, lowest);
-  auto part = [&](const Tensor& weights) {
-    Tensor sums = ops::flip(ops::logcumsumexp(ops::flip(ops::sub_Tensor(weights, result, Scalar(1)), Dims{dim}), dim), Dims{dim});
-    return ops::exp(ops::add_Tensor(sums, self, Scalar(1)));
-  };
   Tensor up = part(positive);
   return ops::sub_Tensor(up, part(negative), Scalar(1));
 }

@@ -53,7 +53,11 @@ void Tensor::bump_version() const {
   }
 }
 
-Tensor detach(const Tensor& t) { return alias(t); }
+Tensor detach(const Tensor& t) {
+  if (!t->has(TensorImpl::PythonDispatch) || tls.torch_dispatch_disabled) return alias(t);
+  BelowAutograd below;  // a subclass decides what its copy is
+  return ops::detach(t);
+}
 
 Ref<Node> accumulator_of(const Tensor& leaf) {
   AutogradMeta* m = leaf->autograd;

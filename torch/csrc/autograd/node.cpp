@@ -24,11 +24,7 @@ constexpr const char* kFreed =
 // A copy of an output without its history; a tangent stays, so that forward mode runs through backward.
 Tensor bare(const Tensor& t) {
   Tensor copy = detach(t);
-  if (tls.forward_ad && t->autograd && t->autograd->forward_grad.defined()) {
-    AutogradMeta& m = autograd_meta(copy);
-    m.forward_grad = t->autograd->forward_grad;
-    m.forward_level = t->autograd->forward_level;
-  }
+  if (tls.forward_ad && t->autograd && !t->autograd->tangents.empty()) autograd_meta(copy).tangents = t->autograd->tangents;
   return copy;
 }
 

@@ -155,6 +155,7 @@ TensorVec run_backward(const SmallVec<Edge, 4>& roots, TensorList grads, const S
 bool edge_needed(const Node& node, int edge);              // by the backward that runs now
 bool in_backward();                                        // on this thread
 bool will_run(const Node& node);                           // in the backward that runs now
+bool reaches_all_leaves();                                 // no inputs were named to the current backward
 int64_t current_graph_task();                              // its number, -1 outside of backward
 const Node* current_node();                                // the node that runs now
 void queue_callback(void (*callback)(void*), void* data);  // when the current backward ends

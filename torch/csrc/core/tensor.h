@@ -7,6 +7,7 @@
 #include "ref.h"
 #include "scalar.h"
 #include "storage.h"
+#include "symbolic.h"
 
 namespace kindling {
 
@@ -29,8 +30,14 @@ struct TensorImpl final {
     Neg = 8,              // lazy bits, resolved when the values are read
     PythonDispatch = 16,  // a subclass with __torch_dispatch__
     Inference = 32,       // made in inference mode: no version counter, no autograd
-    Watched = 128,        // what a version counter will be from its start
     OwnsPyObject = 64,    // C++ keeps the Python object alive (its last Python reference went away first)
+    Watched = 128,        // what a version counter will be from its start
+    Batched = 256,        // stands for one example of a batch: the storage is a BatchStorage (vmap/batch.h), without memory
+    // What a wrapper's class, and not this object, knows: Python asks its __torch_dispatch__.
+    AskStrides = 512,
+    AskSizes = 1024,
+    AskDevice = 2048,
+    AskLayout = 4096,
   };
 
   mutable std::atomic<uint32_t> refs{1};
@@ -48,6 +55,8 @@ struct TensorImpl final {
   AutogradMeta* autograd = nullptr;
   void* pyobj = nullptr;  // the one Python object of this tensor
 
+  static constexpr uint16_t kUnusual = PythonDispatch | Batched;  // whose elements are an affair of other layers
+  bool unusual() const { return flags & kUnusual; }
   bool has(Flag f) const { return flags & f; }
   void set(Flag f, bool on) { flags = on ? flags | f : flags & ~f; }
   VersionCounter& version_counter() {
@@ -153,6 +162,8 @@ Tensor alias(const Tensor& t);
 Scalar load_scalar(const char* p, DType d);  // the element at p, which need not be aligned
 void store_scalar(char* p, const Scalar& s, DType d);
 Scalar item(const Tensor& t);  // the only element of a CPU tensor, conj/neg resolved
+
+const Tensor& with_memory(const Tensor& t);  // `t` itself; RuntimeError when it stands for an example of a batch
 
 // ---- shape.cpp ----
 int64_t wrap_dim(int64_t d, int64_t ndim);  // IndexError "Dimension out of range (expected ...)"

@@ -16,7 +16,7 @@ namespace kindling {
 thread_local constinit ThreadState tls;
 bool (*python_dispatch)(const Op&, const Value*, OwnedValue*) = nullptr;
 void (*python_composite)(const Op&, const Value*, OwnedValue*) = nullptr;
-bool python_tensors_exist = false;
+bool unusual_tensors_exist = false;
 
 namespace {
 
@@ -112,6 +112,24 @@ class Resolved {
   }
 };
 
+// Compiled bodies of composites compute with sizes as numbers; where one is a formula, the Python body runs.
+bool takes_symbolic(const Op& op, const Value* args) {
+  for (int i = 0; i < op.nargs; i++)
+    if ((args[i].tag == Tag::Int && is_symbolic(args[i].int_)) || any_symbolic(args[i].ints())) return true;
+  return any_tensor(op, args, [](const TensorImpl* t) {
+    return t->has(TensorImpl::PythonDispatch) && any_symbolic({t->dims, size_t(2 * t->ndim)});
+  });
+}
+
+// A wrapper subclass has no elements: its handler must replace it before a kernel reads or writes.
+void refuse_wrappers(const Op& op, const Value* args) {
+  bool found = any_tensor(op, args, [](const TensorImpl* t) {
+    return t->storage && t->storage->device.type == DeviceType::meta && t->device.type != DeviceType::meta;
+  });
+  KD_CHECK(!found, Runtime, "Cannot access data pointer of Tensor that doesn't have storage: ", op.name,
+           " was called on a wrapper subclass below its __torch_dispatch__; hand it the tensor inside");
+}
+
 }  // namespace
 
 void call_kernel(const Op& op, const Value* args, OwnedValue* rets) {
@@ -121,11 +139,10 @@ void call_kernel(const Op& op, const Value* args, OwnedValue* rets) {
   op.kernel(op, args, rets);
 }
 
-void call_below_autograd(const Op& op, const Value* args, OwnedValue* rets) {
-  bool ask =
-      tls.dispatch_modes > 0 ||
-      (python_tensors_exist && any_tensor(op, args, [](const TensorImpl* t) { return t->has(TensorImpl::PythonDispatch); }));
-  if (__builtin_expect(ask, 0) && !tls.torch_dispatch_disabled && python_dispatch) {
+namespace {
+
+void call_python(const Op& op, const Value* args, OwnedValue* rets) {
+  if (!tls.torch_dispatch_disabled && python_dispatch) {
     BelowAutograd guard;
     std::optional<Resolved> resolved;
     if (any_tensor(op, args, [](const TensorImpl* t) { return t->has(TensorImpl::Conj); }) && !takes_conjugated(op))
@@ -134,14 +151,25 @@ void call_below_autograd(const Op& op, const Value* args, OwnedValue* rets) {
     if (resolved) resolved->write_back(op, rets);
     return;
   }
+  refuse_wrappers(op, args);
   call_kernel(op, args, rets);
+}
+
+}  // namespace
+
+void call_below_autograd(const Op& op, const Value* args, OwnedValue* rets) {
+  bool ask = (tls.dispatch_modes | tls.vmap_level) != 0 ||
+             (unusual_tensors_exist && any_tensor(op, args, [](const TensorImpl* t) { return t->unusual(); }));
+  if (__builtin_expect(!ask, 1)) return call_kernel(op, args, rets);
+  if (takes_batches(op, args)) return call_batched(op, args, rets);
+  call_python(op, args, rets);
 }
 
 void call(const Op& op, const Value* args, OwnedValue* rets) {
   if (__builtin_expect(tls.autocast, 0) && op.cast != CastPolicy::AsGiven && !tls.below_autograd)
     return call_autocast(op, args, rets);
   if (op.family >= Family::Composite) {
-    if (op.family == Family::PyComposite) return python_composite(op, args, rets);
+    if (op.family == Family::PyComposite || (symbolic_sizes_exist && takes_symbolic(op, args))) return python_composite(op, args, rets);
     return op.kernel(op, args, rets);
   }
   if (!tls.below_autograd && meets_autograd(op, args)) call_autograd(op, args, rets);

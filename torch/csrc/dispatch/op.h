@@ -20,6 +20,9 @@ enum class Type : uint8_t {
   Object,
 };
 
+// What an integer argument counts: a hidden first dimension moves the numbers of dimensions, and joins sizes.
+enum class ArgRole : uint8_t { Other, Dim, Size };
+
 struct ArgSchema {
   const char* name;
   Type type;
@@ -33,6 +36,7 @@ struct ArgSchema {
   bool number_ok;  // a Tensor argument that also takes a Python number (binary operators)
   int16_t size;    // int[2]: a single number stands for this many; 0 otherwise
   char alias;      // 'a' of Tensor(a!), '*' of Tensor(a -> *), 0 if none
+  ArgRole role;
   Value default_value;
 };
 
@@ -46,6 +50,7 @@ using Kernel = void (*)(const Op&, const Value* args, OwnedValue* rets);
 
 struct BackwardContext;  // autograd/node.h
 struct ForwardContext;   // autograd/forward.h
+struct VmapCall;         // vmap/rules.h
 struct PointwiseInfo;    // cpu/kernel_table.h
 struct ReductionInfo;
 
@@ -90,6 +95,7 @@ struct Op {
   bool is_view;
   Kernel kernel;                 // below autograd; for composites, the body, run above autograd
   const Derivative* derivative;  // null: results do not require grad (composites: through their parts)
+  void (*vmap)(VmapCall&);       // what the call means for a whole batch; null: each example by itself
   union {
     const PointwiseInfo* pointwise;
     const ReductionInfo* reduction;
@@ -115,10 +121,12 @@ extern const int kNumOps;
 const Op* find_op(std::string_view name, std::string_view overload);
 
 // ---- calling ----
-// Runs `op` through every layer: autocast | composite | autograd | python dispatch | kernel.
+// Runs `op` through every layer: autocast | composite | autograd | vmap | python dispatch | kernel.
 void call(const Op& op, const Value* args, OwnedValue* rets);
 // The rest of the way from below one layer.
 void call_below_autograd(const Op& op, const Value* args, OwnedValue* rets);
 void call_kernel(const Op& op, const Value* args, OwnedValue* rets);
+void call_batched(const Op& op, const Value* args, OwnedValue* rets);  // vmap/layer.cpp
+bool takes_batches(const Op& op, const Value* args);
 
 }  // namespace kindling

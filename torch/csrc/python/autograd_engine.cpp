@@ -85,7 +85,7 @@ PyObject* engine_queue_callback(PyObject*, PyObject* callback) {
   });
 }
 
-PyObject* engine_checkpoint_valid(PyObject*, PyObject*) { Py_RETURN_TRUE; }
+PyObject* engine_checkpoint_valid(PyObject*, PyObject*) { return PyBool_FromLong(reaches_all_leaves()); }
 
 PyObject* py_graph_task(PyObject*, PyObject*) { return PyLong_FromLongLong(current_graph_task()); }
 PyObject* py_current_node(PyObject*, PyObject*) {

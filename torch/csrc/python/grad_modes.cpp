@@ -246,15 +246,25 @@ void drop_object(void* o) {
 
 // ---- forward mode ----
 
+// The level of torch.autograd.forward_ad, of which there is one at a time and whose number is always 0 there. Those of
+// torch.func.jvp nest, inside of it or around it.
+thread_local uint32_t own_level = 0;
+
 PyObject* py_enter_dual(PyObject*, PyObject*) {
-  return guard([&] { return PyLong_FromLong(enter_dual_level()); });
+  return guard([&] {
+    KD_CHECK(!own_level, Runtime, "Nested forward mode AD is not supported at the moment");
+    own_level = open_dual_level();
+    return PyLong_FromLong(0);
+  });
 }
 PyObject* py_exit_dual(PyObject*, PyObject* args, PyObject* kwargs) {
   return guard([&]() -> PyObject* {
     static const char* names[] = {"level", nullptr};
     int level;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "i", const_cast<char**>(names), &level)) return nullptr;
-    exit_dual_level(level);
+    KD_CHECK(own_level && level == 0, Runtime,
+             "Trying to exit a forward AD level that was not the last one that was created. This is not supported.");
+    close_dual_level(std::exchange(own_level, 0));
     Py_RETURN_NONE;
   });
 }
@@ -266,18 +276,10 @@ PyObject* py_make_dual(PyObject*, PyObject* args, PyObject* kwargs) {
     int level = 0;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|i", const_cast<char**>(names), &primal, &tangent, &level)) return nullptr;
     Tensor t = unwrap_checked(primal, "make_dual"), direction = unwrap_checked(tangent, "make_dual");
-    KD_CHECK(!tangent_of(t).defined(), Runtime,
+    KD_CHECK(!tangent_of(t, own_level).defined(), Runtime,
              "Making a dual Tensor based on a Tensor that already has a forward gradient at the same level ", level,
              " is not supported.");
-    KD_CHECK(t.dtype() == direction.dtype(), Runtime, "Expected the tangent to have the primal's dtype ", info(t.dtype()).name,
-             ", but it has ", info(direction.dtype()).name);
-    static const Op* view_as = find_op("view", "");
-    Value values[] = {t, t.sizes()};
-    OwnedValue ret;
-    call(*view_as, values, &ret);
-    Tensor dual = ret.take();
-    set_tangent(dual, direction);
-    return wrap(std::move(dual));
+    return wrap(make_dual(t, direction, own_level));
   });
 }
 // _unpack_dual(tensor, level) -> (primal, tangent or None)
@@ -287,14 +289,9 @@ PyObject* py_unpack_dual(PyObject*, PyObject* args, PyObject* kwargs) {
     PyObject* dual;
     int level = 0;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|i", const_cast<char**>(names), &dual, &level)) return nullptr;
-    Tensor t = unwrap_checked(dual, "unpack_dual"), tangent = tangent_of(t);
+    Tensor t = unwrap_checked(dual, "unpack_dual"), tangent = tangent_of(t, own_level);
     if (!tangent.defined()) return check(Py_BuildValue("(OO)", dual, Py_None));
-    Tensor primal = detach(t);
-    if (t.requires_grad()) {
-      Edge e = gradient_edge(t);
-      set_history(primal, e.fn, e.input);
-    }
-    return check(Py_BuildValue("(NN)", check(wrap(primal)), check(wrap(tangent))));
+    return check(Py_BuildValue("(NN)", check(wrap(primal_of(t, own_level))), check(wrap(tangent))));
   });
 }
 

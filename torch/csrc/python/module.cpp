@@ -4,6 +4,7 @@
 #include "../cpu/kernel_table.h"
 #include "../cpu/threads.h"
 #include "function.h"
+#include "symbolic.h"
 #include "tensor.h"
 
 namespace kindling::python {
@@ -148,6 +149,9 @@ void init(PyObject* module) {
   add_exception(module, "_LinAlgError", "torch._C._LinAlgError", "A matrix does not allow the decomposition that was asked for.");
   init_autograd(module);
   init_modes(module);
+  init_symbolic(module);
+  init_fake(module);
+  init_functorch(module);
 }
 
 PyModuleDef definition = {

@@ -3,6 +3,7 @@
 #include <unordered_map>
 
 #include "parse.h"
+#include "symbolic.h"
 #include "types.h"
 
 namespace kindling::python {
@@ -11,13 +12,13 @@ PyObject* to_python(const Value& v) {
   switch (v.tag) {
     case Tag::None: Py_RETURN_NONE;
     case Tag::Tensor: return wrap(Tensor::share(v.tensor_));
+    case Tag::Int: return wrap_int(v.int_);
     case Tag::Bool:
-    case Tag::Int:
     case Tag::Float:
     case Tag::Complex: return wrap(v.scalar());
     case Tag::Ints: {
       PyRef list = owned(PyList_New(v.len));
-      for (uint32_t i = 0; i < v.len; i++) PyList_SET_ITEM(list.get(), i, check(PyLong_FromLongLong(v.ints_[i])));
+      for (uint32_t i = 0; i < v.len; i++) PyList_SET_ITEM(list.get(), i, check(wrap_int(v.ints_[i])));
       return list.release();
     }
     case Tag::Floats: {

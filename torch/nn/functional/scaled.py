@@ -6,7 +6,9 @@ import enum
 
 import torch
 
-__all__ = ["ScalingType", "SwizzleType", "grouped_mm", "scaled_grouped_mm", "scaled_mm"]
+from .grouped import grouped_mm
+
+__all__ = ["ScalingType", "SwizzleType", "scaled_grouped_mm", "scaled_mm"]
 
 
 class ScalingType(enum.IntEnum):
@@ -71,32 +73,6 @@ def scaled_mm(mat_a, mat_b, scale_a, scale_recipe_a, scale_b, scale_recipe_b, sw
     product = _scaled(mat_a, scale_a, scale_recipe_a, swizzle_a, False) @ _scaled(mat_b, scale_b, scale_recipe_b, swizzle_b, True)
     product = product if bias is None else product + bias
     return product.to(mat_a.dtype if output_dtype is None else output_dtype)
-
-
-def grouped_mm(mat_a, mat_b, *, offs=None, bias=None, out_dtype=None):
-    """Products of groups of matrices: (g, m, k) @ (g, k, n), or with the groups side by side in a matrix.
-
-    `offs` (int32) holds where each group ends: rows of `mat_a` (total, k), columns of `mat_b` (k, total), or, where both are matrices,
-    the dimension between them: then the result is (g, m, n).
-    """
-    if bias is not None:
-        raise RuntimeError("Bias not supported yet")
-    if out_dtype is not None and out_dtype != mat_a.dtype:
-        raise RuntimeError("Grouped gemm output dtype must match `mat_a` dtype")
-    if (mat_a.dim() == 2 or mat_b.dim() == 2) != (offs is not None):
-        raise RuntimeError("Have to provide offsets if there is a 2d matrix, or no offset if both matrices are 3d")
-    if offs is None:
-        return torch.bmm(mat_a, mat_b)
-    ends = offs.tolist()
-    spans = list(zip([0, *ends], ends))
-    if mat_a.dim() == 2 and mat_b.dim() == 2:
-        return torch.stack([mat_a[:, i:j] @ mat_b[i:j] for i, j in spans])
-    if mat_a.dim() == 2:
-        parts = [mat_a[i:j] @ b for (i, j), b in zip(spans, mat_b)]
-        rest = mat_a.new_zeros(mat_a.shape[0] - ends[-1], mat_b.shape[-1])
-        return torch.cat([*parts, rest])
-    parts = [a @ mat_b[:, i:j] for (i, j), a in zip(spans, mat_a)]
-    return torch.cat([*parts, mat_b.new_zeros(mat_a.shape[1], mat_b.shape[1] - ends[-1])], 1)
 
 
 def scaled_grouped_mm(mat_a, mat_b, scale_a, scale_recipe_a, scale_b, scale_recipe_b, swizzle_a=None, swizzle_b=None, bias=None, offs=None,
