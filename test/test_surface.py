@@ -188,7 +188,7 @@ def test_sobol_points_are_balanced(scramble):
 
 def test_operators_have_tags():
     aten, Tag = torch.ops.aten, torch.Tag
-    assert aten.add.Tensor.tags == [Tag.pointwise, Tag.pt2_compliant_tag] and aten.add_.Tensor.tags[0] == Tag.inplace
+    assert aten.add.Tensor.tags == [Tag.core, Tag.pointwise, Tag.pt2_compliant_tag] and aten.add_.Tensor.tags[0] == Tag.inplace
     assert Tag.nondeterministic_seeded in aten.bernoulli.default.tags and Tag.dynamic_output_shape in aten.nonzero.default.tags
     assert Tag.reduction in aten.sum.dim_IntList.tags and Tag.out in aten.exp.out.tags and Tag.inplace_view in aten.transpose_.default.tags
     assert repr(Tag.core) == "<Tag.core: 0>" and torch.parse_schema("aten::f(Tensor x) -> Tensor").arguments[0].name == "x"

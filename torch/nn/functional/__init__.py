@@ -26,7 +26,7 @@ conv_transpose1d, conv_transpose2d, conv_transpose3d = (
     torch.conv_transpose1d, torch.conv_transpose2d, torch.conv_transpose3d)
 
 # The functions are the public place's, whichever file defines them: pickles and __torch_function__ know them by it.
-for _module in (activation, attention, distance, loss, normalization, padding, pooling, regularization, scaled, sparse, vision):
+for _module in (activation, attention, distance, grouped, loss, normalization, padding, pooling, regularization, scaled, sparse, vision):
     for _name, _function in list(vars(_module).items()):
         if getattr(_function, "__module__", "") == _module.__name__:
             _function.__module__ = __name__
