@@ -203,6 +203,18 @@ def test_the_cpu_as_a_device():
             getattr(torch.ones(2, 2), name)(torch.ones(2, 2))
 
 
+def test_what_and_where_things_are():
+    with torch.device("meta"):
+        assert torch.get_default_device() == torch.device("meta")
+    assert torch.get_default_device() == torch.device("cpu") and torch.typename(torch.nn) == "torch.nn"
+    assert torch.get_file_path("torch", "version.py") == torch.version.__file__ and torch.compiled_with_cxx11_abi()
+    with pytest.raises(ValueError, match="Expected 'owner/name"):
+        torch.hub.load("a/b/c", "model")
+    with pytest.raises(ValueError, match="Overflow"):
+        torch.manual_seed(2**70)
+    assert torch.serialization.StorageType("FloatStorage").dtype is torch.float32
+
+
 MODULE = """
 #include <Python.h>
 static PyObject* twice(PyObject*, PyObject* args) {

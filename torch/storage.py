@@ -450,7 +450,10 @@ class _LegacyStorageMeta(type):
 class _LegacyStorage(TypedStorage, metaclass=_LegacyStorageMeta):
     """torch.FloatStorage and its kin: calling one gives a TypedStorage of its dtype."""
 
-    def __new__(cls, *args, wrap_storage=None):
+    def __new__(cls, *args, wrap_storage=None, dtype=None, device=None, _internal=False):
+        if dtype is not None or device is not None:
+            raise RuntimeError(f"{cls}.__new__ received an invalid combination of arguments. Expected one of: no arguments, (int size), (Sequence data), "
+                               f"(*, UntypedStorage wrap_storage). Keyword argument '{'device' if dtype is None else 'dtype'}' cannot be specified")
         _warn_typed_storage_removal()
         return TypedStorage(*args, dtype=cls.dtype, wrap_storage=wrap_storage, _internal=True)
 
