@@ -106,6 +106,11 @@ def log_probabilities(*shape):
     return lambda make, args: make.tensor(shape).log_softmax(-1)
 
 
+def its_dtype(make, args):
+    """The dtype of the sample."""
+    return make.dtype
+
+
 def spectrum(*shape):
     """A complex tensor, whatever the dtype."""
     return lambda make, args: make.other(make.dtype.to_complex()).tensor(shape)
@@ -312,6 +317,8 @@ RECIPES = {
     "isin.Tensor_Tensor": {"elements": (3, 4), "test_elements": (2,)},
     "linalg_vector_norm": [{}, {"ord": 1, "dim": [1]}, {"ord": 3, "dim": [0, 1]}],
     "norm.ScalarOpt_dim": {"dim": [1]},
+    "norm.ScalarOpt_dim_dtype": {"dim": [1], "dtype": its_dtype},
+    "norm.ScalarOpt_dtype": {"dtype": its_dtype},
     "logsumexp": {"dim": [1]},
     "special_logsumexp": {"dim": [1]},
     "special_log_softmax": {},
