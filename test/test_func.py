@@ -1,5 +1,7 @@
 """torch.func: transforms agree with autograd, with finite differences and with loops, nest, and leave no trace."""
 
+import itertools
+
 import pytest
 
 import torch
@@ -105,6 +107,98 @@ def test_rearrange():
     assert torch.equal(rearrange(t, "b (h w) -> w b h", h=3), t.view(2, 3, 4).permute(2, 0, 1))
     assert torch.equal(rearrange(t, "b ... -> ... b"), t.t())
     assert rearrange(t, "a b -> (a b) 1").shape == (24, 1)
+
+
+# ---- transforms of transforms ----
+
+V, W = torch.tensor([0.5, -1.0, 2.0], dtype=torch.float64), torch.tensor([1.0, 0.3, -0.7], dtype=torch.float64)
+
+
+def jacobian(f, x):
+    """By autograd alone, differentiable any number of times."""
+    return torch.autograd.functional.jacobian(f, x, create_graph=True)
+
+
+class Tanh(torch.autograd.Function):
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x):
+        return x.tanh()
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(output)
+        ctx.save_for_forward(output)
+
+    @staticmethod
+    def backward(ctx, grad):
+        y, = ctx.saved_tensors
+        return grad * (1 - y * y)
+
+    @staticmethod
+    def jvp(ctx, tangent):
+        y, = ctx.saved_tensors
+        return tangent * (1 - y * y)
+
+
+class OwnRule(Tanh):
+    generate_vmap_rule = False
+
+    @staticmethod
+    def vmap(info, in_dims, x):
+        return OwnRule.apply(x), in_dims[0]
+
+
+# name: (a transform that makes a function of three numbers from another, the same by Jacobians)
+TRANSFORMS = {
+    "grad": (lambda f: grad(lambda x: (f(x) * W).sum()), lambda f: lambda x: W @ jacobian(f, x)),
+    "vjp": (lambda f: lambda x: vjp(f, x)[1](W)[0], lambda f: lambda x: W @ jacobian(f, x)),
+    "jvp": (lambda f: lambda x: jvp(f, (x,), (V,))[1], lambda f: lambda x: jacobian(f, x) @ V),
+    "linearize": (lambda f: lambda x: linearize(f, x)[1](V), lambda f: lambda x: jacobian(f, x) @ V),
+    "jacrev": (lambda f: lambda x: jacrev(f)(x) @ V, lambda f: lambda x: jacobian(f, x) @ V),
+    "jacfwd": (lambda f: lambda x: jacfwd(f)(x) @ V, lambda f: lambda x: jacobian(f, x) @ V),
+    "vmap": (lambda f: lambda x: vmap(f)(torch.stack([x, x * 0.5])).sum(0), lambda f: lambda x: f(x) + f(x * 0.5)),
+    "vmap of columns": (lambda f: lambda x: vmap(f, in_dims=1, out_dims=1)(torch.stack([x, x * 0.5], 1)).sum(1), lambda f: lambda x: f(x) + f(x * 0.5)),
+    "Function": (lambda f: lambda x: Tanh.apply(f(x)), lambda f: lambda x: f(x).tanh()),
+    "Function with a rule": (lambda f: lambda x: f(OwnRule.apply(x)), lambda f: lambda x: f(x.tanh())),
+}
+
+
+def smooth(x):
+    y = x.clone()
+    y[0] = y[1] * y[2]          # in place, through a view
+    return torch.stack([y.sin().sum() * x[0], (x * y).prod(), x.exp()[1] / x[0]]) + y ** 3
+
+
+def composed(names, which):
+    f = smooth
+    for name in reversed(names):
+        f = TRANSFORMS[name][which](f)
+    return f
+
+
+@pytest.mark.parametrize("outer", TRANSFORMS)
+def test_every_pair_of_transforms_composes(outer):
+    x = X * 0.3
+    for inner in TRANSFORMS:
+        got = composed((outer, inner), 0)(x)
+        torch.testing.assert_close(got, composed((outer, inner), 1)(x).detach(), msg=lambda m, inner=inner: f"{outer} of {inner}: {m}")
+        assert not got.requires_grad
+
+
+def test_some_triples_compose():
+    x = X * 0.3
+    for names in itertools.product(("grad", "jvp", "vmap", "Function"), repeat=3):
+        torch.testing.assert_close(composed(names, 0)(x), composed(names, 1)(x).detach(), msg=lambda m, names=names: f"{names}: {m}")
+
+
+def test_a_callers_graph_goes_through_every_transform():
+    for name in TRANSFORMS:
+        x = (X * 0.3).requires_grad_()
+        got, = torch.autograd.grad((composed((name,), 0)(x) * V).sum(), x)
+        want, = torch.autograd.grad((composed((name,), 1)(x) * V).sum(), x)
+        torch.testing.assert_close(got, want, msg=lambda m, name=name: f"{name}: {m}")
 
 
 if __name__ == "__main__":

@@ -202,7 +202,16 @@ def _str(tensor, *, tensor_contents=None):
         return _str_intern(tensor, tensor_contents)
 
 
+def _batched_str(tensor):
+    """The examples of a tensor under vmap, with the level and the dimension that counts them."""
+    functorch = _C._functorch
+    value = "\n".join("    " + line for line in repr(functorch.get_unwrapped(tensor)).split("\n"))
+    return f"BatchedTensor(lvl={functorch.maybe_get_level(tensor)}, bdim={functorch.maybe_get_bdim(tensor)}, value=\n{value}\n)"
+
+
 def _str_intern(tensor, contents):
+    if _C._functorch.is_batchedtensor(tensor):
+        return _batched_str(tensor)
     plain = type(tensor) is torch.Tensor or type(tensor).__name__ == "Parameter"
     prefix = "tensor(" if plain else f"{type(tensor).__name__}("
     indent = len(prefix)

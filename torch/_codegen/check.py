@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .._opdefs.language import CONFLICTS, MISSING, UNKNOWN
+from . import batching
 from .overloads import expand
 from .schema import parse
 
@@ -22,6 +23,8 @@ def problems(definitions):
             found.append(f"{where}: {e}")
             continue
         found += [f"{where}: {text}" for text in _gradient_problems(d, schemas)]
+        if d.family != "composite" and any(batching.rule_of(d, s) == "auto" for s in schemas):
+            found.append(f"{where}: say what it means for a batch, vmap=")
     try:
         expand(definitions)
     except ValueError as e:

@@ -18,6 +18,10 @@ BASE_TYPES = {
     "Stream": "Object", "Any": "Object", "DeviceIndex": "Int",
 }
 
+# arguments that number dimensions of the tensors beside them, and those that are the sizes of a whole tensor
+DIM_NAMES = frozenset({"dim", "dim0", "dim1", "dim2", "dims", "dimension"})
+SIZE_NAMES = frozenset({"size", "shape", "input_size", "input_sizes", "repeats"})
+
 # PyTorch prints enums in schemas by number
 NAMED_DEFAULTS = {"None": None, "True": True, "False": False}
 
@@ -44,6 +48,13 @@ class Arg:
     @property
     def type(self):
         return BASE_TYPES[self.base]
+
+    @property
+    def role(self):
+        """What an integer argument counts: "Dim", "Size" or "Other"."""
+        if self.type != "Int":
+            return "Other"
+        return "Dim" if self.name in DIM_NAMES else "Size" if self.list and self.name in SIZE_NAMES else "Other"
 
     @property
     def write(self):
@@ -193,16 +204,20 @@ def inplace_of(schema):
     return Schema(schema.name + "_", schema.overload, (written, *schema.args[1:]), (replace(written, name="", default=None),))
 
 
-def out_of(schema, overload=None):
-    """`add.out(..., *, Tensor(a!) out) -> Tensor(a!)` of a functional schema; several results give out0, out1, ... or their names."""
+def out_of(schema, overload=None, name="out", named=True):
+    """`add.out(..., *, Tensor(a!) out) -> Tensor(a!)` of a functional schema; several results give out0, out1, ... or their names.
+
+    A list is filled and not returned.
+    """
     if overload is None:
         overload = "out" if schema.overload in ("", "Tensor") else f"{schema.overload}_out"
     letters = "abcdefgh"
     args = tuple(a for a in schema.args if a.name not in OPTIONS) if all(n in schema.index for n in OPTIONS) else schema.args
     outs, returns = [], []
     for i, r in enumerate(schema.returns):
-        name = "out" if len(schema.returns) == 1 else (r.name or f"out{i}")
+        written = name if len(schema.returns) == 1 else (r.name or f"{name}{i}")
         text = f"Tensor({letters[i]}!)" + ("[]" if r.list else "")
-        outs.append(Arg(name, "Tensor", list=r.list, alias=f"{letters[i]}!", kwarg_only=True, text=text))
-        returns.append(Arg(r.name if len(schema.returns) > 1 else "", "Tensor", list=r.list, alias=f"{letters[i]}!", text=text))
+        outs.append(Arg(written, "Tensor", list=r.list, alias=f"{letters[i]}!", kwarg_only=True, text=text))
+        if not r.list:
+            returns.append(Arg(r.name if named and len(schema.returns) > 1 else "", "Tensor", alias=f"{letters[i]}!", text=text))
     return Schema(schema.name, overload, args + tuple(outs), tuple(returns))

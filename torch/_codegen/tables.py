@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from .._opdefs import autocast
-from . import formula, infos
+from . import batching, formula, infos
 from .convert import DTYPES
 from .formula import FormulaError, Translator, default_value, parameter_type, result_type, type_of
 from .overloads import expand
@@ -49,7 +49,7 @@ def read_value(arg, code):
 
 def store_results(schema, call):
     """Statements that run `call` and put its result into `r`."""
-    kinds = [("tensors" if x.list else type_of(x)) for x in schema.returns]
+    kinds = [("tensors" if x.is_tensor_list else type_of(x)) for x in schema.returns]
     if not kinds:
         return [f"{call};"]
     if len(kinds) > 1:
@@ -85,6 +85,7 @@ class Generator:
         self.backward: dict = {}              # row -> name of its Derivative
         self.derivatives: list[str] = []
         self.formulas: list[str] = []
+        self.batch_formulas: dict = {}        # key of a schema -> the function of its rule in the formula language
         self.translated: set = set()          # composites whose body became C++
 
     def problem(self, message):
@@ -134,8 +135,8 @@ class Generator:
         lines.append(f"  call(*kOps[{row.index}], args_, rets_);")
         taken = []
         for i, r in enumerate(s.returns):
-            kind = "tensors" if r.list else type_of(r)
-            taken.append({"tensor": f"rets_[{i}].take()", "tensors": f"to_vector(rets_[{i}])", "scalar": f"rets_[{i}].scalar()", "int": f"rets_[{i}].to_int()",
+            kind = "tensors" if r.is_tensor_list else type_of(r)
+            taken.append({"tensor": f"rets_[{i}].take()", "tensors": f"to_vector(rets_[{i}])", "ints": f"Dims(rets_[{i}].ints())", "scalar": f"rets_[{i}].scalar()", "int": f"rets_[{i}].to_int()",
                           "bool": f"rets_[{i}].to_bool()", "float": f"rets_[{i}].to_double()", "dtype": f"rets_[{i}].dtype()"}[kind])
         if taken:
             lines.append(f"  return {taken[0] if len(taken) == 1 else '{' + ', '.join(taken) + '}'};")
@@ -173,6 +174,29 @@ class Generator:
         lines = translator.function_body(formula.source_ast(row.definition.body))
         self.bodies.append("\n".join([f"static {signature(s, 'composite_' + s.unique)} {{", *lines, "}"]))
 
+    # ---- batches ----
+    def vmap(self, row):
+        """The batching rule of an overload: the name of a C++ function, or nullptr."""
+        rule = batching.rule(row)
+        if rule is None or rule in batching.RULES:
+            return f"vmap_{rule}" if rule else "nullptr"
+        if row.schema.key not in self.batch_formulas:
+            self.batch_formulas[row.schema.key] = f"vmap_formula_{row.schema.unique}"
+        return self.batch_formulas[row.schema.key]
+
+    def vmap_formula(self, row):
+        """A rule in the formula language: over batched tensors, by operators that have rules of their own."""
+        s = row.schema
+        variables = {a.name: (a.name, type_of(a)) for a in s.args}
+        translator = Translator(f"{s.key}: vmap", self.registry, variables, [("tensors" if r.list else type_of(r)) for r in s.returns])
+        body = translator.function_body(formula.source_ast(batching.rule(row)))
+        parameters = ", ".join(f"{parameter_type(a)} {a.name}" for a in s.args)
+        arguments = ", ".join(read_value(a, f"a[{i}]") for i, a in enumerate(s.args))
+        results = " ".join(store_results(s, f"batch_{s.unique}({arguments})"))
+        self.bodies.append("\n".join([
+            f"static {result_type(s)} batch_{s.unique}({parameters}) {{", *body, "}",
+            f"void vmap_formula_{s.unique}(VmapCall& c) {{ BelowAutograd recorded; const Value* a = c.args; OwnedValue* r = c.rets; {results} }}"]))
+
     # ---- derivatives ----
     def derivative(self, row):
         """Translate the gradient formulas of a functional (or only-in-place) overload."""
@@ -207,12 +231,15 @@ class Generator:
         positions = ", ".join(str(s.index[a.name]) for a in inputs)
         slots = ", ".join(
             f"{{SaveSlot::{source}, {str(meta).lower()}, {i}, {self.needed_by(name, statements, groups, numbers)}u}}" for source, meta, i, name in saves)
+        attributes = self.saved_attributes(s, used, saves, formula.sizes_used(statements.values()))
         self.derivatives.append(
             f"static const uint8_t inputs_{name}[] = {{{positions}}};\n"
             + (f"static const SaveSlot saves_{name}[] = {{{slots}}};\n" if saves else "")
+            + (f"static const SavedAttribute attributes_{name}[] = {{{', '.join(attributes)}}};\n" if attributes else "")
             + f"extern const Derivative derivative_{name};\n"
             f"const Derivative derivative_{name} = {{{quoted(row.node_name)}, inputs_{name}, {len(inputs)}, "
-            f"{f'saves_{name}' if saves else 'nullptr'}, {len(saves)}, {differentiable}u, backward_{name}, {self.jvp(row)}}};"
+            f"{f'saves_{name}' if saves else 'nullptr'}, {len(saves)}, {differentiable}u, backward_{name}, {self.jvp(row)}, "
+            f"{f'attributes_{name}' if attributes else 'nullptr'}, {len(attributes)}}};"
         )
         self.backward[row] = f"derivative_{name}"
 
@@ -297,6 +324,25 @@ class Generator:
                     saves.append(("Result", meta, i, name))
         return saves, variables, declarations
 
+    @staticmethod
+    def saved_attributes(s, used, saves, sizes):
+        """Initialisers of what a formula uses besides tensors: arguments, and shapes under the names of PyTorch."""
+        shown = [f"{{{quoted(a.name)}, SavedAttribute::Argument, {i}, 0}}" for i, a in enumerate(s.args) if a.base != "Tensor" and a.name in used]
+        kinds = {"shape": ("sym_sizes", "Sizes"), "sizes": ("sym_sizes", "Sizes"), "strides": ("sym_strides", "Strides"), "numel": ("sym_numel", "Numel"),
+                 "ndim": ("dim", "Dim"), "dim": ("dim", "Dim")}
+        for slot, (source, meta_only, i, name) in enumerate(saves):
+            if not meta_only or (s.args if source == "Arg" else s.returns)[i].list:
+                continue
+            told = {kinds[attribute] for attribute in used[name] if attribute in kinds}
+            if ("sym_sizes", "Sizes") in told:
+                told.discard(("dim", "Dim"))
+            for suffix, kind in sorted(told):
+                shown.append(f"{{{quoted(f'{name}_{suffix}')}, SavedAttribute::{kind}, {slot}, 0}}")
+            for dim in sorted(sizes.get(name, ())):
+                suffix = f"sym_argsize_{'minus_' if dim < 0 else ''}{abs(dim)}"
+                shown.append(f"{{{quoted(f'{name}_{suffix}')}, SavedAttribute::Size, {slot}, {dim}}}")
+        return shown
+
     def gradient_code(self, row, body, members, variables, declarations, numbers, s):
         """`if (c.needs(i)) c.set(i, formula);` for one formula, which may serve several inputs."""
         names = formula.names_used(body)
@@ -341,7 +387,8 @@ class Generator:
         flags = [arg.optional, arg.list, arg.optional_element, arg.kwarg_only, arg.write, arg.write and arg.kwarg_only,
                  arg.default is not None, number_ok]
         alias = f"'{arg.alias[0]}'" if arg.alias else "0"
-        return (f"{{{quoted(arg.name)}, Type::{arg.type}, {', '.join('1' if f else '0' for f in flags)}, {arg.size or 0}, {alias}, {default}}}")
+        return (f"{{{quoted(arg.name)}, Type::{arg.type}, {', '.join('1' if f else '0' for f in flags)}, {arg.size or 0}, {alias}, ArgRole::{arg.role}, "
+                f"{default}}}")
 
     def int_default(self, items):
         return self.int_defaults.setdefault(items, len(self.int_defaults))
@@ -369,7 +416,8 @@ class Generator:
             args.append(f"static const ArgSchema args_{row.index}[] = {{{', '.join(listed) or '{}'}}};")
             ops.append(self.op_row(row, externs))
         ints = [f"static constexpr int64_t ints_{i}[] = {{{', '.join(map(str, items)) or '0'}}};" for items, i in self.int_defaults.items()]
-        source = [HEADER + '#include "kernels.h"', '#include "autograd/call.h"', '#include "cpu/families.h"', '#include "cpu/outputs.h"', "namespace kindling {",
+        externs += [f"void {name}(VmapCall&);" for name in self.batch_formulas.values()]
+        source = [HEADER + '#include "kernels.h"', '#include "vmap/rules.h"', '#include "cpu/families.h"', '#include "cpu/outputs.h"', "namespace kindling {",
                   *([UNTRANSLATED] if self.lenient else []), *externs, *ints, *args,
                   "static Op table[] = {", *ops, "};", f"const int kNumOps = {len(self.rows)};",
                   "const Op* const kOps[] = {" + ", ".join(f"&table[{i}]" for i in range(len(self.rows))) + "};", *self.function_tables(), "}", ""]
@@ -406,11 +454,12 @@ class Generator:
         if base in self.backward:
             derivative = f"&{self.backward[base]}"
             externs.append(f"extern const Derivative {self.backward[base]};")
+        vmap = self.vmap(row)
         is_view = s.is_view and d.family != "composite" or bool(d.options.get("view")) and d.family == "kernel"
         nargs = len(s.args)
         policy = autocast.policy(s.name) if row.role == "functional" else "AsGiven"
         return (f"  {{{quoted(s.name)}, {quoted(s.overload)}, {quoted('aten::' + str(s))}, args_{row.index}, args_{row.index} + {nargs}, {nargs}, {len(s.returns)}, "
-                f"Family::{family}, {int(row.role == 'inplace')}, {int(row.role == 'out')}, {int(is_view)}, {kernel}, {derivative}, "
+                f"Family::{family}, {int(row.role == 'inplace')}, {int(row.role == 'out')}, {int(is_view)}, {kernel}, {derivative}, {vmap}, "
                 f"{{.{'python' if family == 'PyComposite' else 'extra'} = {extra}}}, {quoted(d.doc.strip()) if row.role == 'functional' else 'nullptr'}, CastPolicy::{policy}}},")
 
     # ---- what Python sees ----
@@ -449,6 +498,11 @@ class Generator:
             d = row.definition
             if row.derived:
                 continue
+            if batching.is_formula(batching.rule(row)):
+                try:
+                    self.vmap_formula(row)
+                except (FormulaError, SyntaxError, KeyError) as e:
+                    self.problem(f"{row.schema.key}: vmap: {e}")
             if d.family in ("composite", "decomposed") and not d.options.get("python_only"):
                 try:
                     self.composite_body(row)
@@ -470,7 +524,7 @@ class Generator:
         write_if_changed(out / "ops.h", header)
         write_if_changed(out / "ops.cpp", source)
         write_if_changed(out / "kernels.h", self.kernels_header())
-        includes = [HEADER + '#include "kernels.h"', '#include "autograd/call.h"', '#include "autograd/forward.h"', '#include "autograd/formulas.h"',
+        includes = [HEADER + '#include "kernels.h"', '#include "vmap/rules.h"', '#include "dispatch/state.h"', '#include "autograd/forward.h"', '#include "autograd/formulas.h"',
                     "namespace kindling {"]
         kernel_shims = [self.shim(r, f"kernels::{self.kernel_name(r)}") for r in self.kernel_rows()]
         composite_shims = [self.shim(r, f"composite_{r.schema.unique}") for r in self.rows if r.schema.key in self.translated]

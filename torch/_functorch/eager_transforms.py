@@ -1,7 +1,8 @@
 """Derivatives as transforms of functions: they nest, and leave no trace in their results.
 
 A transform differentiates by aliases of its inputs: leaves of its own, or views of inputs that an outer transform (or the
-caller's graph) already follows. What it returns keeps a history only if that leads to something outside.
+caller's graph) already follows. What it returns keeps a history only if that leads to something outside. Forward mode has levels
+of its own for each transform; under `vmap` each example has its own history and tangents, and so have the values below.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from __future__ import annotations
 import functools
 
 import torch
-import torch.autograd.forward_ad as fwAD
 from torch import _C
+from torch._functorch.vmap import vmap
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
-__all__ = ["grad", "grad_and_value", "vjp", "jvp", "jacrev", "jacfwd", "hessian", "linearize", "functionalize"]
+__all__ = ["grad", "grad_and_value", "vjp", "jvp", "jacrev", "jacfwd", "hessian", "linearize"]
+
+_functorch = _C._functorch
 
 
 # ---- inputs and results of a transform ----
@@ -25,18 +28,14 @@ def _track(tree, own):
             return x
         tracked = x.view_as(x)
         if not tracked.requires_grad:
-            tracked.requires_grad_()
-            own.append(tracked)
+            own.append(_functorch._require_grad(tracked))
         return tracked
     return tree_map(alias, tree)
 
 
-def _detach(t):
-    """Without history; a tangent of an enclosing forward mode stays."""
-    if fwAD._current_level < 0:
-        return t.detach()
-    primal, tangent = fwAD.unpack_dual(t)
-    return primal.detach() if tangent is None else fwAD.make_dual(primal.detach(), tangent.detach() if not tangent.requires_grad else tangent)
+def _reaches_outside(t, own):
+    """Does the history of `t`, or of what it stands for, lead to something that is not `own`?"""
+    return t.requires_grad and _C._depends_on_others((t,), own) or _functorch._value_requires_grad(t)
 
 
 def _release(tree, own, keep):
@@ -44,7 +43,7 @@ def _release(tree, own, keep):
     def one(x):
         if not isinstance(x, torch.Tensor) or not x.requires_grad:
             return x
-        return x if keep and _C._depends_on_others((x,), own) else _detach(x)
+        return x if keep and _C._depends_on_others((x,), own) else _functorch._drop_history(x)
     return tree_map(one, tree)
 
 
@@ -103,8 +102,7 @@ def grad_and_value(func, argnums=0, has_aux=False):
                 raise RuntimeError(f"grad_and_value(f)(*args): Expected f(*args) to return a scalar Tensor, got tensor with {out.dim()} dims. "
                                    "Maybe you wanted to use the vjp or jacrev APIs instead?")
             leaves, spec = tree_flatten(tracked)
-            outer = keep and out.requires_grad and _C._depends_on_others((out,), own)
-            create = outer or fwAD._current_level >= 0
+            create = keep and _reaches_outside(out, own) or _functorch._in_forward_mode()
             grads = tree_unflatten(_gradients((out,), leaves, (torch.ones_like(out),), create), spec)
         grads, out, aux = _release(grads, own, keep), _release(out, own, keep), _release(aux, own, keep)
         return (grads, (out, aux)) if has_aux else (grads, out)
@@ -158,12 +156,17 @@ def vjp(func, *primals, has_aux=False):
         if not isinstance(x, torch.Tensor):
             raise RuntimeError(f"vjp(f, *primals): Expected primals to be tensors, got {type(x)}")
 
+    outside = keep and any(_reaches_outside(o, own) for o in outputs)
+
     def pull(*cotangents, retain_graph=True, create_graph=None):
         weights, weight_spec = tree_flatten(cotangents[0] if len(cotangents) == 1 else cotangents)
         if weight_spec != out_spec:
             raise RuntimeError(f"Expected pytree structure of cotangents to be the same as pytree structure of outputs to the function. cotangents: "
                                f"{weight_spec}, primal output: {out_spec}")
-        create = torch.is_grad_enabled() if create_graph is None else create_graph
+        create = create_graph
+        if create is None:
+            create = torch.is_grad_enabled() and (outside or any(w.requires_grad or _functorch._value_requires_grad(w) for w in weights)) \
+                or _functorch._in_forward_mode()
         with torch.enable_grad():
             found = _gradients(outputs, leaves, weights, create)
         return tuple(_release(tree_unflatten(found, spec), own, create))
@@ -172,12 +175,28 @@ def vjp(func, *primals, has_aux=False):
     return (result, pull, _release(aux, own, keep)) if has_aux else (result, pull)
 
 
-def _flat_basis(x):
-    """For each element of x the tensor of its shape that is 1 there and 0 elsewhere."""
-    for i in range(x.numel()):
-        e = torch.zeros(x.numel(), dtype=x.dtype, device=x.device)
-        e[i] = 1
-        yield e.view(x.shape)
+# ---- Jacobians ----
+
+def _basis(leaves, start, stop):
+    """Rows start to stop of the identity matrix over all elements of `leaves`, cut and shaped like these."""
+    parts, offset = [], 0
+    for x in leaves:
+        rows = torch.zeros(stop - start, x.numel(), dtype=x.dtype, device=x.device)
+        first, last = max(start, offset), min(stop, offset + x.numel())
+        if first < last:
+            rows[first - start:last - start].diagonal(first - offset).fill_(1)
+        parts.append(rows.view(stop - start, *x.shape))
+        offset += x.numel()
+    return parts
+
+
+def _map_basis(function, leaves, chunk_size, randomness="error"):
+    """The leaves of `function(basis vectors)` for the whole basis, as stacks; and what else `function` returns."""
+    total = sum(x.numel() for x in leaves)
+    size = chunk_size or max(total, 1)
+    mapped = vmap(function, out_dims=(0, None), randomness=randomness)
+    pieces = [mapped(*_basis(leaves, start, min(start + size, total))) for start in range(0, max(total, 1), size)]
+    return [torch.cat(parts) if len(parts) > 1 else parts[0] for parts in zip(*(p for p, _ in pieces))], pieces[-1][1]
 
 
 def jacrev(func, argnums=0, *, has_aux=False, chunk_size=None, _preallocate_and_copy=False):
@@ -188,6 +207,10 @@ def jacrev(func, argnums=0, *, has_aux=False, chunk_size=None, _preallocate_and_
         argnums: by which arguments, an int or a tuple of ints.
         has_aux: func returns (value, more); then f returns (Jacobian, more).
         chunk_size: how many rows may be computed at once.
+
+    >>> torch.func.jacrev(torch.sin)(torch.zeros(2))
+    tensor([[1., 0.],
+            [0., 1.]])
     """
     if chunk_size is not None and chunk_size <= 0:
         raise ValueError(f"jacrev: `chunk_size` should be greater than 0, got {chunk_size}.")
@@ -196,131 +219,142 @@ def jacrev(func, argnums=0, *, has_aux=False, chunk_size=None, _preallocate_and_
     def wrapper(*args):
         inputs, replaced = _selected(args, argnums, "jacrev")
         several = isinstance(argnums, tuple)
-        aux_box = []
-
-        def of_inputs(*xs):
-            out = func(*replaced(xs if several else xs[0]))
-            if has_aux:
-                out, aux = out
-                aux_box.append(aux)
-            return (out, aux_box[-1]) if has_aux else out
-        parts = vjp(of_inputs, *(inputs if several else (inputs,)), has_aux=has_aux)
-        out, pull = parts[:2]
+        out, pull, *aux = vjp(lambda *xs: func(*replaced(xs if several else xs[0])), *(inputs if several else (inputs,)), has_aux=has_aux)
         outputs, out_spec = tree_flatten(out)
         in_leaves, in_spec = tree_flatten(inputs)
-        blocks = []
-        for k, o in enumerate(outputs):
-            rows = []
-            for e in _flat_basis(o):
-                weights = tree_unflatten([e if j == k else torch.zeros_like(p) for j, p in enumerate(outputs)], out_spec)
-                rows.append(tree_leaves(pull(weights)))
-            columns = [torch.stack(c) for c in zip(*rows)] if rows else [x.new_zeros((0, *x.shape)) for x in in_leaves]
-            blocks.append(tree_unflatten([c.view(*o.shape, *x.shape) for c, x in zip(columns, in_leaves)], in_spec))
+        stacks, _ = _map_basis(lambda *weights: (tree_leaves(pull(tree_unflatten(weights, out_spec))), None), outputs, chunk_size)
+        rows = zip(*(s.split([o.numel() for o in outputs]) for s in stacks))
+        blocks = [tree_unflatten([r.reshape(*o.shape, *x.shape) for r, x in zip(row, in_leaves)], in_spec) for o, row in zip(outputs, rows)]
         jacobian = tree_unflatten(blocks, out_spec)
-        return (jacobian, parts[2]) if has_aux else jacobian
+        return (jacobian, aux[0]) if has_aux else jacobian
     return wrapper
 
 
 # ---- forward mode ----
 
-def _transposed_jvp(func, primals, tangents):
-    """By two reverse passes, for use inside of another forward mode: v -> J v is the derivative of u -> u^T J."""
-    outputs, pull = vjp(func, *primals)
-    leaves, spec = tree_flatten(outputs)
-    own: list = []
-    with torch.enable_grad():
-        dummies = _track(tree_unflatten([torch.zeros_like(o) for o in leaves], spec), own)
-        rows = tree_leaves(pull(dummies, create_graph=True))
-        found = _gradients(rows, tree_leaves(dummies), tree_leaves(tangents), torch.is_grad_enabled())
-    return outputs, _release(tree_unflatten(found, spec), own, True)
+def _unpacked(tree, level, strict=False):
+    """(the tree without the tangents of a level, the tree of these tangents)."""
+    leaves, spec = tree_flatten(tree)
+    primals, tangents = [], []
+    for x in leaves:
+        primal, tangent = _functorch._unpack_dual(x, level)
+        if tangent is None and strict:
+            raise RuntimeError("jvp(f, primals, tangents, strict=True): The output of f is independent of the inputs. This is not allowed with "
+                               "strict=True.")
+        primals.append(primal)
+        tangents.append(torch.zeros_like(primal) if tangent is None else tangent)
+    return tree_unflatten(primals, spec), tree_unflatten(tangents, spec)
+
+
+def _check_tensors(tree, what):
+    for x in tree_leaves(tree):
+        if not isinstance(x, torch.Tensor):
+            raise RuntimeError(f"jvp(f, primals, tangents): Expected {what} to be tensors, got unsupported type {type(x)}")
 
 
 def jvp(func, primals, tangents, *, strict=False, has_aux=False):
     """(func(*primals), the derivative of that in the direction `tangents`); with has_aux also func's second result.
+
+    Args:
+        primals, tangents: tuples of one structure, whose leaves are tensors of the same shapes.
+        strict: RuntimeError where a result does not depend on the primals, instead of zeros.
 
     >>> torch.func.jvp(torch.sin, (torch.zeros(2),), (torch.ones(2),))
     (tensor([0., 0.]), tensor([1., 1.]))
     """
     if not isinstance(primals, tuple):
         raise RuntimeError("jvp(f, primals, tangents): Expected primals to be a tuple. E.g. it should be valid to call f(*primals).")
-    if len(primals) != len(tangents):
-        raise RuntimeError("jvp(f, primals, tangents): Expected primals and tangents to have the same python structure.")
-    aux_box = []
-
-    def plain(*xs):
-        out = func(*xs)
+    leaves, spec = tree_flatten(primals)
+    directions, tangent_spec = tree_flatten(tangents)
+    if spec != tangent_spec:
+        raise RuntimeError("jvp(f, primals, tangents): Expected primals and tangents to have the same python structure. For example, if primals is a "
+                           f"tuple of 3 tensors, tangents also must be. Got primals with structure {spec} and tangents with structure {tangent_spec}")
+    _check_tensors(primals, "primals")
+    _check_tensors(tangents, "tangents")
+    level = _functorch._jvp_increment_nesting()
+    enabled = _C._is_fwd_grad_enabled()
+    try:
+        _C._set_fwd_grad_enabled(True)
+        out = func(*tree_unflatten([_functorch._make_dual(p, t, level) for p, t in zip(leaves, directions)], spec))
+        aux = None
         if has_aux:
+            if not (isinstance(out, tuple) and len(out) == 2):
+                raise RuntimeError("jvp(f, primals, tangents): output of function f should be a tuple: (output, aux) if has_aux is True")
             out, aux = out
-            aux_box[:] = [aux]
-        return out
-    if fwAD._current_level >= 0:
-        out, tangent = _transposed_jvp(plain, primals, tangents)
-    else:
-        with fwAD.dual_level():
-            leaves, spec = tree_flatten(primals)
-            duals = tree_unflatten([fwAD.make_dual(p, t) for p, t in zip(leaves, tree_leaves(tangents))], spec)
-            pairs = tree_map(fwAD.unpack_dual, plain(*duals))
-            is_pair = lambda x: isinstance(x, fwAD.UnpackedDualTensor)  # noqa: E731
-            out = tree_map(lambda p: p.primal, pairs, is_leaf=is_pair)
-            tangent = tree_map(lambda p: torch.zeros_like(p.primal) if p.tangent is None else p.tangent, pairs, is_leaf=is_pair)
-            aux_box[:] = [tree_map(lambda x: fwAD.unpack_dual(x).primal if isinstance(x, torch.Tensor) else x, a) for a in aux_box]
-    return (out, tangent, aux_box[0]) if has_aux else (out, tangent)
+            aux = tree_map(lambda x: _functorch._unpack_dual(x, level)[0] if isinstance(x, torch.Tensor) else x, aux)
+        _check_tensors(out, "f(*args) to return only tensors; outputs")
+        result = _unpacked(out, level, strict)
+    finally:
+        _C._set_fwd_grad_enabled(enabled)
+        _functorch._jvp_decrement_nesting(level)
+    return (*result, aux) if has_aux else result
 
 
 def jacfwd(func, argnums=0, has_aux=False, *, randomness="error"):
-    """The same as `jacrev`, computed by columns: better where there are more outputs than inputs."""
+    """The same as `jacrev`, computed by columns: better where there are more outputs than inputs.
+
+    Args:
+        randomness: of the `vmap` over the columns: "error", "same" or "different".
+    """
     @functools.wraps(func)
     def wrapper(*args):
         inputs, replaced = _selected(args, argnums, "jacfwd")
         leaves, in_spec = tree_flatten(inputs)
-        aux_box: list = []
-        columns = []      # of each input leaf: [output leaf] -> tensor of shape output.shape + input.shape
-        out_spec = None
-        for k, x in enumerate(leaves):
-            per_element = []
-            for e in _flat_basis(x):
-                def of_leaf(v, k=k):
-                    out = func(*replaced(tree_unflatten([v if j == k else y for j, y in enumerate(leaves)], in_spec)))
-                    if has_aux:
-                        out, aux = out
-                        aux_box[:] = [aux]
-                    return out
-                tangents, out_spec = tree_flatten(jvp(of_leaf, (x,), (e,))[1])
-                per_element.append(tangents)
-            columns.append([torch.stack(parts, -1).reshape(*parts[0].shape, *x.shape) for parts in zip(*per_element)])
-        blocks = [tree_unflatten([c[o] for c in columns], in_spec) for o in range(len(columns[0]))]
-        jacobian = tree_unflatten(blocks, out_spec)
-        return (jacobian, tree_map(lambda a: a.detach() if isinstance(a, torch.Tensor) else a, aux_box[0])) if has_aux else jacobian
+        spec_box: list = []
+
+        def column(*direction):
+            _, tangent, *aux = jvp(lambda *xs: func(*replaced(tree_unflatten(xs, in_spec))), tuple(leaves), direction, has_aux=has_aux)
+            found, out_spec = tree_flatten(tangent)
+            spec_box[:] = [out_spec]
+            return found, aux
+        stacks, aux = _map_basis(column, leaves, None, randomness)
+        blocks = []
+        for s in stacks:
+            parts = s.movedim(0, -1).split([x.numel() for x in leaves], -1)
+            blocks.append(tree_unflatten([p.reshape(*s.shape[1:], *x.shape) for p, x in zip(parts, leaves)], in_spec))
+        jacobian = tree_unflatten(blocks, spec_box[0])
+        return (jacobian, aux[0]) if has_aux else jacobian
     return wrapper
 
 
 def hessian(func, argnums=0):
-    """``f`` such that ``f(*args)`` is the Hessian of `func`: `jacfwd` of `jacrev`."""
+    """``f`` such that ``f(*args)`` is the Hessian of `func`: `jacfwd` of `jacrev`.
+
+    >>> torch.func.hessian(lambda x: (x ** 3).sum())(torch.tensor([1.0, 2.0]))
+    tensor([[ 6.,  0.],
+            [ 0., 12.]])
+    """
     return jacfwd(jacrev(func, argnums), argnums)
 
 
 def linearize(func, *primals):
-    """(func(*primals), the linear function from tangents of the primals to the derivative of the result)."""
-    out = func(*primals)
-    return out, lambda *tangents: jvp(func, primals, tangents)[1]
+    """(func(*primals), the linear function from tangents of the primals to the derivative of the result).
 
+    `func` runs once: u -> u^T J is linear in u, and its own derivative in u, in the direction of a tangent v, is J v.
 
-def functionalize(func, *, remove="mutations"):
-    """`func` as a function that writes to none of its arguments."""
-    if remove not in ("mutations", "mutations_and_views"):
-        raise RuntimeError(f"functionalize(f, remove='mutations'): received invalid argument for remove={remove}. Valid options are:\n"
-                           "     remove='mutations': all inplace and out= operators will be removed from the program, and replaced with their "
-                           "out-of-place equivalents.\n     remove='mutations_and_views': In addition to the above, all aliasing operators {view} "
-                           "will be replaced with their non-aliasing counterparts, {view}_copy.\n")
+    >>> out, push = torch.func.linearize(torch.sin, torch.zeros(2))
+    >>> push(torch.ones(2))
+    tensor([1., 1.])
+    """
+    out, pull = vjp(func, *primals)
+    leaves, out_spec = tree_flatten(out)
+    own: list = []
+    with torch.enable_grad():
+        weights = _track(tree_unflatten([torch.zeros_like(o) for o in leaves], out_spec), own)
+        rows = tree_leaves(pull(weights, create_graph=True))
+    primal_leaves, in_spec = tree_flatten(primals)
 
-    @functools.wraps(func)
-    def wrapper(*args, **kwargs):
-        before = [(t, t._version) for t in tree_leaves((args, kwargs)) if isinstance(t, torch.Tensor) and not t.is_inference()]
-        copies = {id(t): t.clone() for t, _ in before}
-        args, kwargs = tree_map(lambda x: copies.get(id(x), x) if isinstance(x, torch.Tensor) else x, (args, kwargs))
-        result = func(*args, **kwargs)
-        for t, _ in before:
-            if copies[id(t)]._version:
-                t.copy_(copies[id(t)])
-        return result
-    return wrapper
+    def push(*tangents):
+        directions, spec = tree_flatten(tangents)
+        if spec != in_spec:
+            raise RuntimeError(f"Expected the tangents {spec} to have the same argspec as the primals {in_spec}")
+        for p, t in zip(primal_leaves, directions):
+            if p.shape != t.shape or p.dtype != t.dtype:
+                raise ValueError(f"Found a tangent of shape {tuple(t.shape)} and dtype {t.dtype} for a primal of shape {tuple(p.shape)} and dtype "
+                                 f"{p.dtype} in linearized function: they should be the same")
+        create = torch.is_grad_enabled() and any(t.requires_grad or _functorch._value_requires_grad(t) for t in (*primal_leaves, *directions)) \
+            or _functorch._in_forward_mode()
+        with torch.enable_grad():
+            found = _gradients(rows, tree_leaves(weights), directions, create)
+        return _release(tree_unflatten(found, out_spec), own, create)
+    return out, push

@@ -46,7 +46,7 @@ def _flash_gradients(grad, query, key, value, dropout_p, is_causal, attn_mask, s
     "_scaled_dot_product_flash_attention_for_cpu(Tensor query, Tensor key, Tensor value, float dropout_p=0., bool is_causal=False, *, "
     "Tensor? attn_mask=None, float? scale=None) -> (Tensor output, Tensor logsumexp)",
     python="function", out=False, constant=(1,),
-    grad={"query, key, value, attn_mask": _flash_gradients},
+    grad={"query, key, value, attn_mask": _flash_gradients}, vmap="attention",
 )
 def _scaled_dot_product_flash_attention_for_cpu():
     """softmax(query key' * scale + attn_mask) value in blocks, and the logarithm of each row's sum, for (batch, heads, sequence, dim)."""
@@ -55,7 +55,7 @@ def _scaled_dot_product_flash_attention_for_cpu():
 @kernel(
     "_scaled_dot_product_flash_attention_for_cpu_backward(Tensor grad_out, Tensor query, Tensor key, Tensor value, Tensor out, Tensor logsumexp, "
     "float dropout_p, bool is_causal, *, Tensor? attn_mask=None, float? scale=None) -> (Tensor grad_query, Tensor grad_key, Tensor grad_value)",
-    python="function", out=False, grad=UNKNOWN,
+    python="function", out=False, grad=UNKNOWN, vmap="attention",
 )
 def _scaled_dot_product_flash_attention_for_cpu_backward():
     """Gradients of the fused attention; recomputes the weights."""

@@ -13,7 +13,7 @@ def _all_gradients(grad, input, weight, bias, stride, padding, dilation, transpo
     "SymInt[] output_padding, SymInt groups) -> Tensor",
     python="function",
     grad={"input, weight, bias": _all_gradients},
-    jvp="transposed",
+    jvp="transposed", vmap="convolution",
 )
 def convolution():
     """Cross-correlation of input (N, C, ...) with weight (M, C / groups, ...), or its transpose with weight (C, M / groups, ...)."""
@@ -48,7 +48,7 @@ def _double_backward(grads, grad_output, input, weight, stride, padding, dilatio
     python="", grad={"grad_output, input, weight": _double_backward}, jvp="transposed",
     out=["convolution_backward.out(Tensor grad_output, Tensor input, Tensor weight, SymInt[]? bias_sizes, SymInt[] stride, SymInt[] padding, "
          "SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups, bool[3] output_mask, *, Tensor(a!) out0, Tensor(b!) out1, "
-         "Tensor(c!) out2) -> (Tensor(a!), Tensor(b!), Tensor(c!))"],
+         "Tensor(c!) out2) -> (Tensor(a!), Tensor(b!), Tensor(c!))"], vmap="convolution_backward",
 )
 def convolution_backward():
     """Gradients of convolution with respect to input, weight and bias, those that output_mask asks for."""
@@ -58,6 +58,7 @@ def convolution_backward():
     "_convolution(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, "
     "SymInt[] output_padding, SymInt groups, bool benchmark, bool deterministic, bool cudnn_enabled, bool allow_tf32) -> Tensor",
     python="function",
+    out="below",
 )
 def _convolution(input, weight, bias, stride, padding, dilation, transposed, output_padding, groups, benchmark, deterministic, cudnn_enabled, allow_tf32):
     """convolution with the switches of other backends, which do nothing here."""
@@ -249,7 +250,7 @@ def conv_transpose3d(input, weight, bias, stride, padding, output_padding, group
     return _any_convolution(input, weight, bias, stride, padding, dilation, True, output_padding, groups)
 
 
-@composite("conv_tbc(Tensor self, Tensor weight, Tensor bias, int pad=0) -> Tensor")
+@composite("conv_tbc(Tensor self, Tensor weight, Tensor bias, int pad=0) -> Tensor", out="below")
 def conv_tbc(self, weight, bias, pad):
     """Convolution in time of [time, batch, channels] with a weight of [width, channels in, channels out]."""
     return conv1d(self.permute([1, 2, 0]), weight.permute([2, 1, 0]), bias, [1], [pad], [1], 1).permute([2, 0, 1])

@@ -8,6 +8,7 @@ from .language import composite, kernel
     "copy(Tensor self, Tensor src, bool non_blocking=False) -> Tensor",
     python="method", hidden=("copy",), grad={"self": "zeros_like(grad)", "src": "grad.to(src.dtype)"}, jvp=None,
     node="torch::autograd::CopyBackwards",
+    vmap={"copy_": "broadcast", "copy": "src.to(self.dtype).expand(self.shape).clone()"},
 )
 def copy_():
     """Copy the values of src, broadcast and converted, into this tensor.
@@ -17,14 +18,14 @@ def copy_():
     """
 
 
-@kernel("clone(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor", grad={"self": "grad"}, jvp="linear")
+@kernel("clone(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor", grad={"self": "grad"}, jvp="linear", vmap="shift")
 def clone():
     """A copy with its own memory; differentiable."""
 
 
 @kernel("_to_copy(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, bool non_blocking=False, "
         "MemoryFormat? memory_format=None) -> Tensor", node="ToCopyBackward0", python="",
-        grad={"self": "grad if grad.device == self.device else _to_copy(grad, dtype=self.dtype, device=self.device)"}, jvp="linear", out_dtype="cast")
+        grad={"self": "grad if grad.device == self.device else _to_copy(grad, dtype=self.dtype, device=self.device)"}, jvp="linear", vmap="shift", out_dtype="cast")
 def to_copy():
     """A copy of another dtype, device or layout."""
 
@@ -98,7 +99,7 @@ def resolve_neg(self):
 
 
 @kernel("fill_.Scalar(Tensor(a!) self, Scalar value) -> Tensor(a!)", "fill.Scalar(Tensor self, Scalar value) -> Tensor",
-        grad={"self": "zeros_like(grad)"}, node="FillBackward0", jvp=None)
+        grad={"self": "zeros_like(grad)"}, node="FillBackward0", jvp=None, out="below", vmap="shift")
 def fill_scalar():
     """Set every element to a number.
 
@@ -108,17 +109,18 @@ def fill_scalar():
 
 
 @kernel("fill_.Tensor(Tensor(a!) self, Tensor value) -> Tensor(a!)", "fill.Tensor(Tensor self, Tensor value) -> Tensor",
-        grad={"self": "zeros_like(grad)", "value": "grad.sum()"}, node="FillBackward1", jvp=None)
+        grad={"self": "zeros_like(grad)", "value": "grad.sum()"}, node="FillBackward1", jvp=None, out="below",
+        vmap={"fill_": "self.copy_(value)", "fill": "value.to(self.dtype).expand(self.shape).clone()"})
 def fill_tensor():
     """Set every element to the value of a 0-dimensional tensor."""
 
 
-@kernel("zero_(Tensor(a!) self) -> Tensor(a!)", grad={"self": "zeros_like(grad)"}, node="ZeroBackward0", jvp=None)
+@kernel("zero_(Tensor(a!) self) -> Tensor(a!)", grad={"self": "zeros_like(grad)"}, node="ZeroBackward0", jvp=None, vmap="shift")
 def zero_():
     """Set every element to zero."""
 
 
-@kernel("_local_scalar_dense(Tensor self) -> Scalar", grad=None, python="")
+@kernel("_local_scalar_dense(Tensor self) -> Scalar", grad=None, python="", vmap="item")
 def local_scalar_dense():
     """The only element of a tensor as a Python number."""
 
@@ -133,7 +135,7 @@ def item(self):
     return _local_scalar_dense(self)
 
 
-@kernel("equal(Tensor self, Tensor other) -> bool", grad=None)
+@kernel("equal(Tensor self, Tensor other) -> bool", grad=None, vmap="refused")
 def equal():
     """Whether two tensors have the same shape and values; NaN equals nothing.
 
@@ -142,7 +144,7 @@ def equal():
     """
 
 
-@kernel("is_same_size(Tensor self, Tensor other) -> bool", grad=None)
+@kernel("is_same_size(Tensor self, Tensor other) -> bool", grad=None, vmap="as_is")
 def is_same_size():
     """Whether two tensors have the same shape."""
 
@@ -163,7 +165,7 @@ def can_cast():
 
 @kernel("result_type.Tensor(Tensor tensor, Tensor other) -> ScalarType", "result_type.Scalar(Tensor tensor, Scalar other) -> ScalarType",
         "result_type.Scalar_Tensor(Scalar scalar, Tensor tensor) -> ScalarType", "result_type.Scalar_Scalar(Scalar scalar1, Scalar scalar2) -> ScalarType",
-        python="function", grad=None)
+        python="function", grad=None, vmap="as_is")
 def result_type():
     """The dtype of an arithmetic operation on tensors and numbers.
 

@@ -1,11 +1,11 @@
 """Tensors made from sizes and numbers alone."""
 
-from .language import kernel
+from .language import composite, kernel
 
 
 @kernel(
     "empty.memory_format(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor",
-    python="function", grad=None,
+    python="function", grad=None, out=["empty.out(SymInt[] size, *, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)"],
 )
 def empty():
     """A tensor of a shape whose values are undefined."""
@@ -29,7 +29,7 @@ def empty_permuted():
 
 @kernel(
     "empty_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor",
-    python="function", grad=None,
+    python="function", grad=None, vmap="shift",
 )
 def empty_like():
     """A tensor of the shape, dtype and layout of another; its values are undefined."""
@@ -37,7 +37,7 @@ def empty_like():
 
 @kernel(
     "new_empty(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
-    python="method", grad=None, out=False,
+    python="method", grad=None, out="below", vmap="shift",
 )
 def new_empty():
     """A tensor of a shape, of this tensor's dtype and device; its values are undefined."""
@@ -45,7 +45,7 @@ def new_empty():
 
 @kernel(
     "new_empty_strided(Tensor self, SymInt[] size, SymInt[] stride, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
-    python="method", grad=None, out=False,
+    python="method", grad=None, out="below", vmap="new_strided",
 )
 def new_empty_strided():
     """A tensor of a shape and strides, of this tensor's dtype and device; its values are undefined."""
@@ -86,7 +86,7 @@ def full():
 
 @kernel(
     "zeros_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor",
-    python="function", grad=None,
+    python="function", grad=None, vmap="shift",
 )
 def zeros_like():
     """Zeros of the shape, dtype and layout of another tensor."""
@@ -94,7 +94,7 @@ def zeros_like():
 
 @kernel(
     "ones_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor",
-    python="function", grad=None,
+    python="function", grad=None, vmap="shift",
 )
 def ones_like():
     """Ones of the shape, dtype and layout of another tensor."""
@@ -102,7 +102,7 @@ def ones_like():
 
 @kernel(
     "full_like(Tensor self, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor",
-    python="function", grad=None,
+    python="function", grad=None, vmap="shift",
 )
 def full_like():
     """A number in every place of a tensor like another."""
@@ -110,7 +110,7 @@ def full_like():
 
 @kernel(
     "new_zeros(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
-    python="method", grad=None, out=False,
+    python="method", grad=None, out="below", vmap="shift",
 )
 def new_zeros():
     """Zeros of a shape, of this tensor's dtype and device."""
@@ -118,7 +118,7 @@ def new_zeros():
 
 @kernel(
     "new_ones(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
-    python="method", grad=None, out=False,
+    python="method", grad=None, out="below", vmap="shift",
 )
 def new_ones():
     """Ones of a shape, of this tensor's dtype and device."""
@@ -126,7 +126,7 @@ def new_ones():
 
 @kernel(
     "new_full(Tensor self, SymInt[] size, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
-    python="method", grad=None, out=False,
+    python="method", grad=None, out="below", vmap="shift",
 )
 def new_full():
     """A number in every place of a shape, of this tensor's dtype and device."""
@@ -158,10 +158,16 @@ def arange():
 
 @kernel(
     "range.step(Scalar start, Scalar end, Scalar step=1, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
-    python="function", grad=None,
+    python="function", grad=None, out=["range.out(Scalar start, Scalar end, Scalar step=1, *, Tensor(a!) out) -> Tensor(a!)"],
 )
 def range_inclusive():
     """Numbers from start up to and including end; arange is what to use instead."""
+
+
+@composite("range(Scalar start, Scalar end, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor", python="")
+def range_by_one(start, end, dtype, layout, device, pin_memory):
+    """Numbers from start up to and including end, one apart."""
+    return aten.range.step(start, end, 1, dtype=dtype, layout=layout, device=device, pin_memory=pin_memory)
 
 
 @kernel(
@@ -169,7 +175,7 @@ def range_inclusive():
     "linspace.Tensor_Tensor(Tensor start, Tensor end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
     "linspace.Tensor_Scalar(Tensor start, Scalar end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
     "linspace.Scalar_Tensor(Scalar start, Tensor end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
-    python="function", grad=None,
+    python="function", grad=None, vmap="loop",
 )
 def linspace():
     """So many numbers, evenly spaced from start to end, both included.
@@ -184,7 +190,7 @@ def linspace():
     "logspace.Tensor_Tensor(Tensor start, Tensor end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
     "logspace.Tensor_Scalar(Tensor start, Scalar end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
     "logspace.Scalar_Tensor(Scalar start, Tensor end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
-    python="function", grad=None,
+    python="function", grad=None, vmap="loop",
 )
 def logspace():
     """base to the power of numbers evenly spaced from start to end, both included."""
@@ -214,7 +220,7 @@ def tril_indices():
 
 @kernel(
     "tril(Tensor self, SymInt diagonal=0) -> Tensor",
-    inplace=["tril_(Tensor(a!) self, SymInt diagonal=0) -> Tensor(a!)"], grad={"self": "grad.tril(diagonal)"}, jvp="linear",
+    inplace=["tril_(Tensor(a!) self, SymInt diagonal=0) -> Tensor(a!)"], grad={"self": "grad.tril(diagonal)"}, jvp="linear", vmap="shift",
 )
 def tril():
     """The elements on or below a diagonal of each matrix; zeros elsewhere."""
@@ -230,7 +236,7 @@ def triu_indices():
 
 @kernel(
     "triu(Tensor self, SymInt diagonal=0) -> Tensor",
-    inplace=["triu_(Tensor(a!) self, SymInt diagonal=0) -> Tensor(a!)"], grad={"self": "grad.triu(diagonal)"}, jvp="linear",
+    inplace=["triu_(Tensor(a!) self, SymInt diagonal=0) -> Tensor(a!)"], grad={"self": "grad.triu(diagonal)"}, jvp="linear", vmap="shift",
 )
 def triu():
     """The elements on or above a diagonal of each matrix; zeros elsewhere."""

@@ -3,17 +3,17 @@
 # Gradient formulas name aten operators.
 # ruff: noqa: F821
 
-from .language import UNKNOWN, composite, kernel
+from .language import UNKNOWN, composite, decomposed, kernel
 
 
 @kernel("embedding(Tensor weight, Tensor indices, SymInt padding_idx=-1, bool scale_grad_by_freq=False, bool sparse=False) -> Tensor",
-        grad={"weight": "embedding_dense_backward(grad, indices, weight.size(0), padding_idx, scale_grad_by_freq)"}, python="function")
+        grad={"weight": "embedding_dense_backward(grad, indices, weight.size(0), padding_idx, scale_grad_by_freq)"}, python="function", vmap="embedding")
 def embedding():
     """The rows of weight that indices name: (n, d) and (...) to (..., d)."""
 
 
 @kernel("embedding_dense_backward(Tensor grad_output, Tensor indices, SymInt num_weights, SymInt padding_idx, bool scale_grad_by_freq) -> Tensor",
-        grad={"grad_output": "embedding_dense_double_backward(grad, indices, padding_idx)"}, python="function")
+        grad={"grad_output": "embedding_dense_double_backward(grad, indices, padding_idx)"}, python="function", vmap="embedding_backward")
 def embedding_dense_backward():
     """Sums the gradients of each row; the row padding_idx gets none, scale_grad_by_freq divides by how often a row was used."""
 
@@ -29,7 +29,7 @@ def embedding_dense_double_backward(grad, indices, padding_idx):
     return rows.view(shape)
 
 
-@kernel("embedding_renorm_(Tensor(a!) self, Tensor indices, float max_norm, float norm_type) -> Tensor(a!)", grad=None, python="function")
+@kernel("embedding_renorm_(Tensor(a!) self, Tensor indices, float max_norm, float norm_type) -> Tensor(a!)", grad=None, python="function", vmap="loop")
 def embedding_renorm_():
     """Scales the rows that indices name down to max_norm where their norm is larger."""
 
@@ -39,20 +39,21 @@ def embedding_renorm_():
         grad={"weight": "_embedding_bag_backward(grad, indices, offsets, result1, result2, result3, weight.size(0), scale_grad_by_freq, mode, "
                         "sparse, per_sample_weights, padding_idx)",
               "per_sample_weights": "_embedding_bag_per_sample_weights_backward(grad, weight, indices, offsets, result1, mode, padding_idx)"},
-        out=False, python="function")
+        out="below", python="function", vmap="loop")
 def _embedding_bag():
     """Sum, mean or maximum (mode 0, 1, 2) of the rows in each bag of indices; bags begin at the offsets."""
 
 
 @kernel("_embedding_bag_forward_only(Tensor weight, Tensor indices, Tensor offsets, bool scale_grad_by_freq=False, int mode=0, bool sparse=False, "
         "Tensor? per_sample_weights=None, bool include_last_offset=False, int padding_idx=-1) -> (Tensor, Tensor, Tensor, Tensor)",
-        grad=UNKNOWN, out=False, python="function")
+        grad=UNKNOWN, out="below", python="function", vmap="loop")
 def _embedding_bag_forward_only():
     """_embedding_bag without a gradient."""
 
 
-@composite("_embedding_bag_backward(Tensor grad, Tensor indices, Tensor offsets, Tensor offset2bag, Tensor bag_size, Tensor maximum_indices, "
-           "SymInt num_weights, bool scale_grad_by_freq, int mode, bool sparse, Tensor? per_sample_weights, int padding_idx=-1) -> Tensor", python="")
+@decomposed("_embedding_bag_backward(Tensor grad, Tensor indices, Tensor offsets, Tensor offset2bag, Tensor bag_size, Tensor maximum_indices, "
+           "SymInt num_weights, bool scale_grad_by_freq, int mode, bool sparse, Tensor? per_sample_weights, int padding_idx=-1) -> Tensor",
+            grad=None, out=False, python="")
 def _embedding_bag_backward(grad, indices, offsets, offset2bag, bag_size, maximum_indices, num_weights, scale_grad_by_freq, mode, sparse,
                             per_sample_weights, padding_idx):
     """The gradient of the table."""
@@ -78,13 +79,13 @@ def _bags_of(grad, indices, offset2bag, bag_size, maximum_indices, scale_grad_by
 
 @kernel("_embedding_bag_dense_backward(Tensor grad, Tensor indices, Tensor offset2bag, Tensor bag_size, Tensor maximum_indices, SymInt num_weights, "
         "bool scale_grad_by_freq, int mode, Tensor? per_sample_weights, int padding_idx=-1) -> Tensor",
-        grad={"grad": _bags_of, "per_sample_weights": UNKNOWN}, out=False, python="")
+        grad={"grad": _bags_of, "per_sample_weights": UNKNOWN}, out="below", python="", vmap="loop")
 def _embedding_bag_dense_backward():
     """Each row's share of the gradients of its bags."""
 
 
 @kernel("_embedding_bag_per_sample_weights_backward(Tensor grad, Tensor weight, Tensor indices, Tensor offsets, Tensor offset2bag, int mode, "
-        "int padding_idx=-1) -> Tensor", grad=UNKNOWN, out=False, python="")
+        "int padding_idx=-1) -> Tensor", grad=UNKNOWN, out="below", python="", vmap="loop")
 def _embedding_bag_per_sample_weights_backward():
     """The product of each row with its bag's gradient."""
 

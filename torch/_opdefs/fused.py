@@ -74,7 +74,7 @@ def _layer_norm_grad(grads, input, normalized_shape, weight, bias, eps, result1,
 
 @fused("native_layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight, Tensor? bias, float eps) -> (Tensor, Tensor, Tensor)",
        kinds="f", python="function", rows="normalized_shape", operands={"weight": "Shared", "bias": "Shared"}, outputs=("Row", "Each", "Each"),
-       grad={"input, weight, bias": _layer_norm_grad}, jvp=None, constant=(1, 2))
+       grad={"input, weight, bias": _layer_norm_grad}, jvp=None, constant=(1, 2), vmap="layer_norm")
 def native_layer_norm(x, weight, bias, eps):
     """(x - mean) / sqrt(var + eps) * weight + bias over the trailing dimensions; also mean and 1 / sqrt(var + eps)."""
     n = row_length(x.type)
@@ -91,7 +91,8 @@ def native_layer_norm(x, weight, bias, eps):
 
 @fused("native_layer_norm_backward(Tensor grad_out, Tensor input, SymInt[] normalized_shape, Tensor mean, Tensor rstd, Tensor? weight, "
        "Tensor? bias, bool[3] output_mask) -> (Tensor, Tensor, Tensor)", kinds="f", python="function", rows="normalized_shape",
-       operands={"weight": "Shared", "bias": "Shared", "mean": "Each", "rstd": "Each"}, outputs=("Row", "Total", "Total"), grad=None)
+       operands={"weight": "Shared", "bias": "Shared", "mean": "Each", "rstd": "Each"}, outputs=("Row", "Total", "Total"), grad=None,
+       vmap="layer_norm_backward")
 def native_layer_norm_backward(g, x, mean, rstd, weight, bias):
     """Gradients of native_layer_norm: of the input by rows, of weight and bias summed over all rows."""
     n = row_length(x.type)

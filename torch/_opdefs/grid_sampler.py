@@ -19,22 +19,22 @@ def _grad_3d(grad, input, grid, interpolation_mode, padding_mode, align_corners)
     return grid_sampler_3d_backward(grad, input, grid, interpolation_mode, padding_mode, align_corners, [needs("input"), needs("grid")])
 
 
-@kernel("grid_sampler_2d" + FORWARD, python="function", grad={"input, grid": _grad_2d}, jvp=None)
+@kernel("grid_sampler_2d" + FORWARD, python="function", grad={"input, grid": _grad_2d}, jvp=None, vmap="merge<3>")
 def grid_sampler_2d():
     """Values of images (N, C, H, W) at the places of grid (N, h, w, 2), x before y, from -1 to 1: (N, C, h, w)."""
 
 
-@kernel("grid_sampler_3d" + FORWARD, python="function", grad={"input, grid": _grad_3d}, jvp=None)
+@kernel("grid_sampler_3d" + FORWARD, python="function", grad={"input, grid": _grad_3d}, jvp=None, vmap="merge<4>")
 def grid_sampler_3d():
     """Values of volumes (N, C, D, H, W) at the places of grid (N, d, h, w, 3): (N, C, d, h, w)."""
 
 
-@kernel("grid_sampler_2d_backward" + BACKWARD, python="", grad=UNKNOWN)
+@kernel("grid_sampler_2d_backward" + BACKWARD, python="", grad=UNKNOWN, vmap="merge<3>")
 def grid_sampler_2d_backward():
     """Gradients of grid_sampler_2d with respect to images and grid."""
 
 
-@kernel("grid_sampler_3d_backward" + BACKWARD, python="", grad=UNKNOWN)
+@kernel("grid_sampler_3d_backward" + BACKWARD, python="", grad=UNKNOWN, vmap="merge<4>")
 def grid_sampler_3d_backward():
     """Gradients of grid_sampler_3d with respect to volumes and grid."""
 

@@ -9,27 +9,27 @@ from .language import UNKNOWN, composite, decomposed, kernel
 REST = "Tensor? weight=None, bool density=False"
 
 
-@kernel("histogram.bin_ct(Tensor self, int bins=100, *, float[]? range=None, " + REST + ") -> (Tensor hist, Tensor bin_edges)", grad=UNKNOWN)
+@kernel("histogram.bin_ct(Tensor self, int bins=100, *, float[]? range=None, " + REST + ") -> (Tensor hist, Tensor bin_edges)", grad=UNKNOWN, vmap="loop")
 def histogram():
     """Counts (or weights) of the elements in `bins` equal bins over `range` (lowest and highest if not given), and the bins' edges."""
 
 
-@kernel("histogram.bins_tensor(Tensor self, Tensor bins, *, " + REST + ") -> (Tensor hist, Tensor bin_edges)", grad=UNKNOWN)
+@kernel("histogram.bins_tensor(Tensor self, Tensor bins, *, " + REST + ") -> (Tensor hist, Tensor bin_edges)", grad=UNKNOWN, vmap="loop")
 def histogram_edges():
     """Counts (or weights) of the elements between the given edges."""
 
 
-@kernel("_histogramdd_bin_edges(Tensor self, int[] bins, *, float[]? range=None, " + REST + ") -> Tensor[]", python="function", grad=UNKNOWN)
+@kernel("_histogramdd_bin_edges(Tensor self, int[] bins, *, float[]? range=None, " + REST + ") -> Tensor[]", python="function", grad=UNKNOWN, out="below", vmap="loop")
 def histogramdd_edges():
     """Edges of equal bins for each column of a matrix of points."""
 
 
-@kernel("_histogramdd_from_bin_cts(Tensor self, int[] bins, *, float[]? range=None, " + REST + ") -> Tensor", python="function", grad=None)
+@kernel("_histogramdd_from_bin_cts(Tensor self, int[] bins, *, float[]? range=None, " + REST + ") -> Tensor", python="function", grad=None, vmap="loop")
 def histogramdd_from_counts():
     """Histogram of points (rows) over equal bins in each dimension."""
 
 
-@kernel("_histogramdd_from_bin_tensors(Tensor self, Tensor[] bins, *, " + REST + ") -> Tensor", python="function", grad=None)
+@kernel("_histogramdd_from_bin_tensors(Tensor self, Tensor[] bins, *, " + REST + ") -> Tensor", python="function", grad=None, vmap="loop")
 def histogramdd_from_edges():
     """Histogram of points (rows) between given edges in each dimension."""
 
@@ -62,12 +62,13 @@ SEGMENTS = "str reduce, *, Tensor? lengths=None, {indices}Tensor? offsets=None, 
 
 
 @kernel("segment_reduce(Tensor data, " + SEGMENTS.format(indices="Tensor? indices=None, ", unsafe="bool unsafe=False, "), python="function",
-        grad={"data": "_segment_reduce_backward(grad, result, data, reduce, lengths=lengths, offsets=offsets, axis=axis, initial=initial)"}, jvp=None)
+        grad={"data": "_segment_reduce_backward(grad, result, data, reduce, lengths=lengths, offsets=offsets, axis=axis, initial=initial)"}, jvp=None,
+        vmap="loop")
 def segment_reduce():
     """Sum, mean, max, min or product of runs of rows along `axis`, given by their lengths or offsets."""
 
 
-@kernel("_segment_reduce_backward(Tensor grad, Tensor output, Tensor data, " + SEGMENTS.format(indices="", unsafe=""), python="", grad=UNKNOWN)
+@kernel("_segment_reduce_backward(Tensor grad, Tensor output, Tensor data, " + SEGMENTS.format(indices="", unsafe=""), python="", grad=UNKNOWN, vmap="loop")
 def segment_reduce_backward():
     """Gradient of segment_reduce."""
 

@@ -16,13 +16,13 @@ def both(functional):
 
 @kernel("index.Tensor(Tensor self, Tensor?[] indices) -> Tensor",
         grad={"self": "grad.new_zeros(self.shape).index_put(indices, grad, True)"}, python="",
-        out=["index.Tensor_out(Tensor self, Tensor?[] indices, *, Tensor(a!) out) -> Tensor(a!)"], out_apart=True)
+        out=["index.Tensor_out(Tensor self, Tensor?[] indices, *, Tensor(a!) out) -> Tensor(a!)"], vmap="index", out_apart=True)
 def index():
     """self[indices]: index tensors broadcast together, masks stand for the indices of their true elements, None for a full slice."""
 
 
 @kernel("_unsafe_index.Tensor(Tensor self, Tensor?[] indices) -> Tensor",
-        grad={"self": "grad.new_zeros(self.shape)._unsafe_index_put(indices, grad, True)"}, python="", out=False)
+        grad={"self": "grad.new_zeros(self.shape)._unsafe_index_put(indices, grad, True)"}, python="", out=False, vmap="index")
 def _unsafe_index():
     """index for indices that are known to be in range."""
 
@@ -30,33 +30,33 @@ def _unsafe_index():
 @kernel(*both("index_put(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor"),
         grad={"self": "grad if accumulate else grad.index_put(indices, zeros(values.shape, dtype=values.dtype, device=values.device), False)",
               "values": "aten.index.Tensor(grad, indices)"},
-        node="IndexPutBackward0")
+        node="IndexPutBackward0", vmap="index_put")
 def index_put():
     """self[indices] = values, or += values where accumulate is set."""
 
 
 @kernel("_unsafe_index_put(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor",
         grad={"self": "grad if accumulate else grad._unsafe_index_put(indices, zeros(values.shape, dtype=values.dtype, device=values.device), False)",
-              "values": "aten._unsafe_index.Tensor(grad, indices)"}, python="", out=False)
+              "values": "aten._unsafe_index.Tensor(grad, indices)"}, python="", out=False, vmap="index_put")
 def _unsafe_index_put():
     """index_put for indices that are known to be in range."""
 
 
 @kernel("_index_put_impl_(Tensor(a!) self, Tensor?[] indices, Tensor values, bool accumulate=False, bool unsafe=False) -> Tensor(a!)",
         grad={"self": "grad if accumulate else grad.index_put(indices, zeros(values.shape, dtype=values.dtype, device=values.device), False)",
-              "values": "aten.index.Tensor(grad, indices)"}, python="function")
+              "values": "aten.index.Tensor(grad, indices)"}, python="function", vmap="index_put")
 def _index_put_impl_():
     """index_put in place."""
 
 
 @kernel("_unsafe_masked_index(Tensor self, Tensor mask, Tensor?[] indices, Scalar fill) -> Tensor",
-        grad={"self": "grad.new_zeros(self.shape)._unsafe_masked_index_put_accumulate(mask, indices, grad)"}, python="function", out=False)
+        grad={"self": "grad.new_zeros(self.shape)._unsafe_masked_index_put_accumulate(mask, indices, grad)"}, python="function", out=False, vmap="loop")
 def _unsafe_masked_index():
     """self[indices] where mask, fill elsewhere; indices may be out of range there."""
 
 
 @kernel("_unsafe_masked_index_put_accumulate(Tensor self, Tensor mask, Tensor?[] indices, Tensor values) -> Tensor",
-        grad={"self": "grad", "values": "grad._unsafe_masked_index(mask, indices, 0)"}, python="function", out=False)
+        grad={"self": "grad", "values": "grad._unsafe_masked_index(mask, indices, 0)"}, python="function", out=False, vmap="loop")
 def _unsafe_masked_index_put_accumulate():
     """self with values added at the indices where mask."""
 
@@ -64,7 +64,7 @@ def _unsafe_masked_index_put_accumulate():
 # ---- along one dimension ----
 
 @kernel("index_select(Tensor self, int dim, Tensor index) -> Tensor",
-        grad={"self": "grad.new_zeros(self.shape).index_add(dim, index, grad)"}, out_apart=True)
+        grad={"self": "grad.new_zeros(self.shape).index_add(dim, index, grad)"}, vmap="index_dim", out_apart=True)
 def index_select():
     """The slices of self along dim that index names."""
 
@@ -80,7 +80,7 @@ def _index_add_source(grad, source, dim, index, alpha):
 
 
 @kernel(*both("index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor"),
-        grad={"self": "grad", "source": _index_add_source}, node="IndexAddBackward0")
+        grad={"self": "grad", "source": _index_add_source}, node="IndexAddBackward0", vmap="index_dim")
 def index_add():
     """self with alpha * source added to the slices that index names, in order."""
 
@@ -92,13 +92,13 @@ def _index_copy_source(grad, source, dim, index):
 
 
 @kernel(*both("index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tensor"),
-        grad={"self": "grad.index_fill(dim, index, 0)", "source": _index_copy_source}, node="IndexCopyBackward0")
+        grad={"self": "grad.index_fill(dim, index, 0)", "source": _index_copy_source}, node="IndexCopyBackward0", vmap="index_dim")
 def index_copy():
     """self with the slices that index names replaced by those of source."""
 
 
 @kernel(*both("index_fill.int_Scalar(Tensor self, int dim, Tensor index, Scalar value) -> Tensor"),
-        grad={"self": "grad.index_fill(dim, index, 0)"}, node="IndexFillBackward0")
+        grad={"self": "grad.index_fill(dim, index, 0)"}, node="IndexFillBackward0", vmap="index_dim")
 def index_fill():
     """self with the slices that index names filled with value."""
 
@@ -109,7 +109,7 @@ def _index_fill_value(grad, dim, index):
 
 
 @kernel(*both("index_fill.int_Tensor(Tensor self, int dim, Tensor index, Tensor value) -> Tensor"),
-        grad={"self": "grad.index_fill(dim, index, 0)", "value": _index_fill_value}, node="IndexFillBackward1")
+        grad={"self": "grad.index_fill(dim, index, 0)", "value": _index_fill_value}, node="IndexFillBackward1", vmap="index_dim")
 def index_fill_tensor():
     """index_fill with a 0-dimensional tensor."""
 
@@ -144,19 +144,21 @@ def _index_reduce_grad(grad, self, dim, index, source, reduce, include_self, res
 
 
 @kernel(*both("index_reduce(Tensor self, int dim, Tensor index, Tensor source, str reduce, *, bool include_self=True) -> Tensor"),
-        grad={"self, source": _index_reduce_grad}, node="IndexReduceBackward0")
+        grad={"self, source": _index_reduce_grad}, node="IndexReduceBackward0", vmap="index_dim")
 def index_reduce():
     """Slices of source reduced (prod, mean, amax, amin) into the slices of self that index names."""
 
 
-@kernel("take(Tensor self, Tensor index) -> Tensor", grad={"self": "zeros_like(self).put(index, grad, True)"}, out_apart=True)
+@kernel("take(Tensor self, Tensor index) -> Tensor", grad={"self": "zeros_like(self).put(index, grad, True)"},
+        vmap="aten.index.Tensor(self.reshape([-1]), [index])", out_apart=True)
 def take():
     """Elements of self by their position in row-major order."""
 
 
 @kernel(*both("put(Tensor self, Tensor index, Tensor source, bool accumulate=False) -> Tensor"),
         grad={"self": "grad if accumulate else grad.put(index, zeros(source.shape, dtype=source.dtype, device=source.device), False)",
-              "source": "grad.take(index).reshape(source.shape)"}, python="function method", node="PutBackward0")
+              "source": "grad.take(index).reshape(source.shape)"}, python="function method", node="PutBackward0",
+        vmap="self.reshape([-1]).index_put([index], source, accumulate).view(self.shape)")
 def put():
     """self with the elements at positions index (row-major order) replaced by, or increased by, those of source."""
 
@@ -271,12 +273,13 @@ def masked_fill(x, mask, value):
 
 @kernel(*both("masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor"),
         grad={"self": "grad.masked_fill(mask, 0)", "value": "where(mask, grad, scalar_tensor(0, dtype=grad.dtype)).sum()"},
-        node="MaskedFillBackward1", out=["masked_fill.Tensor_out(Tensor self, Tensor mask, Tensor value, *, Tensor(a!) out) -> Tensor(a!)"])
+        node="MaskedFillBackward1", out=["masked_fill.Tensor_out(Tensor self, Tensor mask, Tensor value, *, Tensor(a!) out) -> Tensor(a!)"],
+        vmap="where(mask, value.to(self.dtype), self)")
 def masked_fill_tensor():
     """masked_fill with a 0-dimensional tensor."""
 
 
-@kernel("masked_select(Tensor self, Tensor mask) -> Tensor", grad={"self": "masked_select_backward(grad, self, mask)"}, out_apart=True)
+@kernel("masked_select(Tensor self, Tensor mask) -> Tensor", grad={"self": "masked_select_backward(grad, self, mask)"}, vmap="dynamic", out_apart=True)
 def masked_select():
     """The elements of self where mask is true, in row-major order."""
 
@@ -294,13 +297,13 @@ def masked_select_backward(grad, input, mask):
 
 
 @kernel(*both("masked_scatter(Tensor self, Tensor mask, Tensor source) -> Tensor"),
-        grad={"self": "grad.masked_fill(mask, 0)", "source": "masked_scatter_backward(grad, mask, source.shape)"}, node="MaskedScatterBackward0")
+        grad={"self": "grad.masked_fill(mask, 0)", "source": "masked_scatter_backward(grad, mask, source.shape)"}, node="MaskedScatterBackward0", vmap="loop")
 def masked_scatter():
     """self with the elements of source, one after the other, where mask is true."""
 
 
 @decomposed("masked_scatter_backward(Tensor grad_output, Tensor mask, SymInt[] sizes) -> Tensor",
-            grad={"grad_output": "zeros_like(grad_output).masked_scatter(mask, grad)"}, python="")
+            grad={"grad_output": "zeros_like(grad_output).masked_scatter(mask, grad)"}, python="", vmap="loop")
 def masked_scatter_backward(grad_output, mask, sizes):
     """The gradients of the elements that were used, then zeros, in the shape of the source."""
     used = grad_output.masked_select(mask)
@@ -312,12 +315,12 @@ def masked_scatter_backward(grad_output, mask, sizes):
 
 # ---- places of nonzero elements ----
 
-@kernel("nonzero(Tensor self) -> Tensor", grad=None, out_apart=True)
+@kernel("nonzero(Tensor self) -> Tensor", grad=None, vmap="dynamic", out_apart=True)
 def nonzero():
     """The indices of the elements that are not zero: (count, dimensions)."""
 
 
-@kernel("nonzero_static(Tensor self, *, SymInt size, int fill_value=-1) -> Tensor", grad=None, out_apart=True)
+@kernel("nonzero_static(Tensor self, *, SymInt size, int fill_value=-1) -> Tensor", grad=None, vmap="loop", out_apart=True)
 def nonzero_static():
     """The first `size` rows of nonzero, filled up with fill_value."""
 

@@ -93,7 +93,7 @@ def _block_parts(grad, tensors):
     return parts
 
 
-@kernel("block_diag(Tensor[] tensors) -> Tensor", grad={"tensors": _block_parts}, python="function")
+@kernel("block_diag(Tensor[] tensors) -> Tensor", grad={"tensors": _block_parts}, python="function", vmap="loop")
 def block_diag():
     """A matrix with the given matrices along its diagonal; vectors are rows."""
 
@@ -158,17 +158,15 @@ def combinations(self, r, with_replacement):
     n = self.numel()
     if r > 64 and n > 1:
         raise RuntimeError(f"combinations: {r} elements at a time are more than the 64 dimensions that a tensor has room for")
-    vectors = [self]
-    places = [arange(n, device=self.device)]
-    for i in range(r - 1):
-        vectors.append(self)
-        places.append(places[0])
+    vectors = [self for i in range(r)]
     grids = aten.meshgrid.indexing(vectors, indexing="ij")
+    line = arange(n, dtype=torch.int64, device=self.device)
+    places = [line for i in range(r)]
     where_from = aten.meshgrid.indexing(places, indexing="ij")
     shape = []
     for i in range(r):
         shape.append(n)
-    mask = full(shape, True, dtype=places[0].eq(0).dtype, device=self.device)
+    mask = full(shape, True, dtype=torch.bool, device=self.device)
     for i in range(r - 1):
         if with_replacement:
             mask.mul_(where_from[i] <= where_from[i + 1])
@@ -189,73 +187,79 @@ def _cropped(grad, pad):
     return constant_pad_nd(grad, back, 0)
 
 
-@kernel("constant_pad_nd(Tensor self, SymInt[] pad, Scalar value=0) -> Tensor", grad={"self": _cropped}, python="function")
+@kernel("constant_pad_nd(Tensor self, SymInt[] pad, Scalar value=0) -> Tensor", grad={"self": _cropped}, python="function", vmap="shift")
 def constant_pad_nd():
     """self with value before and after: pad holds (before, after) of the last dimension, then of the one before, ...; negative ones crop."""
 
 
-@kernel("reflection_pad1d(Tensor self, SymInt[2] padding) -> Tensor", grad={"self": "reflection_pad1d_backward(grad, self, padding)"}, python="nn")
+@kernel("reflection_pad1d(Tensor self, SymInt[2] padding) -> Tensor", grad={"self": "reflection_pad1d_backward(grad, self, padding)"}, python="nn",
+        vmap="merge<2>")
 def reflection_pad1d():
     """Padded by its mirror image: (C, W) or (N, C, W)."""
 
 
-@kernel("reflection_pad2d(Tensor self, SymInt[4] padding) -> Tensor", grad={"self": "reflection_pad2d_backward(grad, self, padding)"}, python="nn")
+@kernel("reflection_pad2d(Tensor self, SymInt[4] padding) -> Tensor", grad={"self": "reflection_pad2d_backward(grad, self, padding)"}, python="nn",
+        vmap="merge<3>")
 def reflection_pad2d():
     """Padded by its mirror image: (C, H, W) or (N, C, H, W)."""
 
 
-@kernel("reflection_pad3d(Tensor self, SymInt[6] padding) -> Tensor", grad={"self": "reflection_pad3d_backward(grad, self, padding)"}, python="nn")
+@kernel("reflection_pad3d(Tensor self, SymInt[6] padding) -> Tensor", grad={"self": "reflection_pad3d_backward(grad, self, padding)"}, python="nn",
+        vmap="merge<4>")
 def reflection_pad3d():
     """Padded by its mirror image: (C, D, H, W) or (N, C, D, H, W)."""
 
 
-@kernel("replication_pad1d(Tensor self, SymInt[2] padding) -> Tensor", grad={"self": "replication_pad1d_backward(grad, self, padding)"}, python="nn")
+@kernel("replication_pad1d(Tensor self, SymInt[2] padding) -> Tensor", grad={"self": "replication_pad1d_backward(grad, self, padding)"}, python="nn",
+        vmap="merge<2>")
 def replication_pad1d():
     """Padded by its border values: (C, W) or (N, C, W)."""
 
 
-@kernel("replication_pad2d(Tensor self, SymInt[4] padding) -> Tensor", grad={"self": "replication_pad2d_backward(grad, self, padding)"}, python="nn")
+@kernel("replication_pad2d(Tensor self, SymInt[4] padding) -> Tensor", grad={"self": "replication_pad2d_backward(grad, self, padding)"}, python="nn",
+        vmap="merge<3>")
 def replication_pad2d():
     """Padded by its border values: (C, H, W) or (N, C, H, W)."""
 
 
-@kernel("replication_pad3d(Tensor self, SymInt[6] padding) -> Tensor", grad={"self": "replication_pad3d_backward(grad, self, padding)"}, python="nn")
+@kernel("replication_pad3d(Tensor self, SymInt[6] padding) -> Tensor", grad={"self": "replication_pad3d_backward(grad, self, padding)"}, python="nn",
+        vmap="merge<4>")
 def replication_pad3d():
     """Padded by its border values: (C, D, H, W) or (N, C, D, H, W)."""
 
 
-@kernel("reflection_pad1d_backward(Tensor grad_output, Tensor self, SymInt[2] padding) -> Tensor", out=False,
-        grad={"grad_output": "reflection_pad1d(grad, padding)"}, python="")
+@kernel("reflection_pad1d_backward(Tensor grad_output, Tensor self, SymInt[2] padding) -> Tensor", out="grad_input",
+        grad={"grad_output": "reflection_pad1d(grad, padding)"}, python="", vmap="merge<2>")
 def reflection_pad1d_backward():
     """The gradient of reflection_pad1d."""
 
 
-@kernel("reflection_pad2d_backward(Tensor grad_output, Tensor self, SymInt[4] padding) -> Tensor", out=False,
-        grad={"grad_output": "reflection_pad2d(grad, padding)"}, python="")
+@kernel("reflection_pad2d_backward(Tensor grad_output, Tensor self, SymInt[4] padding) -> Tensor", out="grad_input",
+        grad={"grad_output": "reflection_pad2d(grad, padding)"}, python="", vmap="merge<3>")
 def reflection_pad2d_backward():
     """The gradient of reflection_pad2d."""
 
 
-@kernel("reflection_pad3d_backward(Tensor grad_output, Tensor self, SymInt[6] padding) -> Tensor", out=False,
-        grad={"grad_output": "reflection_pad3d(grad, padding)"}, python="")
+@kernel("reflection_pad3d_backward(Tensor grad_output, Tensor self, SymInt[6] padding) -> Tensor", out="grad_input",
+        grad={"grad_output": "reflection_pad3d(grad, padding)"}, python="", vmap="merge<4>")
 def reflection_pad3d_backward():
     """The gradient of reflection_pad3d."""
 
 
-@kernel("replication_pad1d_backward(Tensor grad_output, Tensor self, SymInt[2] padding) -> Tensor", out=False,
-        grad={"grad_output": "replication_pad1d(grad, padding)"}, python="")
+@kernel("replication_pad1d_backward(Tensor grad_output, Tensor self, SymInt[2] padding) -> Tensor", out="grad_input",
+        grad={"grad_output": "replication_pad1d(grad, padding)"}, python="", vmap="merge<2>")
 def replication_pad1d_backward():
     """The gradient of replication_pad1d."""
 
 
-@kernel("replication_pad2d_backward(Tensor grad_output, Tensor self, SymInt[4] padding) -> Tensor", out=False,
-        grad={"grad_output": "replication_pad2d(grad, padding)"}, python="")
+@kernel("replication_pad2d_backward(Tensor grad_output, Tensor self, SymInt[4] padding) -> Tensor", out="grad_input",
+        grad={"grad_output": "replication_pad2d(grad, padding)"}, python="", vmap="merge<3>")
 def replication_pad2d_backward():
     """The gradient of replication_pad2d."""
 
 
-@kernel("replication_pad3d_backward(Tensor grad_output, Tensor self, SymInt[6] padding) -> Tensor", out=False,
-        grad={"grad_output": "replication_pad3d(grad, padding)"}, python="")
+@kernel("replication_pad3d_backward(Tensor grad_output, Tensor self, SymInt[6] padding) -> Tensor", out="grad_input",
+        grad={"grad_output": "replication_pad3d(grad, padding)"}, python="", vmap="merge<4>")
 def replication_pad3d_backward():
     """The gradient of replication_pad3d."""
 
@@ -334,7 +338,7 @@ def pad(self, pad, mode, value):
 
 # ---- repeating ----
 
-@kernel("repeat_interleave.Tensor(Tensor repeats, *, SymInt? output_size=None) -> Tensor", grad=None, out=False, python="function")
+@kernel("repeat_interleave.Tensor(Tensor repeats, *, SymInt? output_size=None) -> Tensor", grad=None, out="below", python="function", vmap="loop")
 def repeat_interleave():
     """Index i, repeats[i] times."""
 
@@ -380,7 +384,7 @@ def repeat_interleave_int(self, repeats, dim, output_size):
 # ---- diagonals ----
 
 @decomposed("diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1) -> Tensor", grad={"self": "grad.diagonal(offset, dim1, dim2)"},
-            jvp="linear")
+            jvp="linear", out="below")
 def diag_embed(self, offset, dim1, dim2):
     """Matrices in dimensions dim1 and dim2 with the last dimension of self along a diagonal."""
     n = self.dim() + 1
@@ -401,7 +405,7 @@ def diag_embed(self, offset, dim1, dim2):
         else:
             shape.append(self.size(j))
             j += 1
-    out = zeros(shape, dtype=self.dtype, device=self.device)
+    out = self.new_zeros(shape)
     out.diagonal(offset, a, b).copy_(self)
     return out
 
@@ -422,7 +426,7 @@ def diagflat(self, offset):
     return self.reshape([-1]).diag(offset)
 
 
-@decomposed("trace(Tensor self) -> Tensor", grad={"self": "trace_backward(grad, self.shape)"})
+@decomposed("trace(Tensor self) -> Tensor", grad={"self": "trace_backward(grad, self.shape)"}, out="below")
 def trace(self):
     """The sum of a matrix's diagonal."""
     if self.dim() != 2:
@@ -441,7 +445,7 @@ def trace_backward(grad, sizes):
 # ---- shuffles ----
 
 @decomposed("channel_shuffle(Tensor self, SymInt groups) -> Tensor", grad={"self": "channel_shuffle(grad, grad.size(1) // groups)"},
-            python="function")
+            python="function", out="below")
 def channel_shuffle(self, groups):
     """Channels (dimension 1) of `groups` groups interleaved."""
     if self.dim() < 3:
@@ -463,7 +467,7 @@ def native_channel_shuffle(self, groups):
 
 
 @decomposed("pixel_shuffle(Tensor self, int upscale_factor) -> Tensor", grad={"self": "pixel_unshuffle(grad, upscale_factor)"},
-            python="function")
+            python="function", out="below")
 def pixel_shuffle(self, upscale_factor):
     """(..., C r r, H, W) to (..., C, H r, W r)."""
     r = upscale_factor
@@ -497,7 +501,7 @@ def pixel_shuffle(self, upscale_factor):
 
 
 @decomposed("pixel_unshuffle(Tensor self, int downscale_factor) -> Tensor", grad={"self": "pixel_shuffle(grad, downscale_factor)"},
-            python="function")
+            python="function", out="below")
 def pixel_unshuffle(self, downscale_factor):
     """(..., C, H r, W r) to (..., C r r, H, W)."""
     r = downscale_factor
@@ -536,6 +540,6 @@ def pixel_unshuffle(self, downscale_factor):
 @kernel("isin.Tensor_Tensor(Tensor elements, Tensor test_elements, *, bool assume_unique=False, bool invert=False) -> Tensor",
         "isin.Tensor_Scalar(Tensor elements, Scalar test_element, *, bool assume_unique=False, bool invert=False) -> Tensor",
         "isin.Scalar_Tensor(Scalar element, Tensor test_elements, *, bool assume_unique=False, bool invert=False) -> Tensor",
-        grad=None, python="function")
+        grad=None, python="function", vmap="elements")
 def isin():
     """Whether each element occurs among test_elements."""

@@ -70,9 +70,10 @@ class Definition:
     grad: Any = MISSING                 # {argument: formula}; None: not differentiable
     jvp: Any = "auto"                   # "auto" (pointwise), "linear", {result: formula} or None
     inplace: Any = "auto"               # True/"auto": derived for pointwise; False; or a list of schema strings
-    out: Any = "auto"                   # likewise
+    out: Any = "auto"                   # likewise; "below": for torch.ops alone; another word: what form and result are called ("grad_input")
     python: str = "function method"     # where people find it: "function", "method", "nn" (torch._C._nn), "linalg", "fft", "special", ""
     hidden: tuple = ()                  # overloads that exist below but are not tried by the Python parser (mul.Scalar)
+    vmap: Any = "auto"                  # the batching rule: see torch/_codegen/batching.py
     node: str | None = None             # autograd node name where it is not the derived one
     out_dtype: str = "auto"             # "exact": the dtype of an output given is the result's; "cast": one that the result can be cast to
     out_apart: bool = False             # an output given shares no memory with an input
@@ -99,7 +100,7 @@ def _register(family, schemas, body, common, options):
     return definition
 
 
-_COMMON = ("grad", "jvp", "inplace", "out", "out_dtype", "out_apart", "python", "hidden", "node", "constant")
+_COMMON = ("grad", "jvp", "inplace", "out", "out_dtype", "out_apart", "python", "hidden", "node", "constant", "vmap")
 
 
 def _family(family, allowed):

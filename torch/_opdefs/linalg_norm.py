@@ -242,7 +242,7 @@ def _matrix_exp_grad(self, grad):
     "linalg_matrix_exp(Tensor self) -> Tensor",
     python="linalg",
     out=["linalg_matrix_exp.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)"],
-    grad={"self": _matrix_exp_grad}, jvp="transposed",
+    grad={"self": _matrix_exp_grad}, jvp="transposed", vmap="shift",
 )
 def linalg_matrix_exp():
     """Exponential of square matrices."""
@@ -331,10 +331,10 @@ def linalg_vander(x, N):
     column = base.unsqueeze(0) if base.ndim == 0 else base
     column = column.unsqueeze(-1)
     powers = column.expand(column.shape[:column.ndim - 1] + [count - 1]).cumprod(-1)
-    return cat([column.new_ones(column.shape), powers], -1)
+    return cat([powers.new_ones(column.shape), powers], -1)
 
 
-@kernel("_linalg_check_errors(Tensor info, str api_name, *, bool is_matrix) -> ()", python="function", out=False, grad=None, jvp=None)
+@kernel("_linalg_check_errors(Tensor info, str api_name, *, bool is_matrix) -> ()", python="function", out=False, grad=None, jvp=None, vmap="check_errors")
 def _linalg_check_errors():
     """LinAlgError that says what a nonzero status of LAPACK means."""
 

@@ -9,7 +9,7 @@ from .language import UNKNOWN, composite, decomposed, kernel
         "mat2": "grad.t().mm(self.conj()).t() if mat2.strides()[0] == 1 and mat2.strides()[1] == mat2.size(0) else self.t().conj().mm(grad)",
         "self": "mat2.conj().mm(grad.t()).t() if self.strides()[0] == 1 and self.strides()[1] == self.size(0) else grad.mm(mat2.t().conj())",
     },
-    jvp={"result": "self_t.mm(mat2) + self.mm(mat2_t)"},
+    jvp={"result": "self_t.mm(mat2) + self.mm(mat2_t)"}, vmap="mm",
 )
 def mm():
     """Matrix product of two matrices, (n, m) and (m, p) to (n, p).
@@ -23,7 +23,7 @@ def mm():
 @kernel(
     "bmm(Tensor self, Tensor mat2) -> Tensor",
     grad={"self": "grad.bmm(mat2.transpose(1, 2).conj())", "mat2": "self.transpose(1, 2).conj().bmm(grad)"},
-    jvp={"result": "self_t.bmm(mat2) + self.bmm(mat2_t)"},
+    jvp={"result": "self_t.bmm(mat2) + self.bmm(mat2_t)"}, vmap="mm",
 )
 def bmm():
     """Products of the matrices of two batches, (b, n, m) and (b, m, p) to (b, n, p)."""
@@ -49,7 +49,7 @@ def _addmm_mat2(grad, mat1, mat2, alpha):
     "addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
     inplace=["addmm_(Tensor(a!) self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor(a!)"],
     grad={"mat1": _addmm_mat1, "mat2": _addmm_mat2, "self": "grad if beta == 1 else grad * beta.conj()"},
-    jvp={"result": "self_t * beta + (mat1_t.mm(mat2) + mat1.mm(mat2_t)) * alpha"},
+    jvp={"result": "self_t * beta + (mat1_t.mm(mat2) + mat1.mm(mat2_t)) * alpha"}, vmap="addmm",
 )
 def addmm():
     """beta * self + alpha * (mat1 @ mat2); self broadcasts to the product's shape. beta=0 ignores self, NaN and all."""
@@ -63,7 +63,7 @@ def addmm():
         "batch2": "batch1.transpose(1, 2).conj().bmm(grad) if alpha == 1 else batch1.transpose(1, 2).conj().bmm(grad) * alpha.conj()",
         "self": "grad if beta == 1 else grad * beta.conj()",
     },
-    jvp={"result": "self_t * beta + (batch1_t.bmm(batch2) + batch1.bmm(batch2_t)) * alpha"},
+    jvp={"result": "self_t * beta + (batch1_t.bmm(batch2) + batch1.bmm(batch2_t)) * alpha"}, vmap="addmm",
 )
 def baddbmm():
     """beta * self + alpha * (batch1 @ batch2) for batches of matrices."""
@@ -86,6 +86,7 @@ def _addbmm_batch2(grad, batch1, batch2, alpha):
     inplace=["addbmm_(Tensor(a!) self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor(a!)"],
     grad={"batch1": _addbmm_batch1, "batch2": _addbmm_batch2, "self": "grad if beta == 1 else grad * beta.conj()"},
     jvp={"result": "self_t * beta + (batch1_t.bmm(batch2) + batch1.bmm(batch2_t)).sum(0) * alpha"},
+    vmap="batch1.bmm(batch2).sum(0) * alpha if beta == 0 else self * beta + batch1.bmm(batch2).sum(0) * alpha",
 )
 def addbmm():
     """beta * self + alpha * the sum over the batch of batch1 @ batch2."""
@@ -94,7 +95,7 @@ def addbmm():
 @kernel(
     "mv(Tensor self, Tensor vec) -> Tensor",
     grad={"self": "grad.ger(vec.conj())", "vec": "self.conj().t().mv(grad)"},
-    jvp={"result": "self_t.mv(vec) + self.mv(vec_t)"},
+    jvp={"result": "self_t.mv(vec) + self.mv(vec_t)"}, vmap="self.mm(vec.unsqueeze(1)).squeeze(1)",
 )
 def mv():
     """Product of a matrix (n, m) and a vector (m,)."""
@@ -109,6 +110,7 @@ def mv():
         "self": "grad if beta == 1 else grad * beta.conj()",
     },
     jvp={"result": "self_t * beta + (mat_t.mv(vec) + mat.mv(vec_t)) * alpha"},
+    vmap="mat.mv(vec) * alpha if beta == 0 else self * beta + mat.mv(vec) * alpha",
 )
 def addmv():
     """beta * self + alpha * (mat @ vec)."""
@@ -117,7 +119,7 @@ def addmv():
 @kernel(
     "dot(Tensor self, Tensor tensor) -> Tensor",
     grad={"self": "grad * tensor.conj()", "tensor": "grad * self.conj()"},
-    jvp={"result": "self_t.dot(tensor) + self.dot(tensor_t)"},
+    jvp={"result": "self_t.dot(tensor) + self.dot(tensor_t)"}, vmap="(self * tensor).sum()",
 )
 def dot():
     """Inner product of two vectors, without conjugation."""
@@ -126,7 +128,7 @@ def dot():
 @kernel(
     "vdot(Tensor self, Tensor other) -> Tensor",
     grad={"self": "grad.conj() * other", "other": "grad * self"},
-    jvp={"result": "self_t.vdot(other) + self.vdot(other_t)"},
+    jvp={"result": "self_t.vdot(other) + self.vdot(other_t)"}, vmap="(self.conj() * other).sum()",
 )
 def vdot():
     """Inner product of two vectors, the first one conjugated."""
@@ -282,6 +284,7 @@ def linear(input, weight, bias):
         "i3": "_trilinear(i1.conj(), i2.conj(), grad, expand1, expand2, sumdim, expand3)",
     },
     jvp="transposed",
+    out="below",
 )
 def _trilinear(i1, i2, i3, expand1, expand2, expand3, sumdim, unroll_dim):
     """Sum over sumdim of the product of three tensors, each with dimensions of size 1 put in at its expand list."""
@@ -370,13 +373,15 @@ def tensordot(self, other, dims_self, dims_other):
             free2.append(d)
             shape.append(other.size(d))
             columns = columns * other.size(d)
-    if len(shape) == 0 and self.ndim > 0 and other.ndim > 0:
-        a = a.permute(over1)
-        b = b.permute(over2)
+    a = a.permute(free1 + over1)
+    if rows == 1 and columns == 1 and self.ndim > 0 and other.ndim > 0:
+        b = b.permute(over2 + free2)
         if a.is_contiguous() and b.is_contiguous() and a.numel() > 1:
-            return a.reshape([-1]).dot(b.reshape([-1])).reshape(shape)
-        return (a.squeeze() * b.squeeze()).sum().reshape(shape)
-    a = a.permute(free1 + over1).reshape([rows, contracted])
+            right = b.flatten()
+            return a.flatten().dot(right).reshape(shape)
+        right = b.squeeze()
+        return (a.squeeze() * right).sum().reshape(shape)
+    a = a.reshape([rows, contracted])
     b = b.permute(over2 + free2).reshape([contracted, columns])
     return a.mm(b).reshape(shape)
 
@@ -589,13 +594,13 @@ def _cdist_gradients(grad, x1, x2, p, result):
 @kernel(
     "_cdist_forward(Tensor x1, Tensor x2, float p, int? compute_mode) -> Tensor", python="function",
     grad={"x1, x2": _cdist_gradients},
-    jvp="transposed", node="CdistBackward0",
+    jvp="transposed", node="CdistBackward0", vmap="broadcast",
 )
 def _cdist_forward():
     """p-norm distances of every row of x1 to every row of x2."""
 
 
-@kernel("_cdist_backward(Tensor grad, Tensor x1, Tensor x2, float p, Tensor cdist) -> Tensor", python="function", grad=UNKNOWN, jvp=None)
+@kernel("_cdist_backward(Tensor grad, Tensor x1, Tensor x2, float p, Tensor cdist) -> Tensor", python="function", grad=UNKNOWN, jvp=None, vmap="shift")
 def _cdist_backward():
     """Gradient of _cdist_forward with respect to x1."""
 
@@ -610,7 +615,7 @@ def _euclidean_gradients(grad, x1, x2, result):
     return to_x1, to_x2
 
 
-@decomposed("_euclidean_dist(Tensor x1, Tensor x2) -> Tensor", python="function", grad={"x1, x2": _euclidean_gradients}, jvp="transposed")
+@decomposed("_euclidean_dist(Tensor x1, Tensor x2) -> Tensor", python="function", grad={"x1, x2": _euclidean_gradients}, jvp="transposed", out="below")
 def _euclidean_dist(x1, x2):
     """Euclidean distances through one matrix product: |a - b|^2 = |a|^2 - 2 a.b + |b|^2."""
     n1 = x1.pow(2).sum([-1], True)
@@ -638,7 +643,7 @@ def cdist(x1, x2, p, compute_mode):
         raise RuntimeError(f"possible modes: 0, 1, 2, but was: {mode}")
     rows1 = x1.size(-2)
     rows2 = x2.size(-2)
-    if not (p == 2 and rows1 > 0 and rows2 > 0 and x1.size(-1) > 0 and (mode == 1 or mode == 0 and (rows1 > 25 or rows2 > 25))):
+    if not (p == 2 and x1.numel() > 0 and x2.numel() > 0 and (mode == 1 or mode == 0 and (rows1 > 25 or rows2 > 25))):
         return _cdist_forward(x1, x2, p, compute_mode)
     batch = broadcast_sizes(x1.shape[:x1.ndim - 2], x2.shape[:x2.ndim - 2])
     dims = len(batch)

@@ -169,8 +169,13 @@ def _grad_bce_target(grad, self, weight, reduction):
     return slope
 
 
+def _bce_batch(self, target, weight, reduction):
+    loss = _binary_cross_entropy(self, target)  # noqa: F821
+    return _reduced_loss(loss if weight is None else loss * weight, reduction)  # noqa: F821
+
+
 @decomposed("binary_cross_entropy(Tensor self, Tensor target, Tensor? weight=None, int reduction=1) -> Tensor", python="nn", out=True,
-            grad={"self": "binary_cross_entropy_backward(grad, self, target, weight, reduction)", "target": _grad_bce_target}, jvp=None)
+            grad={"self": "binary_cross_entropy_backward(grad, self, target, weight, reduction)", "target": _grad_bce_target}, jvp=None, vmap=_bce_batch)
 def binary_cross_entropy(self, target, weight, reduction):
     """-(target log(self) + (1 - target) log(1 - self)), times weight; self in [0, 1]."""
     if self.numel() > 0 and not self.is_meta():
@@ -207,7 +212,7 @@ def binary_cross_entropy_backward(grad_output, self, target, weight, reduction):
     """Gradient of binary_cross_entropy with respect to self."""
     slope = _binary_cross_entropy_slope(grad_output, self, target)
     if weight is not None:
-        slope = slope.mul_(weight)
+        slope = slope * weight
     return slope.div_(self.numel()) if reduction == 1 else slope
 
 

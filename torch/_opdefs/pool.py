@@ -17,6 +17,7 @@ def _gather_planes(self, indices, dims):
     out=["max_pool2d_with_indices.out(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, "
          "bool ceil_mode=False, *, Tensor(a!) out, Tensor(b!) indices) -> (Tensor(a!), Tensor(b!))"],
     grad={"self": "max_pool2d_with_indices_backward(grad, self, kernel_size, stride, padding, dilation, ceil_mode, result1)"}, jvp="transposed",
+    vmap="merge<3>",
 )
 def max_pool2d_with_indices():
     """Largest value of each window of (N, C, H, W) and its index in the flattened plane."""
@@ -28,7 +29,7 @@ def max_pool2d_with_indices():
     python="nn",
     out=["max_pool2d_with_indices_backward.grad_input(Tensor grad_output, Tensor self, int[2] kernel_size, int[2] stride, "
          "int[2] padding, int[2] dilation, bool ceil_mode, Tensor indices, *, Tensor(a!) grad_input) -> Tensor(a!)"],
-    grad={"grad_output": "_gather_planes(grad, indices, 2)", "self": "zeros_like(grad)"}, jvp="transposed",
+    grad={"grad_output": "_gather_planes(grad, indices, 2)", "self": "zeros(self.shape, dtype=grad.dtype, device=grad.device)"}, jvp="transposed", vmap="merge<3>",
 )
 def max_pool2d_with_indices_backward():
     """Sends each gradient to the element that was largest."""
@@ -53,6 +54,7 @@ def max_pool2d(self, kernel_size, stride, padding, dilation, ceil_mode):
     out=["avg_pool2d.out(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool ceil_mode=False, bool "
          "count_include_pad=True, int? divisor_override=None, *, Tensor(a!) out) -> Tensor(a!)"],
     grad={"self": "avg_pool2d_backward(grad, self, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)"}, jvp="linear",
+    vmap="merge<3>",
 )
 def avg_pool2d():
     """Mean of each window of (N, C, H, W) or without N; count_include_pad counts the zeros of the padding."""
@@ -67,7 +69,7 @@ def avg_pool2d():
     grad={
         "grad_output": "avg_pool2d(grad, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)",
         "self": "zeros_like(grad)",
-    }, jvp="transposed",
+    }, jvp="transposed", vmap="merge<3>",
 )
 def avg_pool2d_backward():
     """Spreads each gradient over its window."""
@@ -77,7 +79,7 @@ def avg_pool2d_backward():
     "_adaptive_avg_pool2d(Tensor self, SymInt[2] output_size) -> Tensor",
     python="function",
     out=["_adaptive_avg_pool2d.out(Tensor self, SymInt[2] output_size, *, Tensor(a!) out) -> Tensor(a!)"],
-    grad={"self": "_adaptive_avg_pool2d_backward(grad, self)"}, jvp="linear",
+    grad={"self": "_adaptive_avg_pool2d_backward(grad, self)"}, jvp="linear", vmap="merge<3>",
 )
 def _adaptive_avg_pool2d():
     """Means over windows so chosen that the output has a given size."""
@@ -90,7 +92,7 @@ def _adaptive_avg_pool2d():
     grad={
         "grad_output": "_adaptive_avg_pool2d(grad, [grad_output.size(i) for i in range(grad_output.ndim - 2, grad_output.ndim)])",
         "self": "zeros_like(grad)",
-    }, jvp="transposed",
+    }, jvp="transposed", vmap="merge<3>",
 )
 def _adaptive_avg_pool2d_backward():
     """Spreads each gradient over its window."""
@@ -101,7 +103,7 @@ def _adaptive_avg_pool2d_backward():
     python="nn",
     out=["adaptive_max_pool2d.out(Tensor self, int[2] output_size, *, Tensor(a!) out, Tensor(b!) indices) -> (Tensor(a!), "
          "Tensor(b!))"],
-    grad={"self": "adaptive_max_pool2d_backward(grad, self, result1)"}, jvp="transposed",
+    grad={"self": "adaptive_max_pool2d_backward(grad, self, result1)"}, jvp="transposed", vmap="merge<3>",
 )
 def adaptive_max_pool2d():
     """Largest values, with indices, over windows so chosen that the output has a given size."""
@@ -112,7 +114,7 @@ def adaptive_max_pool2d():
     python="nn",
     out=["adaptive_max_pool2d_backward.grad_input(Tensor grad_output, Tensor self, Tensor indices, *, Tensor(a!) grad_input) -> "
          "Tensor(a!)"],
-    grad={"grad_output": "_gather_planes(grad, indices, 2)", "self": "zeros_like(grad)"}, jvp="transposed",
+    grad={"grad_output": "_gather_planes(grad, indices, 2)", "self": "zeros_like(grad)"}, jvp="transposed", vmap="merge<3>",
 )
 def adaptive_max_pool2d_backward():
     """Sends each gradient to the element that was largest."""
@@ -123,7 +125,7 @@ def adaptive_max_pool2d_backward():
     python="nn",
     out=["fractional_max_pool2d.output(Tensor self, int[2] kernel_size, int[2] output_size, Tensor random_samples, *, "
          "Tensor(a!) output, Tensor(b!) indices) -> (Tensor(a!), Tensor(b!))"],
-    grad={"self": "fractional_max_pool2d_backward(grad, self, kernel_size, output_size, result1)"}, jvp="transposed",
+    grad={"self": "fractional_max_pool2d_backward(grad, self, kernel_size, output_size, result1)"}, jvp="transposed", vmap="loop",
 )
 def fractional_max_pool2d():
     """Largest values, with indices, over windows of pseudo-random position."""
@@ -135,7 +137,7 @@ def fractional_max_pool2d():
     python="nn",
     out=["fractional_max_pool2d_backward.grad_input(Tensor grad_output, Tensor self, int[2] kernel_size, int[2] output_size, "
          "Tensor indices, *, Tensor(a!) grad_input) -> Tensor(a!)"],
-    grad={"grad_output": "_gather_planes(grad, indices, 2)", "self": "zeros_like(grad)"}, jvp="transposed",
+    grad={"grad_output": "_gather_planes(grad, indices, 2)", "self": "zeros_like(grad)"}, jvp="transposed", vmap="loop",
 )
 def fractional_max_pool2d_backward():
     """Sends each gradient to the element that was largest."""
@@ -145,7 +147,7 @@ def fractional_max_pool2d_backward():
     "max_unpool2d(Tensor self, Tensor indices, SymInt[2] output_size) -> Tensor",
     python="nn",
     out=["max_unpool2d.out(Tensor self, Tensor indices, SymInt[2] output_size, *, Tensor(a!) out) -> Tensor(a!)"],
-    grad={"self": "_gather_planes(grad, indices, 2)"}, jvp="transposed",
+    grad={"self": "_gather_planes(grad, indices, 2)"}, jvp="transposed", vmap="merge<3>",
 )
 def max_unpool2d():
     """Puts every value where its index says, zero elsewhere."""
@@ -178,6 +180,7 @@ def adaptive_avg_pool2d(self, output_size):
     out=["max_pool3d_with_indices.out(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, "
          "bool ceil_mode=False, *, Tensor(a!) out, Tensor(b!) indices) -> (Tensor(a!), Tensor(b!))"],
     grad={"self": "max_pool3d_with_indices_backward(grad, self, kernel_size, stride, padding, dilation, ceil_mode, result1)"}, jvp="transposed",
+    vmap="merge<4>",
 )
 def max_pool3d_with_indices():
     """Largest value of each window of (N, C, D, H, W) and its index in the flattened plane."""
@@ -189,7 +192,7 @@ def max_pool3d_with_indices():
     python="nn",
     out=["max_pool3d_with_indices_backward.grad_input(Tensor grad_output, Tensor self, int[3] kernel_size, int[3] stride, "
          "int[3] padding, int[3] dilation, bool ceil_mode, Tensor indices, *, Tensor(a!) grad_input) -> Tensor(a!)"],
-    grad={"grad_output": "_gather_planes(grad, indices, 3)", "self": "zeros_like(grad)"}, jvp="transposed",
+    grad={"grad_output": "_gather_planes(grad, indices, 3)", "self": "zeros_like(grad)"}, jvp="transposed", vmap="merge<4>",
 )
 def max_pool3d_with_indices_backward():
     """Sends each gradient to the element that was largest."""
@@ -214,6 +217,7 @@ def max_pool3d(self, kernel_size, stride, padding, dilation, ceil_mode):
     out=["avg_pool3d.out(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, bool ceil_mode=False, bool "
          "count_include_pad=True, int? divisor_override=None, *, Tensor(a!) out) -> Tensor(a!)"],
     grad={"self": "avg_pool3d_backward(grad, self, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)"}, jvp="linear",
+    vmap="merge<4>",
 )
 def avg_pool3d():
     """Mean of each window of (N, C, D, H, W) or without N; count_include_pad counts the zeros of the padding."""
@@ -228,7 +232,7 @@ def avg_pool3d():
     grad={
         "grad_output": "avg_pool3d(grad, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)",
         "self": "zeros_like(grad)",
-    }, jvp="transposed",
+    }, jvp="transposed", vmap="merge<4>",
 )
 def avg_pool3d_backward():
     """Spreads each gradient over its window."""
@@ -238,7 +242,7 @@ def avg_pool3d_backward():
     "_adaptive_avg_pool3d(Tensor self, SymInt[3] output_size) -> Tensor",
     python="function",
     out=["_adaptive_avg_pool3d.out(Tensor self, SymInt[3] output_size, *, Tensor(a!) out) -> Tensor(a!)"],
-    grad={"self": "_adaptive_avg_pool3d_backward(grad, self)"}, jvp="linear",
+    grad={"self": "_adaptive_avg_pool3d_backward(grad, self)"}, jvp="linear", vmap="merge<4>",
 )
 def _adaptive_avg_pool3d():
     """Means over windows so chosen that the output has a given size."""
@@ -251,7 +255,7 @@ def _adaptive_avg_pool3d():
     grad={
         "grad_output": "_adaptive_avg_pool3d(grad, [grad_output.size(i) for i in range(grad_output.ndim - 3, grad_output.ndim)])",
         "self": "zeros_like(grad)",
-    }, jvp="transposed",
+    }, jvp="transposed", vmap="merge<4>",
 )
 def _adaptive_avg_pool3d_backward():
     """Spreads each gradient over its window."""
@@ -262,7 +266,7 @@ def _adaptive_avg_pool3d_backward():
     python="nn",
     out=["adaptive_max_pool3d.out(Tensor self, int[3] output_size, *, Tensor(a!) out, Tensor(b!) indices) -> (Tensor(a!), "
          "Tensor(b!))"],
-    grad={"self": "adaptive_max_pool3d_backward(grad, self, result1)"}, jvp="transposed",
+    grad={"self": "adaptive_max_pool3d_backward(grad, self, result1)"}, jvp="transposed", vmap="merge<4>",
 )
 def adaptive_max_pool3d():
     """Largest values, with indices, over windows so chosen that the output has a given size."""
@@ -273,7 +277,7 @@ def adaptive_max_pool3d():
     python="nn",
     out=["adaptive_max_pool3d_backward.grad_input(Tensor grad_output, Tensor self, Tensor indices, *, Tensor(a!) grad_input) -> "
          "Tensor(a!)"],
-    grad={"grad_output": "_gather_planes(grad, indices, 3)", "self": "zeros_like(grad)"}, jvp="transposed",
+    grad={"grad_output": "_gather_planes(grad, indices, 3)", "self": "zeros_like(grad)"}, jvp="transposed", vmap="merge<4>",
 )
 def adaptive_max_pool3d_backward():
     """Sends each gradient to the element that was largest."""
@@ -284,7 +288,7 @@ def adaptive_max_pool3d_backward():
     python="nn",
     out=["fractional_max_pool3d.output(Tensor self, int[3] kernel_size, int[3] output_size, Tensor random_samples, *, "
          "Tensor(a!) output, Tensor(b!) indices) -> (Tensor(a!), Tensor(b!))"],
-    grad={"self": "fractional_max_pool3d_backward(grad, self, kernel_size, output_size, result1)"}, jvp="transposed",
+    grad={"self": "fractional_max_pool3d_backward(grad, self, kernel_size, output_size, result1)"}, jvp="transposed", vmap="loop",
 )
 def fractional_max_pool3d():
     """Largest values, with indices, over windows of pseudo-random position."""
@@ -296,7 +300,7 @@ def fractional_max_pool3d():
     python="nn",
     out=["fractional_max_pool3d_backward.grad_input(Tensor grad_output, Tensor self, int[3] kernel_size, int[3] output_size, "
          "Tensor indices, *, Tensor(a!) grad_input) -> Tensor(a!)"],
-    grad={"grad_output": "_gather_planes(grad, indices, 3)", "self": "zeros_like(grad)"}, jvp="transposed",
+    grad={"grad_output": "_gather_planes(grad, indices, 3)", "self": "zeros_like(grad)"}, jvp="transposed", vmap="loop",
 )
 def fractional_max_pool3d_backward():
     """Sends each gradient to the element that was largest."""
@@ -307,7 +311,7 @@ def fractional_max_pool3d_backward():
     python="nn",
     out=["max_unpool3d.out(Tensor self, Tensor indices, SymInt[3] output_size, int[3] stride, int[3] padding, *, Tensor(a!) "
          "out) -> Tensor(a!)"],
-    grad={"self": "_gather_planes(grad, indices, 3)"}, jvp="transposed",
+    grad={"self": "_gather_planes(grad, indices, 3)"}, jvp="transposed", vmap="merge<4>",
 )
 def max_unpool3d():
     """Puts every value where its index says, zero elsewhere."""

@@ -13,37 +13,37 @@ _LIKE = _FACTORY + ", MemoryFormat? memory_format=None"
 # ---- fills in place ----
 
 @kernel("uniform_(Tensor(a!) self, float from=0., float to=1., *, Generator? generator=None) -> Tensor(a!)",
-        grad={"self": "zeros_like(grad)"}, python="method")
+        grad={"self": "zeros_like(grad)"}, python="method", vmap="random")
 def uniform_():
     """Fills with numbers drawn uniformly from [from, to)."""
 
 
 @kernel("normal_(Tensor(a!) self, float mean=0., float std=1., *, Generator? generator=None) -> Tensor(a!)",
-        grad={"self": "zeros_like(grad)"}, python="method")
+        grad={"self": "zeros_like(grad)"}, python="method", vmap="random")
 def normal_():
     """Fills with normal numbers (Box and Muller's transform)."""
 
 
 @kernel("exponential_(Tensor(a!) self, float lambd=1., *, Generator? generator=None) -> Tensor(a!)",
-        grad={"self": "zeros_like(grad)"}, python="method")
+        grad={"self": "zeros_like(grad)"}, python="method", vmap="random")
 def exponential_():
     """Fills with exponential numbers of rate lambd."""
 
 
 @kernel("cauchy_(Tensor(a!) self, float median=0., float sigma=1., *, Generator? generator=None) -> Tensor(a!)",
-        grad={"self": "zeros_like(grad)"}, python="method")
+        grad={"self": "zeros_like(grad)"}, python="method", vmap="random")
 def cauchy_():
     """Fills with Cauchy numbers."""
 
 
 @kernel("geometric_(Tensor(a!) self, float p, *, Generator? generator=None) -> Tensor(a!)",
-        grad={"self": "zeros_like(grad)"}, python="method")
+        grad={"self": "zeros_like(grad)"}, python="method", vmap="random")
 def geometric_():
     """Fills with the number of trials up to the first success, success having probability p."""
 
 
 @kernel("log_normal_(Tensor(a!) self, float mean=1., float std=2., *, Generator? generator=None) -> Tensor(a!)",
-        grad={"self": "zeros_like(grad)"}, python="method")
+        grad={"self": "zeros_like(grad)"}, python="method", vmap="random")
 def log_normal_():
     """Fills with exp of normal numbers."""
 
@@ -51,14 +51,14 @@ def log_normal_():
 @kernel("random_.from(Tensor(a!) self, int from, int? to, *, Generator? generator=None) -> Tensor(a!)",
         "random_.to(Tensor(a!) self, int to, *, Generator? generator=None) -> Tensor(a!)",
         "random_(Tensor(a!) self, *, Generator? generator=None) -> Tensor(a!)",
-        grad={"self": "zeros_like(grad)"}, python="method")
+        grad={"self": "zeros_like(grad)"}, python="method", vmap="random")
 def random_():
     """Fills with integers drawn uniformly from [from, to); by default from 0 to the largest that the dtype holds exactly."""
 
 
 @kernel("bernoulli_.Tensor(Tensor(a!) self, Tensor p, *, Generator? generator=None) -> Tensor(a!)",
         "bernoulli_.float(Tensor(a!) self, float p=0.5, *, Generator? generator=None) -> Tensor(a!)",
-        grad={"self": "zeros_like(grad)", "p": "zeros_like(p)"}, python="method")
+        grad={"self": "zeros_like(grad)", "p": "zeros_like(p)"}, python="method", vmap="random")
 def bernoulli_():
     """Fills with 1 with probability p and 0 otherwise."""
 
@@ -67,14 +67,14 @@ def bernoulli_():
 
 @kernel(f"rand(SymInt[] size, *, {_FACTORY}) -> Tensor",
         f"rand.generator(SymInt[] size, *, Generator? generator, {_FACTORY}) -> Tensor",
-        grad=None, python="function")
+        grad=None, python="function", vmap="random")
 def rand():
     """Numbers drawn uniformly from [0, 1)."""
 
 
 @kernel(f"randn(SymInt[] size, *, {_FACTORY}) -> Tensor",
         f"randn.generator(SymInt[] size, *, Generator? generator, {_FACTORY}) -> Tensor",
-        grad=None, python="function")
+        grad=None, python="function", vmap="random")
 def randn():
     """Normal numbers of mean 0 and variance 1."""
 
@@ -83,28 +83,28 @@ def randn():
         f"randint.generator(SymInt high, SymInt[] size, *, Generator? generator, {_FACTORY_LONG}) -> Tensor",
         f"randint.low(SymInt low, SymInt high, SymInt[] size, *, {_FACTORY_LONG}) -> Tensor",
         f"randint.low_generator(SymInt low, SymInt high, SymInt[] size, *, Generator? generator, {_FACTORY_LONG}) -> Tensor",
-        grad=None, python="function")
+        grad=None, python="function", vmap="random")
 def randint():
     """Integers drawn uniformly from [low, high)."""
 
 
 @kernel(f"randperm(SymInt n, *, {_FACTORY_LONG}) -> Tensor",
         f"randperm.generator(SymInt n, *, Generator? generator, {_FACTORY_LONG}) -> Tensor",
-        grad=None, python="function")
+        grad=None, python="function", vmap="random")
 def randperm():
     """A random permutation of 0 .. n - 1."""
 
 
 @kernel(f"rand_like(Tensor self, *, {_LIKE}) -> Tensor",
         f"rand_like.generator(Tensor self, *, Generator? generator, {_LIKE}) -> Tensor",
-        grad=None, python="function")
+        grad=None, python="function", vmap="random")
 def rand_like():
     """Numbers drawn uniformly from [0, 1), in the shape of self."""
 
 
 @kernel(f"randn_like(Tensor self, *, {_LIKE}) -> Tensor",
         f"randn_like.generator(Tensor self, *, Generator? generator, {_LIKE}) -> Tensor",
-        grad=None, python="function")
+        grad=None, python="function", vmap="random")
 def randn_like():
     """Normal numbers in the shape of self."""
 
@@ -114,7 +114,7 @@ def randn_like():
         f"randint_like.Tensor(Tensor self, Tensor high, *, {_LIKE}) -> Tensor",
         f"randint_like.low_dtype(Tensor self, SymInt low, SymInt high, *, {_LIKE}) -> Tensor",
         f"randint_like.low_generator_dtype(Tensor self, SymInt low, SymInt high, *, Generator? generator, {_LIKE}) -> Tensor",
-        grad=None, python="function")
+        grad=None, python="function", vmap="random")
 def randint_like():
     """Integers drawn uniformly from [low, high), in the shape of self."""
 
@@ -126,7 +126,7 @@ def randint_like():
         "normal.float_Tensor(float mean, Tensor std, *, Generator? generator=None) -> Tensor",
         f"normal.float_float(float mean, float std, SymInt[] size, *, Generator? generator=None, {_FACTORY}) -> Tensor",
         grad={"mean": "zeros(mean.shape, dtype=grad.dtype, device=grad.device)", "std": "zeros(std.shape, dtype=grad.dtype, device=grad.device)"},
-        python="function", out_dtype="cast")
+        python="function", vmap="random", out_dtype="cast")
 def normal():
     """Normal numbers, each with its own mean and standard deviation."""
 
@@ -137,39 +137,39 @@ def normal():
         grad={"self": "zeros_like(grad)", "p": "zeros_like(p)"}, hidden=("bernoulli.Tensor",),
         out=["bernoulli.out(Tensor self, *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)",
              "bernoulli.float_out(Tensor self, float p=0.5, *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)",
-             "bernoulli.Tensor_out(Tensor self, Tensor p, *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)"], out_dtype="cast")
+             "bernoulli.Tensor_out(Tensor self, Tensor p, *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)"], vmap="random", out_dtype="cast")
 def bernoulli():
     """1 with probability self (or p), else 0."""
 
 
 @kernel("multinomial(Tensor self, SymInt num_samples, bool replacement=False, *, Generator? generator=None) -> Tensor",
-        grad=None)
+        grad=None, vmap="random")
 def multinomial():
     """Indices drawn with probabilities in proportion to each row of self: (n,) or (rows, n) to (num_samples,) or (rows, num_samples)."""
 
 
-@kernel("poisson(Tensor self, Generator? generator=None) -> Tensor", grad={"self": "zeros_like(self)"}, python="function")
+@kernel("poisson(Tensor self, Generator? generator=None) -> Tensor", grad={"self": "zeros_like(self)"}, python="function", vmap="random")
 def poisson():
     """Poisson numbers of the rates self."""
 
 
-@kernel("binomial(Tensor count, Tensor prob, Generator? generator=None) -> Tensor", grad=UNKNOWN, python="function")
+@kernel("binomial(Tensor count, Tensor prob, Generator? generator=None) -> Tensor", grad=UNKNOWN, python="function", vmap="random")
 def binomial():
     """How many of `count` trials succeed, each with probability `prob`."""
 
 
 @kernel("_standard_gamma(Tensor self, Generator? generator=None) -> Tensor", grad={"self": "grad * _standard_gamma_grad(self, result)"},
-        python="function")
+        python="function", vmap="random")
 def _standard_gamma():
     """Gamma numbers of the shapes self and rate 1."""
 
 
-@kernel("_standard_gamma_grad(Tensor self, Tensor output) -> Tensor", grad=UNKNOWN, python="function")
+@kernel("_standard_gamma_grad(Tensor self, Tensor output) -> Tensor", grad=UNKNOWN, python="function", vmap="shift")
 def _standard_gamma_grad():
     """The derivatives of gamma samples by their shapes."""
 
 
-@kernel("_sample_dirichlet(Tensor self, Generator? generator=None) -> Tensor", grad=UNKNOWN, python="function")
+@kernel("_sample_dirichlet(Tensor self, Generator? generator=None) -> Tensor", grad=UNKNOWN, python="function", vmap="random")
 def _sample_dirichlet():
     """Dirichlet samples; the last dimension of self holds the concentrations."""
 
@@ -177,13 +177,13 @@ def _sample_dirichlet():
 # ---- dropout ----
 
 @kernel("native_dropout(Tensor input, float p, bool? train) -> (Tensor, Tensor)",
-        grad={"input": "native_dropout_backward(grad, result1, 1.0 if p == 1.0 else 1.0 / (1.0 - p))"}, python="function")
+        grad={"input": "native_dropout_backward(grad, result1, 1.0 if p == 1.0 else 1.0 / (1.0 - p))"}, python="function", vmap="random")
 def native_dropout():
     """input / (1 - p) where the second result is true, 0 elsewhere."""
 
 
 @decomposed("native_dropout_backward(Tensor grad_output, Tensor mask, float scale) -> Tensor",
-            grad={"grad_output": "grad * (mask.to(grad.dtype) * scale)"}, python="")
+            grad={"grad_output": "grad * (mask.to(grad.dtype) * scale)"}, python="", out="below")
 def native_dropout_backward(grad_output, mask, scale):
     """grad_output * mask * scale."""
     return grad_output * (mask.to(grad_output.dtype) * scale)
@@ -198,14 +198,14 @@ def _check_probability(p):
         "Generator? generator=None) -> Tensor",
         inplace=["rrelu_with_noise_(Tensor(a!) self, Tensor(b!) noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, "
                  "bool training=False, Generator? generator=None) -> Tensor(a!)"],
-        grad={"self": "rrelu_with_noise_backward(grad, self, noise, lower, upper, training, False)"}, python="nn")
+        grad={"self": "rrelu_with_noise_backward(grad, self, noise, lower, upper, training, False)"}, python="nn", vmap="random")
 def rrelu_with_noise():
     """Negative elements times a slope drawn from [lower, upper), which noise receives; the middle slope when not training."""
 
 
 @decomposed("rrelu_with_noise_backward(Tensor grad_output, Tensor self, Tensor noise, Scalar lower, Scalar upper, bool training, "
             "bool self_is_result) -> Tensor",
-            grad={"grad_output": "rrelu_with_noise_backward(grad, self, noise, lower, upper, training, False)"}, python="")
+            grad={"grad_output": "rrelu_with_noise_backward(grad, self, noise, lower, upper, training, False)"}, python="", out="below")
 def rrelu_with_noise_backward(grad_output, self, noise, lower, upper, training, self_is_result):
     """The slopes times grad_output."""
     if training and upper - lower > 1e-6:

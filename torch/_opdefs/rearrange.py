@@ -35,7 +35,7 @@ def _roll_back(grad, shifts, dims):
     return grad.roll(back, dims)
 
 
-@kernel("roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor", grad={"self": _roll_back}, jvp="linear")
+@kernel("roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor", grad={"self": _roll_back}, jvp="linear", vmap="roll")
 def roll():
     """Elements shifted along dimensions; what leaves at the end comes in at the beginning. No dims: as if flat.
 
@@ -54,7 +54,8 @@ def rot90():
     """
 
 
-@kernel("repeat(Tensor self, SymInt[] repeats) -> Tensor", python="method", grad={"self": "repeat_backward(grad, repeats, self.shape)"}, jvp="linear")
+@kernel("repeat(Tensor self, SymInt[] repeats) -> Tensor", python="method", grad={"self": "repeat_backward(grad, repeats, self.shape)"}, jvp="linear",
+        vmap="shift")
 def repeat():
     """The tensor several times along each dimension; new dimensions come first.
 
@@ -144,7 +145,7 @@ def select_copy(self, dim, index):
     return self.select(dim, index).clone(memory_format=torch.contiguous_format)
 
 
-@decomposed("slice_copy.Tensor(Tensor self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor", out=True, python="function",
+@decomposed("slice_copy.Tensor(Tensor self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor", out="below", python="function",
             grad={"self": "slice_backward(grad, self.shape, dim, 0 if start is None else start, 9223372036854775807 if end is None else end, step)"}, jvp="linear")
 def slice_copy(self, dim, start, end, step):
     """A copy of a slice of a dimension."""
@@ -198,6 +199,12 @@ def unfold_copy(self, dimension, size, step):
 def view_copy(self, size):
     """A copy under another shape."""
     return self.reshape(size).clone(memory_format=torch.contiguous_format)
+
+
+@decomposed("view_copy.dtype(Tensor self, ScalarType dtype) -> Tensor", out="below", python="", grad={"self": "grad.view(self.dtype)"}, jvp=None)
+def view_copy_dtype(self, dtype):
+    """A copy of what another dtype sees in the same bytes."""
+    return self.view(dtype).clone(memory_format=torch.contiguous_format)
 
 
 @decomposed("view_as_real_copy(Tensor self) -> Tensor", out=True, python="function", grad={"self": "view_as_complex(grad.contiguous())"}, jvp="linear")

@@ -48,7 +48,8 @@ def sum_dim():
 
 
 @reduction("sum(Tensor self, *, ScalarType? dtype=None) -> Tensor", widens=True, kernels="sum_dim_IntList",
-           grad={"self": "grad.expand(self.shape)"}, jvp="linear", out=["sum.out(Tensor self, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)"], node="SumBackward0")
+           grad={"self": "grad.expand(self.shape)"}, jvp="linear", out=["sum.out(Tensor self, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)"], node="SumBackward0",
+           vmap="sum(self, [], False, dtype=dtype)")
 def sum():
     """Sum of all elements."""
     return sum_fold()
@@ -67,15 +68,16 @@ def prod_fold():
 
 @reduction("prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor", widens=True,
            out=["prod.int_out(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)"],
-           grad={"self": "prod_backward(restore_dims(grad, self.ndim, [dim], keepdim), self, dim)"}, node="ProdBackward1")
+           grad={"self": "prod_backward(restore_dims(grad, self.ndim, [dim], keepdim), self, restore_dims(result, self.ndim, [dim], keepdim), dim)"}, node="ProdBackward1")
 def prod_dim():
     """Product over one dimension."""
     return prod_fold()
 
 
 @reduction("prod(Tensor self, *, ScalarType? dtype=None) -> Tensor", widens=True, kernels="prod_dim_int",
-           grad={"self": "prod_backward(grad, self.reshape([-1]), 0).view(self.shape)"},
-           out=["prod.out(Tensor self, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)"], node="ProdBackward0")
+           grad={"self": "prod_backward(grad, self.reshape([-1]), result, 0).view(self.shape)"},
+           out=["prod.out(Tensor self, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)"], node="ProdBackward0",
+           vmap="prod(self.reshape([-1]), 0, False, dtype=dtype)")
 def prod():
     """Product of all elements."""
     return prod_fold()
@@ -98,7 +100,8 @@ def mean_dim():
 
 @reduction("mean(Tensor self, *, ScalarType? dtype=None) -> Tensor", kinds="fc", error=MEAN_ERROR, kernels="mean_dim",
            grad={"self": "grad.expand(self.shape) / self.numel()"}, jvp="linear",
-           out=["mean.dtype_out(Tensor self, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)"], node="MeanBackward0")
+           out=["mean.dtype_out(Tensor self, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)"], node="MeanBackward0",
+           vmap="mean(self, [], False, dtype=dtype)")
 def mean():
     """Mean of all elements."""
     return mean_fold()
@@ -159,7 +162,7 @@ def any_dim():
 
 
 @reduction("any(Tensor self) -> Tensor", result=BOOL, grad=None, kernels="any_dims",
-           out=["any.all_out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)"])
+           out=["any.all_out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)"], vmap="any(self.reshape([-1]), 0)")
 def any():
     """Whether any element is not 0."""
     return any_fold()
@@ -179,7 +182,7 @@ def all_dim():
 
 
 @reduction("all(Tensor self) -> Tensor", result=BOOL, grad=None, kernels="all_dims",
-           out=["all.all_out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)"])
+           out=["all.all_out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)"], vmap="all(self.reshape([-1]), 0)")
 def all():
     """Whether no element is 0."""
     return all_fold()
@@ -230,14 +233,14 @@ def amin():
 
 
 @reduction("max(Tensor self) -> Tensor", kinds=ORDERED, identity=False, kernels="amax", grad={"self": _spread_full},
-           out=["max.unary_out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)"], node="MaxBackward1")
+           out=["max.unary_out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)"], node="MaxBackward1", vmap="amax(self, [])")
 def max():
     """Largest element; a NaN wins."""
     return greatest_fold()
 
 
 @reduction("min(Tensor self) -> Tensor", kinds=ORDERED, identity=False, kernels="amin", grad={"self": _spread_full},
-           out=["min.unary_out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)"], node="MinBackward1")
+           out=["min.unary_out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)"], node="MinBackward1", vmap="amin(self, [])")
 def min():
     """Smallest element; a NaN wins."""
     return least_fold()
@@ -245,13 +248,16 @@ def min():
 
 def _aminmax(grads, result0, result1, self, dim, keepdim):
     dims = [dim] if dim is not None else [i for i in range(self.ndim)]
-    g = zeros_like(self)
+    g = None
     if grads[0] is not None:
-        low = restore_view(result0, self.shape, dims, keepdim) == self
-        g = g + restore_view(grads[0], self.shape, dims, keepdim) / low.sum(dims, True) * low
+        part = restore_view(grads[0], self.shape, dims, keepdim)
+        low = self == restore_view(result0, self.shape, dims, keepdim)
+        g = part / low.sum(dims, True) * low
     if grads[1] is not None:
-        high = restore_view(result1, self.shape, dims, keepdim) == self
-        g = g + restore_view(grads[1], self.shape, dims, keepdim) / high.sum(dims, True) * high
+        part = restore_view(grads[1], self.shape, dims, keepdim)
+        high = self == restore_view(result1, self.shape, dims, keepdim)
+        to_high = part / high.sum(dims, True) * high
+        g = to_high if g is None else g + to_high
     return g
 
 
@@ -480,14 +486,14 @@ def linalg_vector_norm(ord):
     return total(lambda x: E.pow(modulus(x), ord), lambda a, count: E.pow(a[0], 1.0 / ord))
 
 
-@composite("norm.Scalar(Tensor self, Scalar p=2) -> Tensor")
+@composite("norm.Scalar(Tensor self, Scalar p=2) -> Tensor", out="below")
 def norm(self, p):
     """The p-norm of all elements."""
     return linalg_vector_norm(self, p, None, False)
 
 
 @decomposed("norm.ScalarOpt_dim(Tensor self, Scalar? p, int[1] dim, bool keepdim=False) -> Tensor",
-           grad={"self": "norm_backward(grad, self, p if p is not None else 2, result, dim, keepdim)"}, jvp=None,
+           grad={"self": "norm_backward(grad, self, p if p is not None else 2, result, dim, keepdim)"}, jvp=None, node="NormBackward1",
            out=["norm.out(Tensor self, Scalar? p, int[1] dim, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)"])
 def norm_dim(self, p, dim, keepdim):
     """The p-norm over dimensions."""
@@ -501,13 +507,19 @@ def norm_dim_dtype(self, p, dim, keepdim, dtype):
     return linalg_vector_norm(self, p if p is not None else 2, dim, keepdim, dtype=dtype)
 
 
-@composite("norm.ScalarOpt_dtype(Tensor self, Scalar? p, *, ScalarType dtype) -> Tensor")
+@composite("norm.ScalarOpt_dtype(Tensor self, Scalar? p, *, ScalarType dtype) -> Tensor", out="below")
 def norm_dtype(self, p, dtype):
     """The p-norm of all elements, computed in `dtype`."""
     return linalg_vector_norm(self, p if p is not None else 2, None, False, dtype=dtype)
 
 
-@composite("dist(Tensor self, Tensor other, Scalar p=2) -> Tensor")
+def _dist_other(grad, self, other, p, result):
+    g = norm_backward(grad, self - other, p, result, None, False)
+    return None if g is None else -g
+
+
+@decomposed("dist(Tensor self, Tensor other, Scalar p=2) -> Tensor", jvp="transposed",
+            grad={"self": "norm_backward(grad, self - other, p, result, None, False)", "other": _dist_other}, out="below")
 def dist(self, other, p):
     """The p-norm of self - other."""
     return aten.norm.Scalar(self - other, p)

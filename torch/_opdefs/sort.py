@@ -21,7 +21,7 @@ def sort():
     """Sorts along dim; NaN is larger than everything, equal values keep their order. Gives values and where they were."""
 
 
-@composite("argsort.stable(Tensor self, *, bool stable, int dim=-1, bool descending=False) -> Tensor")
+@composite("argsort.stable(Tensor self, *, bool stable, int dim=-1, bool descending=False) -> Tensor", out="below")
 def argsort_stable(self, stable, dim, descending):
     """The indices that sort along dim."""
     _, indices = aten.sort.stable(self, stable=stable, dim=dim, descending=descending)
@@ -64,12 +64,22 @@ def _spread(grad, self, result):
     return mask * (grad / mask.sum())
 
 
-@kernel("median(Tensor self) -> Tensor", grad={"self": _spread})
+def _median_batch(self):
+    values, _ = median(self.reshape([-1]), 0)
+    return values
+
+
+def _nanmedian_batch(self):
+    values, _ = nanmedian(self.reshape([-1]), 0)
+    return values
+
+
+@kernel("median(Tensor self) -> Tensor", grad={"self": _spread}, vmap=_median_batch)
 def median():
     """The median of all elements, the lower one of two; NaN if there is one."""
 
 
-@kernel("nanmedian(Tensor self) -> Tensor", grad={"self": _spread})
+@kernel("nanmedian(Tensor self) -> Tensor", grad={"self": _spread}, vmap=_nanmedian_batch)
 def nanmedian():
     """The median of all elements that are not NaN, the lower one of two."""
 
@@ -100,30 +110,30 @@ def mode():
 # ---- distinct values ----
 
 @kernel("_unique2(Tensor self, bool sorted=True, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)",
-        grad=UNKNOWN, python="function")
+        grad=UNKNOWN, python="function", vmap="dynamic")
 def _unique2():
     """Distinct values in order, the place of each element among them, and how often each occurs."""
 
 
-@kernel("_unique(Tensor self, bool sorted=True, bool return_inverse=False) -> (Tensor, Tensor)", grad=UNKNOWN, python="function")
+@kernel("_unique(Tensor self, bool sorted=True, bool return_inverse=False) -> (Tensor, Tensor)", grad=UNKNOWN, python="function", vmap="dynamic")
 def _unique():
     """Distinct values in order and the place of each element among them."""
 
 
 @kernel("unique_dim(Tensor self, int dim, bool sorted=True, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)",
-        grad=UNKNOWN, python="function")
+        grad=UNKNOWN, python="function", vmap="dynamic")
 def unique_dim():
     """Distinct slices along dim, in lexicographic order."""
 
 
 @kernel("unique_consecutive(Tensor self, bool return_inverse=False, bool return_counts=False, int? dim=None) -> (Tensor, Tensor, Tensor)",
-        grad=UNKNOWN, python="function")
+        grad=UNKNOWN, python="function", vmap="dynamic")
 def unique_consecutive():
     """Values with runs of equal ones joined."""
 
 
 @kernel("unique_dim_consecutive(Tensor self, int dim, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)",
-        grad=UNKNOWN, python="function")
+        grad=UNKNOWN, python="function", vmap="dynamic")
 def unique_dim_consecutive():
     """Slices along dim with runs of equal ones joined."""
 
@@ -138,7 +148,7 @@ def unique_dim_consecutive():
         out=["searchsorted.Tensor_out(Tensor sorted_sequence, Tensor self, *, bool out_int32=False, bool right=False, str? side=None, "
              "Tensor? sorter=None, Tensor(a!) out) -> Tensor(a!)",
              "searchsorted.Scalar_out(Tensor sorted_sequence, Scalar self, *, bool out_int32=False, bool right=False, str? side=None, "
-             "Tensor? sorter=None, Tensor(a!) out) -> Tensor(a!)"])
+             "Tensor? sorter=None, Tensor(a!) out) -> Tensor(a!)"], vmap="elements")
 def searchsorted():
     """Where each value of self would be inserted into the sorted rows: the first place not below it, or past equal ones with right."""
 
@@ -147,16 +157,17 @@ def searchsorted():
         "bucketize.Scalar(Scalar self, Tensor boundaries, *, bool out_int32=False, bool right=False) -> Tensor",
         grad=None, python="function",
         out=["bucketize.Tensor_out(Tensor self, Tensor boundaries, *, bool out_int32=False, bool right=False, Tensor(a!) out) -> Tensor(a!)",
-             "bucketize.Scalar_out(Scalar self, Tensor boundaries, *, bool out_int32=False, bool right=False, Tensor(a!) out) -> Tensor(a!)"])
+             "bucketize.Scalar_out(Scalar self, Tensor boundaries, *, bool out_int32=False, bool right=False, Tensor(a!) out) -> Tensor(a!)"],
+        vmap="elements")
 def bucketize():
     """The number of the bucket, between the boundaries, in which each value lies."""
 
 
-@kernel("bincount(Tensor self, Tensor? weights=None, SymInt minlength=0) -> Tensor", grad=None)
+@kernel("bincount(Tensor self, Tensor? weights=None, SymInt minlength=0) -> Tensor", grad=None, vmap="loop")
 def bincount():
     """How often each non-negative integer occurs, or the sum of its weights: (n,) to (max + 1,) at least minlength."""
 
 
-@kernel("histc(Tensor self, int bins=100, Scalar min=0, Scalar max=0) -> Tensor", grad=None)
+@kernel("histc(Tensor self, int bins=100, Scalar min=0, Scalar max=0) -> Tensor", grad=None, vmap="loop")
 def histc():
     """Counts of elements in equal bins between min and max; between the extremes when both are equal."""

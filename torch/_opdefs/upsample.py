@@ -6,13 +6,13 @@ from .language import composite, kernel
 
 
 @kernel("upsample_nearest1d(Tensor self, SymInt[1] output_size, float? scales=None) -> Tensor",
-        grad={"self": "upsample_nearest1d_backward(grad, output_size, self.shape, scales)"}, python="nn")
+        grad={"self": "upsample_nearest1d_backward(grad, output_size, self.shape, scales)"}, python="nn", vmap="merge<2>")
 def upsample_nearest1d():
     """Each output is its nearest input, by the corner of its cell: (N, C, ...) to (N, C, *output_size)."""
 
 
 @kernel("upsample_nearest1d_backward(Tensor grad_output, SymInt[1] output_size, SymInt[3] input_size, float? scales=None) -> Tensor",
-        grad={"grad_output": "upsample_nearest1d(grad, output_size, scales)"}, out=False, python="")
+        grad={"grad_output": "upsample_nearest1d(grad, output_size, scales)"}, out="grad_input", python="", vmap="merge<2>")
 def upsample_nearest1d_backward():
     """The gradient of upsample_nearest1d."""
 
@@ -29,18 +29,18 @@ def upsample_nearest1d_vec(input, output_size, scale_factors):
 
 
 @kernel("upsample_nearest2d(Tensor self, SymInt[2] output_size, float? scales_h=None, float? scales_w=None) -> Tensor",
-        grad={"self": "upsample_nearest2d_backward(grad, output_size, self.shape, scales_h, scales_w)"}, python="nn")
+        grad={"self": "upsample_nearest2d_backward(grad, output_size, self.shape, scales_h, scales_w)"}, python="nn", vmap="merge<3>")
 def upsample_nearest2d():
     """Each output is its nearest input, by the corner of its cell: (N, C, ...) to (N, C, *output_size)."""
 
 
 @kernel("upsample_nearest2d_backward(Tensor grad_output, SymInt[2] output_size, SymInt[4] input_size, float? scales_h=None, float? scales_w=None) -> Tensor",
-        grad={"grad_output": "upsample_nearest2d(grad, output_size, scales_h, scales_w)"}, out=False, python="")
+        grad={"grad_output": "upsample_nearest2d(grad, output_size, scales_h, scales_w)"}, out="grad_input", python="", vmap="merge<3>")
 def upsample_nearest2d_backward():
     """The gradient of upsample_nearest2d."""
 
 
-@composite("upsample_nearest2d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor", python="nn")
+@composite("upsample_nearest2d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor", python="nn", out="below")
 def upsample_nearest2d_vec(input, output_size, scale_factors):
     """upsample_nearest2d by size or by factors."""
     size = []
@@ -52,13 +52,13 @@ def upsample_nearest2d_vec(input, output_size, scale_factors):
 
 
 @kernel("upsample_nearest3d(Tensor self, SymInt[3] output_size, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor",
-        grad={"self": "upsample_nearest3d_backward(grad, output_size, self.shape, scales_d, scales_h, scales_w)"}, python="nn")
+        grad={"self": "upsample_nearest3d_backward(grad, output_size, self.shape, scales_d, scales_h, scales_w)"}, python="nn", vmap="merge<4>")
 def upsample_nearest3d():
     """Each output is its nearest input, by the corner of its cell: (N, C, ...) to (N, C, *output_size)."""
 
 
 @kernel("upsample_nearest3d_backward(Tensor grad_output, SymInt[3] output_size, SymInt[5] input_size, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor",
-        grad={"grad_output": "upsample_nearest3d(grad, output_size, scales_d, scales_h, scales_w)"}, out=False, python="")
+        grad={"grad_output": "upsample_nearest3d(grad, output_size, scales_d, scales_h, scales_w)"}, out="grad_input", python="", vmap="merge<4>")
 def upsample_nearest3d_backward():
     """The gradient of upsample_nearest3d."""
 
@@ -75,13 +75,13 @@ def upsample_nearest3d_vec(input, output_size, scale_factors):
 
 
 @kernel("_upsample_nearest_exact1d(Tensor self, SymInt[1] output_size, float? scales=None) -> Tensor",
-        grad={"self": "_upsample_nearest_exact1d_backward(grad, output_size, self.shape, scales)"}, python="nn")
+        grad={"self": "_upsample_nearest_exact1d_backward(grad, output_size, self.shape, scales)"}, python="nn", vmap="merge<2>")
 def _upsample_nearest_exact1d():
     """Each output is its nearest input, by the centre of its cell: (N, C, ...) to (N, C, *output_size)."""
 
 
 @kernel("_upsample_nearest_exact1d_backward(Tensor grad_output, SymInt[1] output_size, SymInt[3] input_size, float? scales=None) -> Tensor",
-        grad={"grad_output": "_upsample_nearest_exact1d(grad, output_size, scales)"}, out=False, python="")
+        grad={"grad_output": "_upsample_nearest_exact1d(grad, output_size, scales)"}, out="grad_input", python="", vmap="merge<2>")
 def _upsample_nearest_exact1d_backward():
     """The gradient of _upsample_nearest_exact1d."""
 
@@ -98,13 +98,13 @@ def _upsample_nearest_exact1d_vec(input, output_size, scale_factors):
 
 
 @kernel("_upsample_nearest_exact2d(Tensor self, SymInt[2] output_size, float? scales_h=None, float? scales_w=None) -> Tensor",
-        grad={"self": "_upsample_nearest_exact2d_backward(grad, output_size, self.shape, scales_h, scales_w)"}, python="nn")
+        grad={"self": "_upsample_nearest_exact2d_backward(grad, output_size, self.shape, scales_h, scales_w)"}, python="nn", vmap="merge<3>")
 def _upsample_nearest_exact2d():
     """Each output is its nearest input, by the centre of its cell: (N, C, ...) to (N, C, *output_size)."""
 
 
 @kernel("_upsample_nearest_exact2d_backward(Tensor grad_output, SymInt[2] output_size, SymInt[4] input_size, float? scales_h=None, float? scales_w=None) -> Tensor",
-        grad={"grad_output": "_upsample_nearest_exact2d(grad, output_size, scales_h, scales_w)"}, out=False, python="")
+        grad={"grad_output": "_upsample_nearest_exact2d(grad, output_size, scales_h, scales_w)"}, out="grad_input", python="", vmap="merge<3>")
 def _upsample_nearest_exact2d_backward():
     """The gradient of _upsample_nearest_exact2d."""
 
@@ -121,13 +121,13 @@ def _upsample_nearest_exact2d_vec(input, output_size, scale_factors):
 
 
 @kernel("_upsample_nearest_exact3d(Tensor self, SymInt[3] output_size, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor",
-        grad={"self": "_upsample_nearest_exact3d_backward(grad, output_size, self.shape, scales_d, scales_h, scales_w)"}, python="nn")
+        grad={"self": "_upsample_nearest_exact3d_backward(grad, output_size, self.shape, scales_d, scales_h, scales_w)"}, python="nn", vmap="merge<4>")
 def _upsample_nearest_exact3d():
     """Each output is its nearest input, by the centre of its cell: (N, C, ...) to (N, C, *output_size)."""
 
 
 @kernel("_upsample_nearest_exact3d_backward(Tensor grad_output, SymInt[3] output_size, SymInt[5] input_size, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor",
-        grad={"grad_output": "_upsample_nearest_exact3d(grad, output_size, scales_d, scales_h, scales_w)"}, out=False, python="")
+        grad={"grad_output": "_upsample_nearest_exact3d(grad, output_size, scales_d, scales_h, scales_w)"}, out="grad_input", python="", vmap="merge<4>")
 def _upsample_nearest_exact3d_backward():
     """The gradient of _upsample_nearest_exact3d."""
 
@@ -144,13 +144,13 @@ def _upsample_nearest_exact3d_vec(input, output_size, scale_factors):
 
 
 @kernel("upsample_linear1d(Tensor self, SymInt[1] output_size, bool align_corners, float? scales=None) -> Tensor",
-        grad={"self": "upsample_linear1d_backward(grad, output_size, self.shape, align_corners, scales)"}, python="nn")
+        grad={"self": "upsample_linear1d_backward(grad, output_size, self.shape, align_corners, scales)"}, python="nn", vmap="merge<2>")
 def upsample_linear1d():
     """Linear interpolation: (N, C, ...) to (N, C, *output_size)."""
 
 
 @kernel("upsample_linear1d_backward(Tensor grad_output, SymInt[1] output_size, SymInt[3] input_size, bool align_corners, float? scales=None) -> Tensor",
-        grad={"grad_output": "upsample_linear1d(grad, output_size, align_corners, scales)"}, out=False, python="")
+        grad={"grad_output": "upsample_linear1d(grad, output_size, align_corners, scales)"}, out="grad_input", python="", vmap="merge<2>")
 def upsample_linear1d_backward():
     """The gradient of upsample_linear1d."""
 
@@ -167,18 +167,18 @@ def upsample_linear1d_vec(input, output_size, align_corners, scale_factors):
 
 
 @kernel("upsample_bilinear2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor",
-        grad={"self": "upsample_bilinear2d_backward(grad, output_size, self.shape, align_corners, scales_h, scales_w)"}, python="nn")
+        grad={"self": "upsample_bilinear2d_backward(grad, output_size, self.shape, align_corners, scales_h, scales_w)"}, python="nn", vmap="merge<3>")
 def upsample_bilinear2d():
     """Linear interpolation in two dimensions: (N, C, ...) to (N, C, *output_size)."""
 
 
 @kernel("upsample_bilinear2d_backward(Tensor grad_output, SymInt[2] output_size, SymInt[4] input_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor",
-        grad={"grad_output": "upsample_bilinear2d(grad, output_size, align_corners, scales_h, scales_w)"}, out=False, python="")
+        grad={"grad_output": "upsample_bilinear2d(grad, output_size, align_corners, scales_h, scales_w)"}, out="grad_input", python="", vmap="merge<3>")
 def upsample_bilinear2d_backward():
     """The gradient of upsample_bilinear2d."""
 
 
-@composite("upsample_bilinear2d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor", python="nn")
+@composite("upsample_bilinear2d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor", python="nn", out="below")
 def upsample_bilinear2d_vec(input, output_size, align_corners, scale_factors):
     """upsample_bilinear2d by size or by factors."""
     size = []
@@ -190,13 +190,14 @@ def upsample_bilinear2d_vec(input, output_size, align_corners, scale_factors):
 
 
 @kernel("upsample_trilinear3d(Tensor self, SymInt[3] output_size, bool align_corners, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor",
-        grad={"self": "upsample_trilinear3d_backward(grad, output_size, self.shape, align_corners, scales_d, scales_h, scales_w)"}, python="nn")
+        grad={"self": "upsample_trilinear3d_backward(grad, output_size, self.shape, align_corners, scales_d, scales_h, scales_w)"}, python="nn",
+        vmap="merge<4>")
 def upsample_trilinear3d():
     """Linear interpolation in three dimensions: (N, C, ...) to (N, C, *output_size)."""
 
 
 @kernel("upsample_trilinear3d_backward(Tensor grad_output, SymInt[3] output_size, SymInt[5] input_size, bool align_corners, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor",
-        grad={"grad_output": "upsample_trilinear3d(grad, output_size, align_corners, scales_d, scales_h, scales_w)"}, out=False, python="")
+        grad={"grad_output": "upsample_trilinear3d(grad, output_size, align_corners, scales_d, scales_h, scales_w)"}, out="grad_input", python="", vmap="merge<4>")
 def upsample_trilinear3d_backward():
     """The gradient of upsample_trilinear3d."""
 
@@ -213,13 +214,13 @@ def upsample_trilinear3d_vec(input, output_size, align_corners, scale_factors):
 
 
 @kernel("upsample_bicubic2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor",
-        grad={"self": "upsample_bicubic2d_backward(grad, output_size, self.shape, align_corners, scales_h, scales_w)"}, python="nn")
+        grad={"self": "upsample_bicubic2d_backward(grad, output_size, self.shape, align_corners, scales_h, scales_w)"}, python="nn", vmap="merge<3>")
 def upsample_bicubic2d():
     """Cubic convolution (a = -0.75) in two dimensions: (N, C, ...) to (N, C, *output_size)."""
 
 
 @kernel("upsample_bicubic2d_backward(Tensor grad_output, SymInt[2] output_size, SymInt[4] input_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor",
-        grad={"grad_output": "upsample_bicubic2d(grad, output_size, align_corners, scales_h, scales_w)"}, out=False, python="")
+        grad={"grad_output": "upsample_bicubic2d(grad, output_size, align_corners, scales_h, scales_w)"}, out="grad_input", python="", vmap="merge<3>")
 def upsample_bicubic2d_backward():
     """The gradient of upsample_bicubic2d."""
 
@@ -236,13 +237,13 @@ def upsample_bicubic2d_vec(input, output_size, align_corners, scale_factors):
 
 
 @kernel("_upsample_bilinear2d_aa(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor",
-        grad={"self": "_upsample_bilinear2d_aa_backward(grad, output_size, self.shape, align_corners, scales_h, scales_w)"}, python="nn")
+        grad={"self": "_upsample_bilinear2d_aa_backward(grad, output_size, self.shape, align_corners, scales_h, scales_w)"}, python="nn", vmap="merge<3>")
 def _upsample_bilinear2d_aa():
     """Linear interpolation whose filter widens when shrinking: (N, C, H, W) to (N, C, *output_size)."""
 
 
 @kernel("_upsample_bilinear2d_aa_backward(Tensor grad_output, SymInt[2] output_size, SymInt[4] input_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor",
-        grad={"grad_output": "_upsample_bilinear2d_aa(grad, output_size, align_corners, scales_h, scales_w)"}, out=False, python="")
+        grad={"grad_output": "_upsample_bilinear2d_aa(grad, output_size, align_corners, scales_h, scales_w)"}, out="grad_input", python="", vmap="merge<3>")
 def _upsample_bilinear2d_aa_backward():
     """The gradient of _upsample_bilinear2d_aa."""
 
@@ -259,13 +260,13 @@ def _upsample_bilinear2d_aa_vec(input, output_size, align_corners, scale_factors
 
 
 @kernel("_upsample_bicubic2d_aa(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor",
-        grad={"self": "_upsample_bicubic2d_aa_backward(grad, output_size, self.shape, align_corners, scales_h, scales_w)"}, python="nn")
+        grad={"self": "_upsample_bicubic2d_aa_backward(grad, output_size, self.shape, align_corners, scales_h, scales_w)"}, python="nn", vmap="merge<3>")
 def _upsample_bicubic2d_aa():
     """Cubic convolution (a = -0.5) whose filter widens when shrinking: (N, C, H, W) to (N, C, *output_size)."""
 
 
 @kernel("_upsample_bicubic2d_aa_backward(Tensor grad_output, SymInt[2] output_size, SymInt[4] input_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor",
-        grad={"grad_output": "_upsample_bicubic2d_aa(grad, output_size, align_corners, scales_h, scales_w)"}, out=False, python="")
+        grad={"grad_output": "_upsample_bicubic2d_aa(grad, output_size, align_corners, scales_h, scales_w)"}, out="grad_input", python="", vmap="merge<3>")
 def _upsample_bicubic2d_aa_backward():
     """The gradient of _upsample_bicubic2d_aa."""
 
@@ -282,18 +283,18 @@ def _upsample_bicubic2d_aa_vec(input, output_size, align_corners, scale_factors)
 
 
 @kernel("im2col(Tensor self, int[2] kernel_size, int[2] dilation, int[2] padding, int[2] stride) -> Tensor",
-        grad={"self": "col2im(grad, [self.size(-2), self.size(-1)], kernel_size, dilation, padding, stride)"}, python="nn")
+        grad={"self": "col2im(grad, [self.size(-2), self.size(-1)], kernel_size, dilation, padding, stride)"}, python="nn", vmap="merge<3>")
 def im2col():
     """Patches as columns: (N, C, H, W) to (N, C kh kw, places); or without N."""
 
 
 @kernel("col2im(Tensor self, SymInt[2] output_size, int[2] kernel_size, int[2] dilation, int[2] padding, int[2] stride) -> Tensor",
-        grad={"self": "im2col(grad, kernel_size, dilation, padding, stride)"}, python="nn")
+        grad={"self": "im2col(grad, kernel_size, dilation, padding, stride)"}, python="nn", vmap="merge<2>")
 def col2im():
     """Columns added back to their patches: the transpose of im2col."""
 
 
-@composite("affine_grid_generator(Tensor theta, SymInt[] size, bool align_corners) -> Tensor", python="function")
+@composite("affine_grid_generator(Tensor theta, SymInt[] size, bool align_corners) -> Tensor", python="function", out="below")
 def affine_grid_generator(theta, size, align_corners):
     """The grid of an affine map: theta (N, 2, 3) and size (N, C, H, W) to (N, H, W, 2), or one dimension more."""
     if len(size) != 4 and len(size) != 5:

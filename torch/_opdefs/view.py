@@ -1,6 +1,6 @@
 """Views: the same elements under another shape, and the operators that put values at a view's place."""
 
-from .language import composite, kernel
+from .language import composite, decomposed, kernel
 
 # ---- shape ----
 
@@ -20,12 +20,13 @@ def view_dtype():
     """The same bytes read as another dtype; the last dimension grows or shrinks with the width."""
 
 
-@kernel("_unsafe_view(Tensor self, SymInt[] size) -> Tensor", out=False, python="", grad={"self": "grad.reshape(self.shape)"}, jvp="linear")
+@kernel("_unsafe_view(Tensor self, SymInt[] size) -> Tensor", out="below", python="", grad={"self": "grad.reshape(self.shape)"}, jvp="linear", vmap="shift")
 def unsafe_view():
     """A view of a tensor that nobody else holds, so that autograd need not know that it is one."""
 
 
-@kernel("_reshape_alias(Tensor(a) self, SymInt[] size, SymInt[] stride) -> Tensor(a)", python="", grad={"self": "grad.reshape(self.shape)"}, jvp="linear")
+@kernel("_reshape_alias(Tensor(a) self, SymInt[] size, SymInt[] stride) -> Tensor(a)", python="", grad={"self": "grad.reshape(self.shape)"}, jvp="linear",
+        vmap="self.view(size)")
 def reshape_alias():
     """A view whose strides are known to fit."""
 
@@ -97,7 +98,8 @@ def ravel(self):
 # ---- sizes of one ----
 
 
-@kernel("squeeze(Tensor(a) self) -> Tensor(a)", "squeeze_(Tensor(a!) self) -> Tensor(a!)", grad={"self": "unsqueeze_to(grad, self.shape)"}, jvp="linear")
+@kernel("squeeze(Tensor(a) self) -> Tensor(a)", "squeeze_(Tensor(a!) self) -> Tensor(a!)", grad={"self": "unsqueeze_to(grad, self.shape)"}, jvp="linear",
+        vmap={"squeeze": "squeeze", "squeeze_": "restride"})
 def squeeze():
     """Without its dimensions of size 1, or without those of the given ones that have size 1.
 
@@ -173,7 +175,7 @@ def atleast_3d_sequence(tensors):
 # ---- broadcasting ----
 
 
-@kernel("expand(Tensor(a) self, SymInt[] size, *, bool implicit=False) -> Tensor(a)", python="method", grad={"self": "grad"}, jvp="linear")
+@kernel("expand(Tensor(a) self, SymInt[] size, *, bool implicit=False) -> Tensor(a)", python="method", grad={"self": "sum_to_size(grad, self.shape)"}, jvp="linear")
 def expand():
     """Dimensions of size 1 repeated without a copy (stride 0), new ones in front; -1 keeps a size.
 
@@ -217,7 +219,7 @@ def sum_to_size(self, size):
 # ---- order of dimensions ----
 
 
-@kernel("permute(Tensor(a) self, int[] dims) -> Tensor(a)", grad={"self": "grad.permute(inverse_permutation(dims))"}, jvp="linear")
+@kernel("permute(Tensor(a) self, int[] dims) -> Tensor(a)", grad={"self": "grad.permute(inverse_permutation(dims))"}, jvp="linear", vmap="permute")
 def permute():
     """The dimensions in another order.
 
@@ -231,12 +233,13 @@ def transpose():
     """Two dimensions exchanged."""
 
 
-@kernel("transpose_(Tensor(a!) self, int dim0, int dim1) -> Tensor(a!)", python="method", grad={"self": "grad.transpose(dim0, dim1)"}, jvp="linear")
+@kernel("transpose_(Tensor(a!) self, int dim0, int dim1) -> Tensor(a!)", python="method", grad={"self": "grad.transpose(dim0, dim1)"}, jvp="linear",
+        vmap="restride")
 def transpose_():
     """Exchange two dimensions of this tensor."""
 
 
-@kernel("t(Tensor(a) self) -> Tensor(a)", "t_(Tensor(a!) self) -> Tensor(a!)", grad={"self": "grad.t()"}, jvp="linear")
+@kernel("t(Tensor(a) self) -> Tensor(a)", "t_(Tensor(a!) self) -> Tensor(a!)", grad={"self": "grad.t()"}, jvp="linear", vmap={"t": "t", "t_": "restride"})
 def t():
     """A matrix transposed; tensors of fewer than two dimensions as they are."""
 
@@ -426,7 +429,8 @@ def unfold_backward():
 
 
 @kernel("as_strided(Tensor(a) self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor(a)",
-        grad={"self": "as_strided_backward(grad, self.shape, self.strides(), self.storage_offset(), size, stride, storage_offset)"}, jvp="linear")
+        grad={"self": "as_strided_backward(grad, self.shape, self.strides(), self.storage_offset(), size, stride, storage_offset)"}, jvp="linear",
+        vmap="as_strided")
 def as_strided():
     """A view with any sizes, strides and offset (in elements) over the same storage.
 
@@ -436,7 +440,7 @@ def as_strided():
     """
 
 
-@kernel("as_strided_(Tensor(a!) self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor(a!)", grad=None)
+@kernel("as_strided_(Tensor(a!) self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor(a!)", grad=None, vmap="restride")
 def as_strided_():
     """Give this tensor other sizes, strides and offset."""
 
@@ -475,13 +479,13 @@ def split_sizes(self, split_size, dim):
     return self.split_with_sizes(split_size, dim)
 
 
-@kernel("unsafe_split.Tensor(Tensor self, SymInt split_size, int dim=0) -> Tensor[]", grad={"self": "cat(with_zeros(grads, self.shape, dim, [split_size]), dim)"}, jvp="linear")
+@kernel("unsafe_split.Tensor(Tensor self, SymInt split_size, int dim=0) -> Tensor[]", grad={"self": "cat(with_zeros(grads, self.shape, dim, [split_size]), dim)"}, jvp="linear", out="below")
 def unsafe_split():
     """Parts of a dimension that autograd does not treat as views."""
 
 
 @kernel("unsafe_split_with_sizes(Tensor self, SymInt[] split_sizes, int dim=0) -> Tensor[]",
-        grad={"self": "cat(with_zeros(grads, self.shape, dim, split_sizes), dim)"}, jvp="linear")
+        grad={"self": "cat(with_zeros(grads, self.shape, dim, split_sizes), dim)"}, jvp="linear", out="below")
 def unsafe_split_with_sizes():
     """Parts of the given lengths that autograd does not treat as views."""
 
@@ -635,7 +639,7 @@ def detach():
     """The same elements without their history: gradients stop here."""
 
 
-@kernel("lift(Tensor self) -> Tensor", python="", grad={"self": "grad"}, out=False)
+@kernel("lift(Tensor self) -> Tensor", python="", grad={"self": "grad"}, out="below", vmap="shift")
 def lift():
     """The tensor, where a function transform may wrap it."""
 
@@ -643,6 +647,12 @@ def lift():
 @kernel("lift_fresh(Tensor(a) self) -> Tensor(a)", python="", grad={"self": "grad"})
 def lift_fresh():
     """A tensor that was just made, where a function transform may wrap it."""
+
+
+@decomposed("lift_fresh_copy(Tensor self) -> Tensor", python="", grad={"self": "grad"}, out=True)
+def lift_fresh_copy(self):
+    """A copy of a tensor that was just made."""
+    return clone(self)
 
 
 @composite("positive(Tensor(a) self) -> Tensor(a)")
@@ -688,7 +698,7 @@ def real(self):
     if not self.is_complex():
         return self
     whole = _conj(self) if self.is_conj() else self
-    return whole.view_as_real().select(-1, 0)
+    return whole.view_as_real().select(self.ndim, 0)
 
 
 @composite("imag(Tensor(a) self) -> Tensor(a)", python="function")
@@ -697,8 +707,8 @@ def imag(self):
     if not self.is_complex():
         raise RuntimeError("imag is not implemented for tensors with non-complex dtypes.")
     if self.is_conj():
-        return _neg_view(_conj(self).view_as_real().select(-1, 1))
-    return self.view_as_real().select(-1, 1)
+        return _neg_view(_conj(self).view_as_real().select(self.ndim, 1))
+    return self.view_as_real().select(self.ndim, 1)
 
 
 # ---- values at a view's place ----
@@ -728,7 +738,7 @@ def diagonal_scatter():
 @kernel("as_strided_scatter(Tensor self, Tensor src, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor",
         grad={"self": "as_strided_scatter(grad.contiguous(), zeros(src.shape, dtype=grad.dtype), size, stride, storage_offset)",
               "src": "grad.contiguous().as_strided(size, stride, storage_offset)"},
-        jvp={"result": "as_strided_scatter(self_t, src_t, size, stride, storage_offset)"})
+        jvp={"result": "as_strided_scatter(self_t, src_t, size, stride, storage_offset)"}, vmap="loop")
 def as_strided_scatter():
     """A copy of self with src at the places that sizes, strides and offset name."""
 
@@ -736,12 +746,12 @@ def as_strided_scatter():
 # ---- storage ----
 
 
-@kernel("resize_(Tensor(a!) self, SymInt[] size, *, MemoryFormat? memory_format=None) -> Tensor(a!)", python="method", grad=None)
+@kernel("resize_(Tensor(a!) self, SymInt[] size, *, MemoryFormat? memory_format=None) -> Tensor(a!)", python="method", grad=None, vmap="restride")
 def resize_():
     """Give this tensor another size; its storage grows if need be, new elements are undefined."""
 
 
-@kernel("resize_as_(Tensor(a!) self, Tensor the_template, *, MemoryFormat? memory_format=None) -> Tensor(a!)", grad=None)
+@kernel("resize_as_(Tensor(a!) self, Tensor the_template, *, MemoryFormat? memory_format=None) -> Tensor(a!)", grad=None, vmap="refused")
 def resize_as_():
     """Give this tensor the size of another."""
 
@@ -750,6 +760,6 @@ def resize_as_():
         "set_.source_Tensor_storage_offset(Tensor(a!) self, Tensor source, SymInt storage_offset, SymInt[] size, SymInt[] stride=[]) -> Tensor(a!)",
         "set_.source_Storage(Tensor(a!) self, Storage source) -> Tensor(a!)",
         "set_.source_Storage_storage_offset(Tensor(a!) self, Storage source, SymInt storage_offset, SymInt[] size, SymInt[] stride=[]) -> Tensor(a!)",
-        "set_(Tensor(a!) self) -> Tensor(a!)", python="method", grad=None)
+        "set_(Tensor(a!) self) -> Tensor(a!)", python="method", grad=None, vmap="refused")
 def set_():
     """Make this tensor share the storage of another tensor, or a storage, with the given offset, sizes and strides."""

@@ -135,6 +135,16 @@ def backward(tensors, grad_tensors=None, retain_graph: bool | None = None, creat
     _C._engine.run_backward(tensors, grads, retain_graph, create_graph, inputs, allow_unreachable=True, accumulate_grad=True)
 
 
+def _batched(run, grads, retain_graph):
+    """`run` under vmap: gradients for each row of `grads`."""
+    from torch._functorch.vmap import vmap_increment_nesting
+
+    functorch, rows = _C._functorch, len(next(g for g in grads if g is not None))
+    with vmap_increment_nesting(rows, "error") as level:
+        found = run(tuple(None if g is None else functorch._add_batch_dim(g, 0, level) for g in grads), retain_graph)
+        return tuple(None if g is None else functorch._remove_batch_dim(g, level, rows, 0) for g in found)
+
+
 def grad(outputs, inputs, grad_outputs=None, retain_graph: bool | None = None, create_graph: bool = False, only_inputs: bool = True,
          allow_unused: bool | None = None, is_grads_batched: bool = False, materialize_grads: bool = False):
     """The gradients of the sum of `outputs` with respect to `inputs`, a tuple; no `.grad` is changed.
@@ -172,12 +182,7 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph: bool | None = None, c
     def run(weights, keep):
         return _C._engine.run_backward(outputs, weights, keep, create_graph, inputs, allow_unused, accumulate_grad=False)
 
-    if is_grads_batched:
-        rows = len(next(g for g in grads if g is not None))
-        each = [run(tuple(None if g is None else g[i] for g in grads), retain_graph or i + 1 < rows) for i in range(rows)]
-        result = tuple(None if parts[0] is None else torch.stack(parts) for parts in zip(*each))
-    else:
-        result = run(grads, retain_graph)
+    result = _batched(run, grads, retain_graph) if is_grads_batched else run(grads, retain_graph)
     if materialize_grads:
         if any(r is None and not isinstance(x, torch.Tensor) for r, x in zip(result, inputs)):
             raise RuntimeError("materialize_grads cannot be used when the given input is a GradientEdge")

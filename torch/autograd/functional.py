@@ -54,11 +54,12 @@ def _check_strict(tensors, strict, message):
                 raise RuntimeError(message.format(i=i))
 
 
-def _grad(outputs, inputs, weights, create_graph):
+def _grad(outputs, inputs, weights, create_graph, batched=False):
     pairs = [(o, w) for o, w in zip(outputs, weights) if o is not None and o.requires_grad]
     if not pairs:
         return (None,) * len(inputs)
-    return torch.autograd.grad([o for o, _ in pairs], inputs, [w for _, w in pairs], retain_graph=True, create_graph=create_graph, allow_unused=True)
+    return torch.autograd.grad([o for o, _ in pairs], inputs, [w for _, w in pairs], retain_graph=True, create_graph=create_graph, allow_unused=True,
+                               is_grads_batched=batched)
 
 
 def _filled(grads, like, strict, create_graph, message):
@@ -119,23 +120,28 @@ def jvp(func, inputs, v=None, create_graph=False, strict=False):
 
 
 def _forward_jacobian(func, inputs):
-    """Columns by forward mode: one pass for each element of the inputs. [output][input] of shape output + input."""
-    import torch.autograd.forward_ad as fwAD
+    """Columns by forward mode, all at once. [output][input] of shape output + input."""
+    from torch.func import jacfwd
 
-    columns: list = []
-    single_out = True
-    for k, t in enumerate(inputs):
-        per_element = []
-        for i in range(t.numel()):
-            direction = torch.zeros(t.numel(), dtype=t.dtype, device=t.device)
-            direction[i] = 1
-            with fwAD.dual_level():
-                duals = [fwAD.make_dual(x.detach(), direction.view_as(x)) if j == k else x.detach() for j, x in enumerate(inputs)]
-                single_out, outputs = _tuple_of(func(*duals), "outputs of the user-provided function", "jacobian")
-                found = [fwAD.unpack_dual(o) for o in outputs]
-                per_element.append([torch.zeros_like(d.primal) if d.tangent is None else d.tangent for d in found])
-        columns.append([torch.stack(parts, -1).reshape(*parts[0].shape, *t.shape) for parts in zip(*per_element)])
-    return single_out, tuple(tuple(columns[k][o] for k in range(len(inputs))) for o in range(len(columns[0])))
+    rows = jacfwd(func, tuple(range(len(inputs))))(*(t.detach() for t in inputs))
+    single_out = isinstance(rows[0], torch.Tensor)
+    return single_out, (rows,) if single_out else rows
+
+
+def _rows(out, inputs, create_graph, strict, vectorize, i):
+    """The Jacobian of one output, for each input a tensor whose first dimension counts the output's elements."""
+    unused = f"Output {i} of the user-provided function is independent of input {{i}}. This is not allowed in strict mode."
+    flat = out.reshape(-1)
+    if vectorize and out.numel():
+        basis = torch.eye(out.numel(), dtype=out.dtype, device=out.device)
+        grads = _grad((flat,), inputs, (basis,), create_graph, batched=True)
+        return [torch.zeros(out.numel(), *t.shape, dtype=t.dtype, device=t.device) if g is None else g for g, t in zip(grads, inputs)]
+    parts: list = [[] for _ in inputs]
+    for element in flat:
+        grads = _grad((element,), inputs, (torch.ones_like(element),), create_graph)
+        for part, g in zip(parts, _filled(grads, inputs, strict, create_graph, unused)):
+            part.append(g)
+    return [torch.stack(p) if p else t.new_zeros(0, *t.shape) for p, t in zip(parts, inputs)]
 
 
 def jacobian(func, inputs, create_graph=False, strict=False, vectorize=False, strategy="reverse-mode"):
@@ -180,14 +186,8 @@ def jacobian(func, inputs, create_graph=False, strict=False, vectorize=False, st
         _check_strict(outputs, strict, _CONSTANT)
         rows = []
         for i, out in enumerate(outputs):
-            parts: list = [[] for _ in inputs]
-            for element in out.reshape(-1):
-                grads = _grad((element,), inputs, (torch.ones_like(element),), create_graph)
-                grads = _filled(grads, inputs, strict, create_graph, f"Output {i} of the user-provided function is independent of input {{i}}. "
-                                "This is not allowed in strict mode.")
-                for part, g in zip(parts, grads):
-                    part.append(g)
-            rows.append(tuple((torch.stack(p) if p else t.new_zeros(0, *t.shape)).view(out.size() + t.size()) for p, t in zip(parts, inputs)))
+            stacks = _rows(out, inputs, create_graph, strict, vectorize, i)
+            rows.append(tuple(s.view(out.size() + t.size()) for s, t in zip(stacks, inputs)))
     if not create_graph:
         rows = [tuple(t.detach() for t in row) for row in rows]
     return _unnest(tuple(rows), single_out, single_in)

@@ -7,8 +7,10 @@ tensor([1., 1., 1.])
 from __future__ import annotations
 
 import torch
-from torch._functorch.eager_transforms import functionalize, grad, grad_and_value, hessian, jacfwd, jacrev, jvp, linearize, vjp
-from torch._functorch.vmap import rearrange, vmap
+from torch._functorch.eager_transforms import grad, grad_and_value, hessian, jacfwd, jacrev, jvp, linearize, vjp
+from torch._functorch.functionalization import functionalize
+from torch._functorch.rearrange import rearrange
+from torch._functorch.vmap import vmap
 
 __all__ = ["grad", "grad_and_value", "vjp", "jvp", "jacrev", "jacfwd", "hessian", "linearize", "functionalize", "vmap", "rearrange",
            "functional_call", "stack_module_state", "replace_all_batch_norm_modules_", "debug_unwrap"]
@@ -58,5 +60,10 @@ def replace_all_batch_norm_modules_(root):
 
 
 def debug_unwrap(tensor, *, recurse=True):
-    """The tensor under the wrappers of transforms: itself, since these transforms do not wrap."""
+    """The tensor that a tensor under `vmap` stands for, with the batch dimension; of the outermost vmap, or (recurse=False) the next one."""
+    functorch = torch._C._functorch
+    while functorch.is_batchedtensor(tensor):
+        tensor = functorch.get_unwrapped(tensor)
+        if not recurse:
+            break
     return tensor

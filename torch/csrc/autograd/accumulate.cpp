@@ -32,8 +32,8 @@ bool obeys_layout(const Tensor& grad, const Tensor& variable) {
 Tensor clone_like(const Tensor& grad, const Tensor& variable) {
   if (!variable.is_non_overlapping_and_dense() || !same(grad.sizes(), variable.sizes()))
     return ops::clone(grad, MemoryFormat::contiguous);
-  bool watched = tls.interposed || grad->has(TensorImpl::PythonDispatch);
-  Tensor made = watched ? ops::new_empty_strided(grad, variable.sizes(), variable.strides(), grad.dtype(), std::nullopt,
+  bool watched = tls.interposed || grad->unusual();
+  Tensor made = watched ? ops::new_empty_strided(grad, variable.sizes(), variable.strides(), grad.dtype(), Layout::strided,
                                                  grad.device(), std::nullopt)
                         : empty_strided(variable.sizes(), variable.strides(), grad.options());
   return ops::copy_(made, grad, false);
@@ -41,6 +41,7 @@ Tensor clone_like(const Tensor& grad, const Tensor& variable) {
 
 // Nothing but the tensor, and the base that it is a view of and alone keeps alive, looks at its memory.
 bool owns_memory(const Tensor& t) {
+  if (t->has(TensorImpl::Batched)) return false;
   if (!t.storage() || t->has(TensorImpl::PythonDispatch)) return true;  // a wrapper's memory is its own affair
   const ViewMeta* v = view_of(t);
   bool own_base =

@@ -17,7 +17,7 @@ bool fusable(std::initializer_list<const Tensor*> operands) {
   if (tls.grad_enabled || tls.interposed || tls.forward_ad) return false;
   const Tensor& first = **operands.begin();
   if (first.dtype() != DType::float32 && first.dtype() != DType::float64) return false;
-  constexpr uint16_t plain = TensorImpl::WrappedNumber | TensorImpl::Conj | TensorImpl::Neg | TensorImpl::PythonDispatch;
+  constexpr uint16_t plain = TensorImpl::WrappedNumber | TensorImpl::Conj | TensorImpl::Neg | TensorImpl::kUnusual;
   for (const Tensor* t : operands)
     if (!t->defined() || t->dtype() != first.dtype() || t->get()->flags & plain || !t->is_cpu() ||
         !same(t->sizes(), first.sizes()))

@@ -9,18 +9,20 @@ namespace kindling {
 
 namespace {
 
-thread_local uint32_t open_level = 0;  // a new number for each level, so that tangents of a closed one are forgotten
-thread_local uint32_t levels_made = 0;
+thread_local std::vector<uint32_t> open_levels;
+thread_local uint32_t levels_made = 0;  // each level has a number of its own, so that tangents of a closed one are forgotten
 
-const Tensor* tangent_at(const TensorImpl* t) {
-  const AutogradMeta* m = t->autograd;
-  return m && open_level && m->forward_level == open_level && m->forward_grad.defined() ? &m->forward_grad : nullptr;
+const Tensor* tangent_at(const TensorImpl* t, uint32_t level) {
+  if (!t->autograd) return nullptr;
+  for (const Tangent& x : t->autograd->tangents)
+    if (x.level == level) return &x.value;
+  return nullptr;
 }
 
-bool has_tangent(const Value& v) {
-  if (v.tag == Tag::Tensor) return tangent_at(v.tensor_);
+bool has_tangent(const Value& v, uint32_t level) {
+  if (v.tag == Tag::Tensor) return tangent_at(v.tensor_, level);
   for (const Value& e : v.list())
-    if (has_tangent(e)) return true;
+    if (has_tangent(e, level)) return true;
   return false;
 }
 
@@ -29,42 +31,30 @@ Tensor zeros_of(const Tensor& t) {
   return ops::zeros_like(t, DType::none, std::nullopt, std::nullopt, std::nullopt, std::nullopt);
 }
 
-Tensor tangent_or_zeros(const Value& v) {
+Tensor tangent_or_zeros(const Value& v, uint32_t level) {
   if (!v.is_tensor()) return {};
-  const Tensor* t = tangent_at(v.tensor_);
+  const Tensor* t = tangent_at(v.tensor_, level);
   return t ? *t : zeros_of(detach(Tensor::share(v.tensor_)));
 }
 
-// Same history, no tangent: what a jvp formula computes with, so that it can itself be differentiated backwards.
-Tensor without_tangent(const Value& v) {
-  Tensor t = v.tensor();
-  if (!t.defined() || !tangent_at(t.get())) return t;
-  Tensor primal = detach(t);
-  if (t.requires_grad()) {
-    Edge e = gradient_edge(t);
-    AutogradMeta& m = autograd_meta(primal);
-    m.grad_fn = e.fn;
-    m.output_nr = e.input;
-  }
-  return primal;
-}
+Tensor without_tangent(const Value& v, uint32_t level) { return v.is_tensor() ? primal_of(v.tensor(), level) : v.tensor(); }
 
 }  // namespace
 
-Tensor ForwardContext::primal(int position) const { return without_tangent(args[position]); }
-bool ForwardContext::has_tangent(int position) const { return kindling::has_tangent(args[position]); }
-Tensor ForwardContext::tangent(int position) const { return tangent_or_zeros(args[position]); }
+Tensor ForwardContext::primal(int position) const { return without_tangent(args[position], level); }
+bool ForwardContext::has_tangent(int position) const { return kindling::has_tangent(args[position], level); }
+Tensor ForwardContext::tangent(int position) const { return tangent_or_zeros(args[position], level); }
 SmallVec<Tensor, 4> ForwardContext::primal_list(int position) const {
   SmallVec<Tensor, 4> list;
-  for (const Value& e : args[position].list()) list.push_back(without_tangent(e));
+  for (const Value& e : args[position].list()) list.push_back(without_tangent(e, level));
   return list;
 }
 SmallVec<Tensor, 4> ForwardContext::tangent_list(int position) const {
   SmallVec<Tensor, 4> list;
-  for (const Value& e : args[position].list()) list.push_back(tangent_or_zeros(e));
+  for (const Value& e : args[position].list()) list.push_back(tangent_or_zeros(e, level));
   return list;
 }
-Tensor ForwardContext::result(int i) const { return without_tangent(results[i]); }
+Tensor ForwardContext::result(int i) const { return without_tangent(results[i], level); }
 
 namespace {
 
@@ -85,7 +75,7 @@ Ref<OpNode> backward_node(const ForwardContext& c) {
   for (int s = 0; s < d.nsaves; s++) {
     const SaveSlot& slot = d.saves[s];
     auto keep = [&](const Value& v) {
-      Tensor t = v.is_tensor() ? without_tangent(v) : Tensor();
+      Tensor t = v.is_tensor() ? without_tangent(v, c.level) : Tensor();
       if (slot.meta_only) {
         node->metas.push_back(t.defined() ? SavedMeta(t) : SavedMeta());
         return;
@@ -131,11 +121,13 @@ void pointwise_jvp(ForwardContext& c) {
     node->next[k].fn = nullptr;
     Tensor part = out[k];
     if (!part.defined()) continue;
-    if (complex && part.is_complex()) part = ops::conj(part);
+    if (complex && part.is_complex()) part = ops::resolve_conj(ops::conj(part));
     total = total.defined() ? ops::add_Tensor(total, part, Scalar(1)) : part;
   }
   if (total.defined() && total.is_complex() && !c.result().is_complex()) total = ops::real(total);
-  if (total.defined() && !same(total.sizes(), c.result().sizes())) total = ops::expand(total, c.result().sizes(), false);
+  IntList sizes = c.result().sizes();
+  if (total.defined() && !same(total.sizes(), sizes))
+    total = ops::clone(ops::expand(total, sizes, false), MemoryFormat::contiguous);
   c.set(0, std::move(total));
 }
 
@@ -159,9 +151,9 @@ void transposed_jvp(ForwardContext& c) {
     const Value& v = c.args[d.inputs[k]];
     int edge = node->edge_of(k);
     auto add = [&](const Value& e) {
-      bool has = e.is_tensor() && tangent_at(e.tensor_);
-      tangents.push_back(has ? *tangent_at(e.tensor_) : Tensor());
-      if (has) node->next[edge].fn = sink;
+      const Tensor* tangent = e.is_tensor() ? tangent_at(e.tensor_, c.level) : nullptr;
+      tangents.push_back(tangent ? *tangent : Tensor());
+      if (tangent) node->next[edge].fn = sink;
       edge++;
     };
     if (v.tag != Tag::List) add(v);
@@ -219,31 +211,50 @@ void linear_jvp(ForwardContext& c) {
 }
 
 bool any_tangent(const Op& op, const Value* args) {
-  for (int i = 0; i < op.nargs; i++)
-    if (has_tangent(args[i])) return true;
+  for (uint32_t level : open_levels)
+    for (int i = 0; i < op.nargs; i++)
+      if (has_tangent(args[i], level)) return true;
   return false;
 }
 
 // After an in-place write. Tangents of views are views of their base's tangent, so that writing to one changes the other.
-static void overwrite_tangent(const Tensor& t, const Tensor& tangent) {
-  Tensor place = tangent_of(t);
+static void overwrite_tangent(const Tensor& t, const Tensor& tangent, uint32_t level) {
+  Tensor place = tangent_of(t, level);
   const ViewMeta* v = view_of(t);
   if (!place.defined() && v) {
-    if (!tangent_of(v->base).defined()) set_tangent(v->base, zeros_of(detach(v->base)));
-    place = ViewPath::of(t).apply(tangent_of(v->base));
+    if (!tangent_at(v->base.get(), level)) set_tangent(v->base, zeros_of(detach(v->base)), level);
+    place = ViewPath::of(t).apply(tangent_of(v->base, level));
   }
-  if (!place.defined()) return set_tangent(t, tangent);
+  if (!place.defined()) return set_tangent(t, tangent, level);
   if (!place.is(tangent)) ops::copy_(place, tangent, false);
-  set_tangent(t, place);
+  set_tangent(t, place, level);
 }
 
+// A formula may hand on the tangent of an argument as it is; later writes to the argument are not to reach the result.
+static bool shares_tangent(const Op& op, const Value* args, const Tensor& tangent, uint32_t level) {
+  for (int i = 0; i < op.nargs; i++) {
+    const Tensor* t = args[i].is_tensor() ? tangent_at(args[i].tensor_, level) : nullptr;
+    if (t && t->storage() == tangent.storage()) return true;
+  }
+  return false;
+}
+
+static void propagate(const Op& op, const Derivative& d, const Value* primals, const OwnedValue* rets, uint32_t level,
+                      std::span<const Tensor> results) {
+  TensorVec out(int64_t(results.size()));
+  ForwardContext context{op, primals, rets, level, out};
+  (d.jvp ? d.jvp : transposed_jvp)(context);
+  for (size_t i = 0; i < results.size(); i++) {
+    if (!out[i].defined() || !results[i].defined() || !is_differentiable(results[i].dtype())) continue;
+    if (op.inplace) overwrite_tangent(results[i], out[i], level);
+    else set_tangent(results[i], op.is_view || !shares_tangent(op, primals, out[i], level) ? out[i] : ops::clone(out[i], std::nullopt), level);
+  }
+}
+
+// From the outermost level to the innermost: the tangents of the results of one level are there when inner ones are computed.
 void propagate_tangents(const Op& op, const Derivative& d, const Value* args, OwnedValue* rets, const Tensor& old_self) {
-  bool any = false;
-  for (int k = 0; k < d.ninputs; k++) any |= has_tangent(args[d.inputs[k]]);
-  if (!any) return;
   std::vector<Value> primals(args, args + op.nargs);
   if (old_self.defined()) primals[0] = Value(old_self);
-  TensorVec out;
   std::vector<Tensor> results;
   for (int i = 0; i < op.nrets; i++) {
     if (rets[i].tag == Tag::Tensor) results.push_back(rets[i].tensor());
@@ -251,23 +262,40 @@ void propagate_tangents(const Op& op, const Derivative& d, const Value* args, Ow
       for (const Value& e : rets[i].list()) results.push_back(e.tensor());
     else results.emplace_back();
   }
-  out.resize(int64_t(results.size()));
-  ForwardContext context{op, primals.data(), rets, out};
-  (d.jvp ? d.jvp : transposed_jvp)(context);
-  for (size_t i = 0; i < results.size(); i++) {
-    if (!out[i].defined() || !results[i].defined() || !is_differentiable(results[i].dtype())) continue;
-    if (op.inplace) overwrite_tangent(results[i], out[i]);
-    else set_tangent(results[i], out[i]);
+  const std::vector<uint32_t> levels = open_levels;
+  for (uint32_t level : levels) {
+    bool any = false;
+    for (int k = 0; k < d.ninputs; k++) any |= has_tangent(primals[d.inputs[k]], level);
+    if (any) propagate(op, d, primals.data(), rets, level, results);
   }
 }
 
-Tensor tangent_of(const Tensor& t) {
-  const Tensor* tangent = tangent_at(t.get());
+// ---- levels ----
+
+std::span<const uint32_t> open_dual_levels() { return open_levels; }
+
+uint32_t open_dual_level() {
+  tls.forward_ad = true;
+  open_levels.push_back(++levels_made);
+  return levels_made;
+}
+
+void close_dual_level(uint32_t level) {
+  KD_CHECK(!open_levels.empty() && open_levels.back() == level, Runtime,
+           "Trying to exit a forward AD level that was not the last one that was created. This is not supported.");
+  open_levels.pop_back();
+  tls.forward_ad = !open_levels.empty();
+}
+
+Tensor tangent_of(const Tensor& t, uint32_t level) {
+  const Tensor* tangent = tangent_at(t.get(), level);
   return tangent ? *tangent : Tensor();
 }
 
-void set_tangent(const Tensor& t, Tensor tangent) {
-  KD_CHECK(open_level, Runtime,
+static bool is_open(uint32_t level) { return std::find(open_levels.begin(), open_levels.end(), level) != open_levels.end(); }
+
+void set_tangent(const Tensor& t, Tensor tangent, uint32_t level) {
+  KD_CHECK(is_open(level), Runtime,
            "Trying to create a dual Tensor for forward AD but no level exists, make sure to enter_dual_level() first.");
   KD_CHECK(same(t.sizes(), tangent.sizes()), Runtime,
            "Trying to set a forward gradient that has a different size than that of the original "
@@ -275,24 +303,31 @@ void set_tangent(const Tensor& t, Tensor tangent) {
            t.sizes(), " while the given forward gradient is of size ", tangent.sizes(), ".");
   if (tangent.is_conj() != t.is_conj())
     tangent = t.is_conj() ? ops::conj(ops::conj_physical(tangent)) : ops::resolve_conj(tangent);
-  AutogradMeta& m = autograd_meta(t);
-  m.forward_grad = std::move(tangent);
-  m.forward_level = open_level;
+  auto& all = autograd_meta(t).tangents;
+  std::erase_if(all, [&](const Tangent& x) { return x.level == level || !is_open(x.level); });
+  auto at = std::find_if(all.begin(), all.end(), [&](const Tangent& x) { return x.level > level; });
+  all.insert(at, {level, std::move(tangent)});
 }
 
-int enter_dual_level() {
-  KD_CHECK(!open_level, Runtime, "Nested forward mode AD is not supported at the moment");
-  open_level = ++levels_made;
-  tls.forward_ad = true;
-  return 0;
+Tensor make_dual(const Tensor& primal, const Tensor& tangent, uint32_t level) {
+  KD_CHECK(primal.dtype() == tangent.dtype(), Runtime, "Expected the tangent to have the primal's dtype ",
+           info(primal.dtype()).name, ", but it has ", info(tangent.dtype()).name);
+  Tensor dual = ops::view(primal, primal.sizes());
+  set_tangent(dual, tangent, level);
+  return dual;
 }
 
-void exit_dual_level(int level) {
-  KD_CHECK(open_level, Runtime, "Trying to exit a forward AD level that was not the last one that was created.");
-  KD_CHECK(level == 0, Runtime,
-           "Trying to exit a forward AD level that was not the last one that was created. This is not supported.");
-  open_level = 0;
-  tls.forward_ad = false;
+Tensor primal_of(const Tensor& t, uint32_t level) {
+  const AutogradMeta* m = t->autograd;
+  if (!m || std::none_of(m->tangents.begin(), m->tangents.end(), [&](const Tangent& x) { return x.level >= level; })) return t;
+  Tensor primal = detach(t);
+  if (t.requires_grad()) {
+    Edge e = gradient_edge(t);
+    set_history(primal, e.fn, e.input);
+  }
+  for (const Tangent& x : m->tangents)
+    if (x.level < level) autograd_meta(primal).tangents.push_back(x);
+  return primal;
 }
 
 }  // namespace kindling

@@ -255,7 +255,7 @@ void call_autograd(const Op& op, const Value* args, OwnedValue* rets) {
       BelowAutograd below;
       old_self = ops::clone(self, std::nullopt);
     }
-    if (Tensor tangent = tangent_of(self); tangent.defined()) set_tangent(old_self, tangent);
+    if (self->autograd) autograd_meta(old_self).tangents = self->autograd->tangents;
   }
   Ref<OpNode> node;
   if (backward) node = call_recorded(op, d, args, rets);

@@ -17,6 +17,11 @@ struct ViewMeta {
   uint32_t index = 0;  // which of the views that `op` returns
 };
 
+struct Tangent {
+  uint32_t level;
+  Tensor value;
+};
+
 struct AutogradMeta {
   bool requires_grad = false;  // of a leaf
   bool retains_grad = false;
@@ -26,8 +31,7 @@ struct AutogradMeta {
   Node* accumulator = nullptr;  // weak: AccumulateGrad of a leaf, which clears this when it dies
   NodeHooks* hooks = nullptr;   // of a leaf; those of a computed tensor live on its grad_fn
   ViewMeta* view = nullptr;
-  Tensor forward_grad;  // tangent, while `forward_level` is the open dual level
-  uint32_t forward_level = 0;
+  std::vector<Tangent> tangents;  // of the dual levels it takes part in, outermost first; those of closed levels mean nothing
   DType grad_dtype = DType::none;  // none: the tensor's own
   bool any_grad_dtype = false;     // grad_dtype = None: `.grad` may have any dtype
 };

@@ -8,7 +8,7 @@
 
 namespace kindling {
 
-struct Storage final : RefCounted {
+struct Storage : RefCounted {
   char* data = nullptr;
   size_t nbytes = 0;
   Device device;

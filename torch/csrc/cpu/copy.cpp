@@ -178,6 +178,12 @@ static const char* element_name(DType d) {
 }
 
 static void copy_result(const Op& op, const Tensor& target, const Tensor& result, bool exact) {
+  if (op.inplace && target->unusual()) {
+    ops::copy_(target, result, false);
+    return;
+  }
+  KD_CHECK(!result->has(TensorImpl::Batched), Runtime, "vmap: ", op.name, " cannot write the results of a batch to ",
+           op.inplace ? "a tensor that all examples share" : "out=");
   if (exact)
     KD_CHECK(target.dtype() == result.dtype(), Runtime, "Expected out tensor to have dtype ", element_name(result.dtype()),
              ", but got ", element_name(target.dtype()), " instead");

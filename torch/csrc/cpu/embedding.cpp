@@ -173,11 +173,12 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> _embedding_bag_forward_only(const Ten
                         padding_idx);
 }
 
-Tensor _embedding_bag_dense_backward(const Tensor& grad_, const Tensor& indices_, const Tensor& offset2bag,
-                                     const Tensor& bag_size, const Tensor& maximum_indices, int64_t num_weights,
+Tensor _embedding_bag_dense_backward(const Tensor& grad_, const Tensor& indices_, const Tensor& offset2bag_,
+                                     const Tensor& bag_size_, const Tensor& maximum_indices_, int64_t num_weights,
                                      bool scale_grad_by_freq, int64_t mode, const Tensor& per_sample_weights,
                                      int64_t padding_idx) {
   const Tensor grad = dense(grad_), indices = checked_indices(indices_, "embedding_bag");
+  const Tensor offset2bag = dense(offset2bag_), bag_size = dense(bag_size_), maximum_indices = dense(maximum_indices_);
   const Tensor scale = per_sample_weights.defined() ? dense(per_sample_weights) : Tensor();
   const int64_t width = grad.sizes()[1], n = indices.numel(), bags = grad.sizes()[0];
   Tensor result = ops::zeros(Dims{num_weights, width}, grad.dtype(), std::nullopt, grad.device(), std::nullopt);
@@ -212,8 +213,9 @@ Tensor _embedding_bag_dense_backward(const Tensor& grad_, const Tensor& indices_
 }
 
 Tensor _embedding_bag_per_sample_weights_backward(const Tensor& grad_, const Tensor& weight_, const Tensor& indices_,
-                                                  const Tensor&, const Tensor& offset2bag, int64_t, int64_t padding_idx) {
+                                                  const Tensor&, const Tensor& offset2bag_, int64_t, int64_t padding_idx) {
   const Tensor grad = dense(grad_), weight = dense(weight_), indices = checked_indices(indices_, "embedding_bag");
+  const Tensor offset2bag = dense(offset2bag_);
   const int64_t width = grad.sizes()[1];
   Tensor result = empty(Dims{indices.numel()}, grad.options());
   if (result.is_meta()) return result;

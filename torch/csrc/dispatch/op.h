@@ -20,6 +20,9 @@ enum class Type : uint8_t {
   Object,
 };
 
+// What an integer argument counts: a hidden first dimension moves the numbers of dimensions, and joins sizes.
+enum class ArgRole : uint8_t { Other, Dim, Size };
+
 struct ArgSchema {
   const char* name;
   Type type;
@@ -33,6 +36,7 @@ struct ArgSchema {
   bool number_ok;  // a Tensor argument that also takes a Python number (binary operators)
   int16_t size;    // int[2]: a single number stands for this many; 0 otherwise
   char alias;      // 'a' of Tensor(a!), '*' of Tensor(a -> *), 0 if none
+  ArgRole role;
   Value default_value;
 };
 
@@ -46,6 +50,7 @@ using Kernel = void (*)(const Op&, const Value* args, OwnedValue* rets);
 
 struct BackwardContext;  // autograd/node.h
 struct ForwardContext;   // autograd/forward.h
+struct VmapCall;         // vmap/rules.h
 struct PointwiseInfo;    // cpu/kernel_table.h
 struct ReductionInfo;
 
@@ -57,6 +62,14 @@ struct SaveSlot {
   uint32_t needed_by = ~0u;  // bit i: by the gradient of differentiable input i; kept only if one of these is wanted
 };
 
+// What a formula uses besides tensors, as `_saved_<name>` of a node shows it.
+struct SavedAttribute {
+  const char* name;  // "dim", "self_sym_sizes", "self_sym_argsize_0"
+  enum Kind : uint8_t { Argument, Sizes, Strides, Numel, Dim, Size } kind;
+  uint8_t index;  // of the argument, or of the save slot whose shape is asked for
+  int8_t dim;     // of Size
+};
+
 struct Derivative {
   const char* node_name;  // "MulBackward0"
   const uint8_t* inputs;  // differentiable argument positions: one edge each (lists: one per element)
@@ -66,6 +79,8 @@ struct Derivative {
   uint32_t differentiable_results;  // bit i: result i
   void (*backward)(BackwardContext&);
   void (*jvp)(ForwardContext&);  // null: not differentiable in forward mode
+  const SavedAttribute* attributes = nullptr;
+  uint8_t nattributes = 0;
 };
 
 struct Op {
@@ -80,6 +95,7 @@ struct Op {
   bool is_view;
   Kernel kernel;                 // below autograd; for composites, the body, run above autograd
   const Derivative* derivative;  // null: results do not require grad (composites: through their parts)
+  void (*vmap)(VmapCall&);       // what the call means for a whole batch; null: each example by itself
   union {
     const PointwiseInfo* pointwise;
     const ReductionInfo* reduction;
@@ -105,10 +121,12 @@ extern const int kNumOps;
 const Op* find_op(std::string_view name, std::string_view overload);
 
 // ---- calling ----
-// Runs `op` through every layer: autocast | composite | autograd | python dispatch | kernel.
+// Runs `op` through every layer: autocast | composite | autograd | vmap | python dispatch | kernel.
 void call(const Op& op, const Value* args, OwnedValue* rets);
 // The rest of the way from below one layer.
 void call_below_autograd(const Op& op, const Value* args, OwnedValue* rets);
 void call_kernel(const Op& op, const Value* args, OwnedValue* rets);
+void call_batched(const Op& op, const Value* args, OwnedValue* rets);  // vmap/layer.cpp
+bool takes_batches(const Op& op, const Value* args);
 
 }  // namespace kindling

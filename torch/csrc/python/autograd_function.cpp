@@ -164,12 +164,12 @@ void save_tensors(ContextObject* f, const Ref<PyNode>& node) {
   Py_CLEAR(f->to_save);
 }
 
-void carry_tangents(PyObject* ctx, ContextObject* f, PyObject* args, std::vector<Tensor>& outputs) {
+void carry_tangents(PyObject* ctx, ContextObject* f, PyObject* args, std::vector<Tensor>& outputs, uint32_t level) {
   bool any = false;
   PyRef tangents = owned(PyTuple_New(PyTuple_GET_SIZE(args)));
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(args); i++) {
     PyObject* a = PyTuple_GET_ITEM(args, i);
-    Tensor t = is_tensor(a) ? tangent_of(unwrap(a)) : Tensor();
+    Tensor t = is_tensor(a) ? tangent_of(unwrap(a), level) : Tensor();
     any |= t.defined();
     if (!t.defined() && is_tensor(a) && f->materialize_grads && is_differentiable(impl_of(a)->dtype))
       t = zeros_of(OutputMeta(unwrap(a)));
@@ -181,8 +181,21 @@ void carry_tangents(PyObject* ctx, ContextObject* f, PyObject* args, std::vector
   if (!PyTuple_Check(result.get())) result = owned(PyTuple_Pack(1, result.get()));
   for (size_t i = 0; i < outputs.size() && Py_ssize_t(i) < PyTuple_GET_SIZE(result.get()); i++) {
     PyObject* t = PyTuple_GET_ITEM(result.get(), i);
-    if (outputs[i].defined() && is_tensor(t)) set_tangent(outputs[i], unwrap(t));
+    if (outputs[i].defined() && is_tensor(t)) set_tangent(outputs[i], unwrap(t), level);
   }
+}
+
+bool takes_examples(PyObject* args) {
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(args); i++) {
+    PyObject* a = PyTuple_GET_ITEM(args, i);
+    if (is_tensor(a) && impl_of(a)->has(TensorImpl::Batched)) return true;
+  }
+  return false;
+}
+
+PyRef forward_of_examples(PyObject* cls, PyObject* args, bool grad, bool forward) {
+  static PyObject* function = call_torch("torch._functorch.autograd_function", "forward_of_examples");
+  return owned(PyObject_CallFunction(function, "OOOO", cls, args, grad ? Py_True : Py_False, forward ? Py_True : Py_False));
 }
 
 PyRef run_forward(PyObject* cls, PyObject* ctx, PyObject* args) {
@@ -196,8 +209,9 @@ PyRef run_forward(PyObject* cls, PyObject* ctx, PyObject* args) {
       tls.forward_grad_enabled = forward;
     }
   } off;
-  if (own_setup.get() == Py_True) {
-    PyRef out = owned(PyObject_Call(forward.get(), args, nullptr));
+  bool batched = takes_examples(args);
+  if (own_setup.get() == Py_True || batched) {
+    PyRef out = batched ? forward_of_examples(cls, args, off.grad, off.forward) : owned(PyObject_Call(forward.get(), args, nullptr));
     PyRef setup = owned(PyObject_GetAttrString(cls, "setup_context"));
     PyRef done = owned(PyObject_CallFunctionObjArgs(setup.get(), ctx, args, out.get(), nullptr));
     return out;
@@ -261,7 +275,8 @@ PyObject* apply_function(PyObject* cls, PyObject* args) {
     PyTuple_SET_ITEM(wrapped.get(), i, outputs.back().is(t) ? Py_NewRef(o) : check(wrap(outputs.back())));
   }
   if (node) save_tensors(f, node);
-  if (tls.forward_ad && tls.forward_grad_enabled) carry_tangents(ctx.get(), f, args, outputs);
+  if (tls.forward_ad && tls.forward_grad_enabled)
+    for (uint32_t level : open_dual_levels()) carry_tangents(ctx.get(), f, args, outputs, level);
   Py_CLEAR(f->dirty);
   Py_CLEAR(f->non_differentiable);
   return several ? wrapped.release() : Py_NewRef(PyTuple_GET_ITEM(wrapped.get(), 0));

@@ -80,6 +80,7 @@ struct Export {
 
 template <class Managed>
 Managed* export_tensor(const Tensor& t) {
+  with_memory(t);
   auto* e = new Export<Managed>;
   e->tensor = t;
   e->shape = Dims(t.sizes());

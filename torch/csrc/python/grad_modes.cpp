@@ -1,4 +1,7 @@
 // Switches of autograd as torch._C functions: grad mode, inference mode, anomaly mode, saved-tensor hooks, dual levels.
+#include <cstring>
+#include <unordered_set>
+
 #include "autograd.h"
 
 namespace kindling::python {
@@ -192,6 +195,49 @@ void report_stack(const Node& node) {
   }
 }
 
+// ---- the place of an in-place change ----
+
+// The program's own innermost frame: those of this package are passed over.
+PyRef users_frame() {
+  static const std::string* const package = [] {
+    PyObject* module = PyImport_AddModule("torch");  // borrowed
+    PyRef file = PyRef::steal(module ? PyModule_GetFilenameObject(module) : nullptr);
+    PyErr_Clear();
+    std::string path = file ? utf8(file.get()) : std::string();
+    return new std::string(path.substr(0, path.rfind('/') + 1));
+  }();
+  PyRef frame = PyRef::share(reinterpret_cast<PyObject*>(PyEval_GetFrame()));
+  while (frame) {
+    PyRef code = PyRef::steal(reinterpret_cast<PyObject*>(PyFrame_GetCode(reinterpret_cast<PyFrameObject*>(frame.get()))));
+    const char* file = PyUnicode_AsUTF8(reinterpret_cast<PyCodeObject*>(code.get())->co_filename);
+    if (package->empty() || !file || strncmp(file, package->c_str(), package->size()) != 0) break;
+    frame = PyRef::steal(reinterpret_cast<PyObject*>(PyFrame_GetBack(reinterpret_cast<PyFrameObject*>(frame.get()))));
+  }
+  PyErr_Clear();
+  return frame;
+}
+
+void note_write(VersionCounter& version) {
+  if (!Py_IsInitialized()) return;
+  Gil gil;
+  PyRef frame = users_frame();
+  if (!frame) return;
+  auto* f = reinterpret_cast<PyFrameObject*>(frame.get());
+  PyRef code = PyRef::steal(reinterpret_cast<PyObject*>(PyFrame_GetCode(f)));
+  PyObject* file = reinterpret_cast<PyCodeObject*>(code.get())->co_filename;
+  static auto& kept = *new std::unordered_set<PyObject*>;  // few: one for each file that changes tensors in place
+  if (kept.insert(file).second) Py_INCREF(file);
+  version.line.store(uint32_t(PyFrame_GetLineNumber(f)), std::memory_order_relaxed);
+  version.file.store(file, std::memory_order_relaxed);
+}
+
+std::string told_write(const VersionCounter& version) {
+  auto* file = static_cast<PyObject*>(version.file.load(std::memory_order_relaxed));
+  if (!file) return {};
+  Gil gil;
+  return concat(utf8(file), ":", int64_t(version.line.load(std::memory_order_relaxed)));
+}
+
 void drop_object(void* o) {
   if (!o || !Py_IsInitialized()) return;
   Gil gil;
@@ -200,15 +246,25 @@ void drop_object(void* o) {
 
 // ---- forward mode ----
 
+// The level of torch.autograd.forward_ad, of which there is one at a time and whose number is always 0 there. Those of
+// torch.func.jvp nest, inside of it or around it.
+thread_local uint32_t own_level = 0;
+
 PyObject* py_enter_dual(PyObject*, PyObject*) {
-  return guard([&] { return PyLong_FromLong(enter_dual_level()); });
+  return guard([&] {
+    KD_CHECK(!own_level, Runtime, "Nested forward mode AD is not supported at the moment");
+    own_level = open_dual_level();
+    return PyLong_FromLong(0);
+  });
 }
 PyObject* py_exit_dual(PyObject*, PyObject* args, PyObject* kwargs) {
   return guard([&]() -> PyObject* {
     static const char* names[] = {"level", nullptr};
     int level;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "i", const_cast<char**>(names), &level)) return nullptr;
-    exit_dual_level(level);
+    KD_CHECK(own_level && level == 0, Runtime,
+             "Trying to exit a forward AD level that was not the last one that was created. This is not supported.");
+    close_dual_level(std::exchange(own_level, 0));
     Py_RETURN_NONE;
   });
 }
@@ -220,18 +276,10 @@ PyObject* py_make_dual(PyObject*, PyObject* args, PyObject* kwargs) {
     int level = 0;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|i", const_cast<char**>(names), &primal, &tangent, &level)) return nullptr;
     Tensor t = unwrap_checked(primal, "make_dual"), direction = unwrap_checked(tangent, "make_dual");
-    KD_CHECK(!tangent_of(t).defined(), Runtime,
+    KD_CHECK(!tangent_of(t, own_level).defined(), Runtime,
              "Making a dual Tensor based on a Tensor that already has a forward gradient at the same level ", level,
              " is not supported.");
-    KD_CHECK(t.dtype() == direction.dtype(), Runtime, "Expected the tangent to have the primal's dtype ", info(t.dtype()).name,
-             ", but it has ", info(direction.dtype()).name);
-    static const Op* view_as = find_op("view", "");
-    Value values[] = {t, t.sizes()};
-    OwnedValue ret;
-    call(*view_as, values, &ret);
-    Tensor dual = ret.take();
-    set_tangent(dual, direction);
-    return wrap(std::move(dual));
+    return wrap(make_dual(t, direction, own_level));
   });
 }
 // _unpack_dual(tensor, level) -> (primal, tangent or None)
@@ -241,14 +289,9 @@ PyObject* py_unpack_dual(PyObject*, PyObject* args, PyObject* kwargs) {
     PyObject* dual;
     int level = 0;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|i", const_cast<char**>(names), &dual, &level)) return nullptr;
-    Tensor t = unwrap_checked(dual, "unpack_dual"), tangent = tangent_of(t);
+    Tensor t = unwrap_checked(dual, "unpack_dual"), tangent = tangent_of(t, own_level);
     if (!tangent.defined()) return check(Py_BuildValue("(OO)", dual, Py_None));
-    Tensor primal = detach(t);
-    if (t.requires_grad()) {
-      Edge e = gradient_edge(t);
-      set_history(primal, e.fn, e.input);
-    }
-    return check(Py_BuildValue("(NN)", check(wrap(primal)), check(wrap(tangent))));
+    return check(Py_BuildValue("(NN)", check(wrap(primal_of(t, own_level))), check(wrap(tangent))));
   });
 }
 
@@ -285,7 +328,7 @@ PyMethodDef saved_hook_functions[] = {{"_push_saved_tensors_default_hooks", push
 }  // namespace
 
 void init_grad_modes(PyObject* module) {
-  python_autograd = {drop_object, pack, run_unpack, record_stack, report_stack};
+  python_autograd = {drop_object, pack, run_unpack, record_stack, report_stack, note_write, told_write};
   check(PyModule_AddFunctions(module, functions));
   static PyModuleDef submodule = {PyModuleDef_HEAD_INIT,
                                   "torch._C._autograd",

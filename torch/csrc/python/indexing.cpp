@@ -4,6 +4,7 @@
 #include "element.h"
 #include "invoke.h"
 #include "tensor.h"
+#include "wrapper.h"
 
 namespace kindling::python {
 
@@ -120,7 +121,7 @@ class Indexer {
     record(bool_index(on), 1);
   }
   void add_tensor(const Tensor& t) {
-    if (t.dim() == 0 && is_integral(t.dtype())) {
+    if (t.dim() == 0 && is_integral(t.dtype()) && !t->has(TensorImpl::Batched)) {
       PyRef number = PyRef::steal(scalar_to_python(t));
       if (is_mask(t)) return add_bool(PyObject_IsTrue(number.get()) == 1);
       result_ = select(result_, dim_, int_of(number.get()), real_dim_++);
@@ -310,6 +311,7 @@ Py_ssize_t tensor_length(PyObject* self) {
       PyRef n = owned(intercept_method(self, "__len__", &self, 1, nullptr));
       return PyLong_AsSsize_t(n.get());
     }
+    if (asks(impl_of(self), TensorImpl::AskSizes)) return PyTuple_GET_SIZE(owned(asked_size(impl_of(self))).get());
     KD_CHECK(impl_of(self)->ndim > 0, Type, "len() of a 0-d tensor");
     return impl_of(self)->dims[0];
   });

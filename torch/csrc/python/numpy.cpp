@@ -76,6 +76,7 @@ bool is_numpy_array(PyObject* o) {
 }
 
 PyObject* to_numpy(const Tensor& t) {
+  KD_CHECK(!t->has(TensorImpl::PythonDispatch), Runtime, ".numpy() is not supported for tensor subclasses.");
   if (!t.is_cpu()) {
     fail(ErrorKind::Type, "can't convert ", to_string(Device{t.device().type, -1}),
          " device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory first.");
@@ -85,6 +86,7 @@ PyObject* to_numpy(const Tensor& t) {
            "Can't call numpy() on Tensor that has conjugate bit set. Use tensor.resolve_conj().numpy() instead.");
   KD_CHECK(!t.is_neg(), Runtime,
            "Can't call numpy() on Tensor that has negative bit set. Use tensor.resolve_neg().numpy() instead.");
+  with_memory(t);
   PyObject* dtype = numpy_dtype(t.dtype());
   check(PyType_Ready(&MemoryType));
   auto* memory = PyObject_New(MemoryObject, &MemoryType);

@@ -58,7 +58,7 @@ PyObject* new_object(PyTypeObject* cls, TensorImpl* impl) {  // takes over the c
   impl->pyobj = o;
   if (cls != &TensorBaseType && reinterpret_cast<TensorMetaObject*>(cls)->overrides_dispatch) {
     impl->set(TensorImpl::PythonDispatch, true);
-    python_tensors_exist = true;
+    unusual_tensors_exist = true;
   }
   return o;
 }
