@@ -365,7 +365,7 @@ def _pdist_forward(self, p):
     return linalg_vector_norm(self.index_select(0, i) - self.index_select(0, j), p, [1])
 
 
-@decomposed("_pdist_backward(Tensor grad, Tensor self, float p, Tensor pdist) -> Tensor", python="function", grad=None, out="below")
+@decomposed("_pdist_backward(Tensor grad, Tensor self, float p, Tensor pdist) -> Tensor", python="function", grad=UNKNOWN, out="below")
 def _pdist_backward(grad, self, p, pdist):
     """_pdist_share as an operator, which has no derivative of its own."""
     return _pdist_share(grad, self, p, pdist)
