@@ -200,7 +200,6 @@ _RNN = _LAYER | {"input": (3, 2, 3), "hx": (1, 2, 4), "params": [(4, 3), (4, 4),
 _PACKED = _LAYER | {"data": (5, 3), "batch_sizes": fixed([2, 2, 1]), "hx": (1, 2, 4), "params": _RNN["params"]}
 _UPSAMPLE = {d: {"self": (2, 3, *[4] * d), "input": (2, 3, *[4] * d), "output_size": [6] * d, "input_size": [2, 3, *[4] * d], "scale_factors": None,
                  "grad_output": (2, 3, *[6] * d), "align_corners": False} for d in (1, 2, 3)}
-_QUANTISED = {"scale": 0.1, "zero_point": 1, "quant_min": 0, "quant_max": 20}
 _STEP = {"sign": 1.0, "shrink": 0.9, "decay": 0.1, "rate1": 0.1, "beta2": 0.9, "rate2": 0.1, "step": 0.1, "correction": 0.9, "eps": 1e-5, "lr": 0.1,
          "momentum": 0.9, "rate": 0.9, "of_grad": 0.5, "of_buffer": 0.9, "of_mean": 0.9, "rho": 0.9, "adaptive": 1.0, "eta": 0.1, "mu": 0.5, "alpha": 0.9,
          "grow": 1.2, "least": 1e-6}
@@ -589,7 +588,7 @@ RECIPES = {
     "_fake_quantize_per_tensor_affine_cachemask_tensor_qparams": _QUANTIZED | {"fake_quant_enabled": fixed([1])},
     **{f"fake_quantize_per_channel_affine{form}": _QUANTIZED | {"scale": (4,), "zero_point": lambda make, args: make.integers(0, 10, (4,)).int(), "axis": 1} for form in ("", "_cachemask")},
     "_optimizer_step_": {"law": "_adamax_step", "params": [(3,)], "grads": [(3,)], "states": [(3,), (3,)], "numbers": [1.0, 0.0, 0.1, 0.9, 1e-8, 0.1]},
-    "_where_inside": {"above": mask(3, 4), "below": mask(3, 4), "alike": True},
+    "_where_inside": {"above": mask(3, 4), "below": mask(3, 4), "alike": False},
     "_as_tolerances": {"A": (3, 4), "atol": 0.1, "rtol": 0.2},
     "_pinv_grad": {"grad": (3, 4), "pinv": result("linalg_pinv.atol_rtol_float", self=(4, 3)), "A": (4, 3)},
     "linalg_pinv.atol_rtol_tensor": {"self": spread(4, 3)},
@@ -681,19 +680,11 @@ RECIPES = {
                        "mode": "RNN_TANH", "reverse": False},
     "_rnn": _LAYER | {"data": (5, 3), "batch_sizes": [2, 2, 1], "h0": (1, 2, 4), "c0": None, "params": _RNN["params"], "mode": "RNN_TANH"},
     "_rnn_padded": _LAYER | {"input": (3, 2, 3), "h0": (1, 2, 4), "c0": None, "params": _RNN["params"], "mode": "RNN_TANH"},
-    # fake quantization
-    **{name: _QUANTISED for name in ("fake_quantize_per_tensor_affine", "fake_quantize_per_tensor_affine_cachemask")},
-    **{name: _QUANTISED | {"scale": fixed(0.1, torch.float32), "zero_point": fixed(1, torch.int32), "fake_quant_enabled": fixed(1)} for name in (
-        "fake_quantize_per_tensor_affine.tensor_qparams", "_fake_quantize_per_tensor_affine_cachemask_tensor_qparams")},
-    **{name: _QUANTISED | {"scale": fixed([0.1, 0.2, 0.3], torch.float32), "zero_point": fixed([0, 1, 2], torch.int32), "axis": 0} for name in (
-        "fake_quantize_per_channel_affine", "fake_quantize_per_channel_affine_cachemask")},
-    "_where_inside": {"above": mask(3, 4), "below": mask(3, 4), "alike": False},
     # optimizers' steps
     **{f"_{name}_step": _STEP for name in (
         "adam", "amsgrad", "sgd", "momentum", "adagrad", "adadelta", "adamax", "nadam", "radam", "asgd", "rmsprop", "rmsprop_momentum",
         "rmsprop_centered", "rmsprop_centered_momentum")},
     "_rprop_step": _STEP | {"greatest": 50.0},
-    "_optimizer_step_": {"law": "_sgd_step", "params": [(3, 4)], "grads": [(3, 4)], "states": [], "numbers": [1.0, 0.1, 0.1]},
     "_philox": {"index": (3, 4)},
 }
 
