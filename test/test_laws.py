@@ -44,7 +44,7 @@ NOT_BY_DIFFERENCES = {
 # as in PyTorch they have no gradient although they depend on their arguments
 WITHOUT_GRADIENT = ("special_modified_bessel", "special_bessel", "special_scaled_modified_bessel", "special_airy_ai", "special_spherical_bessel",
                     "special_chebyshev", "special_shifted_chebyshev", "special_hermite", "special_laguerre", "special_legendre",
-                    "detach", "linspace", "logspace", "native_layer_norm_backward", "batch_norm_update_stats", "_nextafter", "_frexp_mantissa", "special_zeta", "scatter")
+                    "detach", "linspace", "logspace", "native_layer_norm_backward", "batch_norm_update_stats", "bincount", "_nextafter", "_frexp_mantissa", "special_zeta", "scatter")
 
 
 REFUSED = (RuntimeError, TypeError, ValueError, IndexError, MemoryError, OverflowError)

@@ -386,7 +386,7 @@ def pdist(self, p):
 @kernel("_ctc_loss(Tensor log_probs, Tensor targets, int[] input_lengths, int[] target_lengths, int blank=0, bool zero_infinity=False) "
         "-> (Tensor, Tensor)",
         grad={"log_probs": "_ctc_loss_backward(grad, log_probs, targets, input_lengths, target_lengths, result0, result1, blank, zero_infinity)"},
-        out="below", python="function", vmap="loop")
+        out="below", python="function", vmap="loop", constant=(1,))
 def _ctc_loss():
     """-log of the probability of each target over all alignments, and the forward variables: (T, N, C) to (N,) and (N, T, 2 S + 1)."""
 
@@ -395,7 +395,7 @@ def _ctc_loss():
         "-> (Tensor, Tensor)",
         grad={"log_probs": "aten._ctc_loss_backward.Tensor(grad, log_probs, targets, input_lengths, target_lengths, result0, result1, blank, "
                            "zero_infinity)"},
-        out="below", python="function", vmap="loop")
+        out="below", python="function", vmap="loop", constant=(1,))
 def _ctc_loss_tensor():
     """_ctc_loss with the lengths in tensors."""
 
