@@ -252,6 +252,8 @@ KD_PAD(3)
 Tensor repeat_interleave_Tensor(const Tensor& repeats_, std::optional<int64_t> output_size) {
   KD_CHECK(repeats_.dim() == 1, Runtime, "repeat_interleave only accept 1D vector as repeat");
   if (repeats_.dtype() != DType::int64 && repeats_.dtype() != DType::int32) fail_dtype("repeat_interleave_cpu", repeats_.dtype());
+  KD_CHECK(!repeats_.is_meta(), NotImplemented,
+           "repeat_interleave: the number of results depends on the data, which a meta tensor does not have");
   const Tensor repeats = dense(cast(repeats_, DType::int64));
   const int64_t* r = repeats.data<int64_t>();
   int64_t total = 0;

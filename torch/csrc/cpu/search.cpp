@@ -72,13 +72,16 @@ void coordinates(int64_t linear, IntList sizes, int64_t* out) {
   }
 }
 
+void check_has_data(const Tensor& t, const char* name) {
+  KD_CHECK(!t.is_meta(), NotImplemented, name, ": the number of results depends on the data, which a meta tensor does not have");
+}
+
 }  // namespace
 
 namespace kernels {
 
 Tensor nonzero(const Tensor& self_) {
-  KD_CHECK(!self_.is_meta(), NotImplemented,
-           "nonzero: the number of results depends on the data, which a meta tensor does not have");
+  check_has_data(self_, "nonzero");
   const Tensor self = dense(self_);
   const int64_t nd = self.dim();
   Tensor result;
@@ -227,6 +230,7 @@ static std::tuple<Tensor, Tensor, Tensor> distinct(const Tensor& self, bool cons
 }
 
 static std::tuple<Tensor, Tensor, Tensor> distinct_flat(const Tensor& self_, bool consecutive, bool inverse, bool counts) {
+  check_has_data(self_, "unique");
   const Tensor self = dense(self_);
   return visit<kRealT | kBoolT | kWideUnsignedT>(self.dtype(), "unique", [&]<class T>(Of<T>) {
     return consecutive || inverse ? distinct<T>(self, consecutive, inverse, counts) : distinct_values<T>(self, counts);
@@ -244,6 +248,7 @@ std::tuple<Tensor, Tensor> _unique(const Tensor& self, bool, bool return_inverse
 // Distinct slices along `dim`: rows are compared element by element.
 static std::tuple<Tensor, Tensor, Tensor> distinct_slices(const Tensor& self, int64_t dim, bool consecutive, bool want_inverse,
                                                           bool want_counts) {
+  check_has_data(self, "unique");
   KD_CHECK(self.dim() > 0, Index, "Dimension specified as ", dim, " but tensor has no dimensions");
   dim = wrap_dim(dim, self.dim());
   const int64_t n = self.sizes()[dim];
@@ -391,6 +396,7 @@ Tensor bucketize_Scalar(const Scalar& self, const Tensor& boundaries, bool out_i
 // ---- counting ----
 
 Tensor bincount(const Tensor& self_, const Tensor& weights, int64_t minlength) {
+  check_has_data(self_, "bincount");
   KD_CHECK(minlength >= 0, Runtime, "minlength should be >= 0");
   if (!is_integral(self_.dtype(), false)) fail_dtype("bincount_cpu", self_.dtype());
   KD_CHECK(self_.dim() == 1, Runtime, "bincount only supports 1-d non-negative integral inputs.");
@@ -421,6 +427,7 @@ Tensor bincount(const Tensor& self_, const Tensor& weights, int64_t minlength) {
 Tensor histc(const Tensor& self_, int64_t bins, const Scalar& min, const Scalar& max) {
   KD_CHECK(bins > 0, Runtime, "torch.histogram(): bins must be > 0, but got ", bins, " for dimension 0");
   if (!is_floating(self_.dtype()) || is_float8(self_.dtype())) fail_dtype("histogram_cpu", self_.dtype());
+  if (self_.is_meta()) return empty(Dims{bins}, self_.options());
   double low = min.to_double(), high = max.to_double();
   const Tensor self = dense(self_);
   if (low == high && self.numel() > 0) {
