@@ -167,7 +167,7 @@ TRANSFORMS = {
 
 def smooth(x):
     y = x.clone()
-    y[0] = y[1] * y[2]          # in place, through a view
+    y[0] = x[1] * x[2]          # in place, through a view
     return torch.stack([y.sin().sum() * x[0], (x * y).prod(), x.exp()[1] / x[0]]) + y ** 3
 
 

@@ -82,26 +82,28 @@ void call_kernel(const Op& op, const Value* args, OwnedValue* rets) {
 namespace {
 
 void call_python(const Op& op, const Value* args, OwnedValue* rets) {
-  if (!tls.torch_dispatch_disabled && python_dispatch) {
-    BelowAutograd guard;
-    SmallVec<Value, 8> plain;
-    SmallVec<OwnedValue, 2> copies;
-    if (std::any_of(args, args + op.nargs, conjugated) && !takes_conjugated(op)) {
-      static const Op* const clone = find_op("clone", "");
-      for (int i = 0; i < op.nargs; i++) {
-        plain.push_back(args[i]);
-        if (!conjugated(args[i])) continue;
-        const Value given[] = {args[i], Value()};
-        OwnedValue copy;
-        call_below_autograd(*clone, given, &copy);
-        plain[i] = copy;
-        copies.push_back(std::move(copy));
-      }
-      args = plain.data();
+  BelowAutograd guard;
+  SmallVec<Value, 8> plain;
+  SmallVec<OwnedValue, 2> copies;
+  if (std::any_of(args, args + op.nargs, conjugated) && !takes_conjugated(op)) {
+    static const Op* const clone = find_op("clone", "");
+    for (int i = 0; i < op.nargs; i++) {
+      plain.push_back(args[i]);
+      if (!conjugated(args[i])) continue;
+      const Value given[] = {args[i], Value()};
+      OwnedValue copy;
+      call_below_autograd(*clone, given, &copy);
+      plain[i] = copy;
+      copies.push_back(std::move(copy));
     }
-    if (python_dispatch(op, args, rets)) return;
+    args = plain.data();
   }
-  call_kernel(op, args, rets);
+  if (!python_dispatch(op, args, rets)) call_kernel(op, args, rets);
+}
+
+bool python_watches(const Op& op, const Value* args) {
+  if (tls.torch_dispatch_disabled || !python_dispatch) return false;
+  return tls.dispatch_modes > 0 || any_tensor(op, args, [](const TensorImpl* t) { return t->has(TensorImpl::PythonDispatch); });
 }
 
 }  // namespace
@@ -109,9 +111,10 @@ void call_python(const Op& op, const Value* args, OwnedValue* rets) {
 void call_below_autograd(const Op& op, const Value* args, OwnedValue* rets) {
   bool ask = (tls.dispatch_modes | tls.vmap_level) != 0 ||
              (unusual_tensors_exist && any_tensor(op, args, [](const TensorImpl* t) { return t->unusual(); }));
-  if (__builtin_expect(!ask, 1)) return call_kernel(op, args, rets);
-  if (takes_batches(op, args)) return call_batched(op, args, rets);
-  call_python(op, args, rets);
+  if (__builtin_expect(!ask, 1)) call_kernel(op, args, rets);
+  else if (takes_batches(op, args)) call_batched(op, args, rets);
+  else if (python_watches(op, args)) call_python(op, args, rets);
+  else call_kernel(op, args, rets);
 }
 
 void call(const Op& op, const Value* args, OwnedValue* rets) {

@@ -145,7 +145,7 @@ void vmap_shift(VmapCall& c) {
     if (s.role != ArgRole::Dim) continue;
     dims = true;
     bool everything = c.op.family == Family::Reduction && (c.args[i].is_none() || (c.args[i].tag == Tag::Ints && !c.args[i].len));
-    if (everything && s.list) a.set(i, OwnedValue(Value(all_dims(rank))));
+    if (everything && s.list) a.set(i, OwnedValue(Value(all_dims(counted))));
     else if (everything) open = i;
     else if (c.args[i].tag == Tag::Ints) a.set(i, OwnedValue(Value(moved(c.args[i].ints(), counted))));
     else if (c.args[i].tag == Tag::Int) a.set(i, OwnedValue(wrap_dim(c.args[i].to_int(), counted) + 1));

@@ -206,7 +206,7 @@ void vmap_batch_norm_backward(VmapCall& c) {
   for (int i = 0; i < 2; i++) a.set(i, OwnedValue(channels_of(c.spread(i))));
   for (int i = 2; i <= 6; i++) {
     Tensor t = c.tensor(i);
-    if (t.defined()) a.set(i, OwnedValue(t.numel() ? merged(c.spread(i)) : t));
+    if (t.defined()) a.set(i, OwnedValue(merged(c.spread(i))));
   }
   OwnedValue out[3];
   call(c.op, a.values.data(), out);
