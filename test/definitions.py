@@ -35,7 +35,7 @@ def overload(row):
     return getattr(getattr(torch.ops.aten, row.schema.name), row.schema.overload or "default")
 
 
-def call(row, values, **outs):
+def call(row, values, /, **outs):
     """Calls the overload with a value for each argument but outputs, in the order of its schema."""
     given = list(zip([a for a in row.schema.args if not (a.write and a.kwarg_only)], values))
     return overload(row)(*[v for a, v in given if not a.kwarg_only], **{a.name: v for a, v in given if a.kwarg_only}, **outs)

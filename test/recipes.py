@@ -131,6 +131,18 @@ def grad_of(operator, which=0, **others):
     return lambda make, args: make.tensor(result(operator, which, **others)(make, args).shape)
 
 
+def hermitian_part(x):
+    return (x + x.mH) / 2
+
+
+def lower_part(x):
+    return x.tril()
+
+
+def upper_part(x):
+    return x.triu()
+
+
 # enums that schemas write by number
 DEFAULTS = {4: torch.int64, "contiguous_format": torch.contiguous_format}
 # by argument name: what a Tensor argument holds, and what others are
@@ -139,6 +151,7 @@ TENSORS = {
     "grad": SHAPE, "attn_mask": None,
 }
 VALUES = {
+    "memory_format": torch.contiguous_format,
     "dim": 1, "dim0": 0, "dim1": 1, "axis0": 0, "axis1": 1, "dims": [0, 1], "size": [3, 4], "shape": [4, 3], "k": 2, "p": 2, "n": 2, "alpha": 1.5,
     "beta": 0.5, "value": 0.5, "fill_value": 2, "keepdim": False, "sections": 2, "chunks": 2, "split_size": 2, "dtype": torch.float64,
     "device": torch.device("cpu"), "steps": 5, "kernel_size": 2, "output_size": 2, "stride": 1, "padding": 1, "dilation": 1, "eps": 1e-5, "momentum": 0.1,
@@ -229,7 +242,7 @@ RECIPES = {
     "nan_to_num": [{}, {"nan": 1.0, "posinf": 2.0, "neginf": -2.0}],
     "binary_cross_entropy_with_logits": [{"self": spread(3, 4)}, {"self": spread(3, 4), "weight": (3, 4), "pos_weight": (4,)}],
     # losses
-    **{name: [_LOSS, _LOSS | {"reduction": 0}, _LOSS | {"reduction": 2}] for name in ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "kl_div")},
+    **{name: [_LOSS, _LOSS | {"reduction": 0}, _LOSS | {"reduction": 2}] for name in ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss")},
     **{f"{name}_backward": _LOSS | {"grad_output": (), "reduction": 1, "beta": 0.7, "delta": 0.7} for name in ("mse_loss", "smooth_l1_loss", "huber_loss")},
     "soft_margin_loss": {"self": spread(3, 4), "target": signs(3, 4)},
     "hinge_embedding_loss": {"self": spread(3, 4), "target": signs(3, 4)},
@@ -269,7 +282,7 @@ RECIPES = {
     "_quantile": {"q": fixed([0.4], None), "dim": 1},
     "quantile.scalar": {"q": 0.4},
     "nanquantile.scalar": {"q": 0.4},
-    "quantile": [{"q": fixed([0.2, 0.7], None)}, {"q": fixed(0.5, None), "interpolation": "nearest"}],
+    "quantile": {"q": fixed([0.2, 0.7], None)},
     "nanquantile": "quantile",
     "trapezoid.x": {"y": (3, 4), "x": (3, 4)},
     "_steps": {"dims": 2},
@@ -467,7 +480,7 @@ RECIPES = {
     **{name: {"p": 0.5, "input": (3, 4, 2)} for name in ("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout")},
     "rrelu": {"self": spread(3, 4)},
     "rrelu_with_noise": {"self": spread(3, 4), "noise": (3, 4)},
-    "rrelu_with_noise_backward": {"self": spread(3, 4), "noise": (3, 4), "lower": 0.1, "upper": 0.3},
+    "rrelu_with_noise_backward": {"self": spread(3, 4), "noise": like((3, 4)), "lower": 0.1, "upper": 0.3},
     "hamming_window.periodic_alpha_beta": {"alpha": 0.5, "beta": 0.4},
     "kaiser_window.beta": {"beta": 5.0},
     "to.other": {"other": (3, 4)},
@@ -506,6 +519,8 @@ RECIPES = {
     "_cdist_backward": {"x1": (3, 4), "x2": (2, 4), "p": 2.0, "cdist": result("_cdist_forward", compute_mode=None), "grad": (3, 2)},
     "_euclidean_dist": {"x1": (3, 4), "x2": (2, 4)},
     "pdist": {},
+    **{name: {"grad": (3,), "self": (3, 4), "p": 2.0, "pdist": result("_pdist_forward", p=2.0)} for name in ("_pdist_backward", "_pdist_share")},
+    "_holds": {"condition": result("gt.Scalar", self=(), other=0.0)},
     "pairwise_distance": {},
     "_trilinear": {"i1": (3, 2), "i2": (5, 2, 4), "i3": (3, 4), "expand1": [1, 3], "expand2": [0], "expand3": [1, 2], "sumdim": [2, 3]},
     "_foreach_pow.ScalarList": {"exponent": [2, 3]},
@@ -518,7 +533,10 @@ RECIPES = {
     "scaled_dot_product_attention": [_ATTENTION, _ATTENTION | {"attn_mask": (4, 5)}, _ATTENTION | {"is_causal": True}],
     "_scaled_dot_product_attention_math": "scaled_dot_product_attention",
     "_fused_sdp_choice": _ATTENTION,
-    "_scaled_dot_product_flash_attention_for_cpu": _ATTENTION,
+    "_scaled_dot_product_flash_attention_for_cpu": [_ATTENTION, _ATTENTION | {"attn_mask": (4, 5)}],
+    "_attention_gradients": _ATTENTION | {"grad": (2, 2, 4, 6), "attn_mask": (4, 5)},
+    "_difference_slope": {"d": spread(3, 2, 4), "distances": (3, 2), "p": 3.0},
+    "_distance_slope": {"p": 3.0},
     "_scaled_dot_product_flash_attention_for_cpu_backward": _ATTENTION | {"out": result("_scaled_dot_product_flash_attention_for_cpu", 0),
             "logsumexp": result("_scaled_dot_product_flash_attention_for_cpu", 1), "grad_out": (2, 2, 4, 6)},
     # linear algebra
@@ -541,9 +559,9 @@ RECIPES = {
     "svd": {"self": spread(4, 3)},
     "linalg_householder_product": {"input": (4, 3), "tau": (3,)},
     "orgqr": {"self": (4, 3), "input2": (3,)},
-    "_householder_walk": {"grad": (4, 3), "input": (4, 3), "tau": (3,), "result": result("linalg_householder_product")},
+    "_householder_grad": {"grad": (4, 3), "input": (4, 3), "tau": (3,), "result": result("linalg_householder_product"), "flip": False},
+    **{name: {"v": (4, 1), "scale": (1,), "tau": (1,), "K": (4, 4), "i": 1} for name in ("_reflect_left", "_reflect_right", "_reflection_grad")},
     "ormqr": {"self": (4, 3), "input2": (3,), "input3": (4, 2)},
-    "_qr_square_grad": {"gQ": (3, 3), "gR": (3, 3), "Q": result("linalg_qr", 0, A=regular(3, 3)), "R": result("linalg_qr", 1, A=regular(3, 3))},
     "_lu_grad": {"gL": (3, 3), "gU": (3, 3), **{n: result("linalg_lu", i, A=regular(3, 3)) for i, n in enumerate("PLU")}},
     "lu_unpack": {"LU_data": result("linalg_lu_factor", 0, A=regular(3, 3)), "LU_pivots": result("linalg_lu_factor", 1, A=regular(3, 3))},
     "lu_solve": {"self": (3, 2), "LU_data": result("linalg_lu_factor", 0, A=regular(3, 3)), "LU_pivots": result("linalg_lu_factor", 1, A=regular(3, 3))},
@@ -554,8 +572,8 @@ RECIPES = {
     "triangular_solve": {"self": (3, 2), "A": triangular(3, 3, upper=True), "upper": True},
     "linalg_solve_triangular": {"self": triangular(3, 3), "B": (3, 2), "upper": False},
     "linalg_lstsq": {"self": regular(3, 3), "b": (3, 2)},
-    "_det_grad": {"grad": (), "det": result("_linalg_det", 0, A=regular(3, 3)), "LU": result("_linalg_det", 1, A=regular(3, 3)),
-                  "pivots": result("_linalg_det", 2, A=regular(3, 3))},
+    "_adjoint_solve": {"A": regular(3, 3), "weights": (3, 3), **{n: result("_linalg_det", i, A=regular(3, 3)) for i, n in ((1, "LU"), (2, "pivots"))}},
+    "_as_tolerances": {"A": (3, 4), "atol": 0.1, "rtol": 0.2},
     "_pinv_grad": {"grad": (3, 4), "pinv": result("linalg_pinv.atol_rtol_float", self=(4, 3)), "A": (4, 3)},
     "linalg_pinv.atol_rtol_tensor": {"self": spread(4, 3)},
     "linalg_pinv.atol_rtol_float": {"self": spread(4, 3)},
@@ -608,9 +626,12 @@ RECIPES = {
             3), ("_upsample_bilinear2d_aa", 2), ("_upsample_bicubic2d_aa", 2)) for suffix in ("", "_backward")},
     # normalisation
     **{name: _NORM for name in ("batch_norm", "instance_norm", "native_batch_norm", "_native_batch_norm_legit", "_native_batch_norm_legit_no_training",
-                                "_batch_norm_with_update", "_native_batch_norm_legit.no_stats")},
+                                "_batch_norm_with_update", "_batch_norm_no_update", "_native_batch_norm_legit.no_stats")},
     "instance_norm": _NORM | {"use_input_stats": True},
     "native_batch_norm_backward": _NORM | _STATS | {"grad_out": (2, 4, 3), "train": True, "output_mask": [True, True, True]},
+    "batch_norm_backward": _NORM | _STATS | {"grad_out": (2, 4, 3), "save_var": result("native_batch_norm", 2, training=True), "update": True,
+                                             "output_mask": [True, True, True], "reserve": (0,)},
+    "_batch_norm_double_backward": _NORM | _STATS | {"gg_input": (2, 4, 3), "gg_weight": (4,), "gg_bias": (4,), "grad_out": (2, 4, 3), "train": True},
     "group_norm": {"input": (2, 4, 3), "num_groups": 2, "weight": (4,), "bias": (4,)},
     "native_group_norm": {"input": (2, 4, 3), "N": 2, "C": 4, "HxW": 3, "group": 2, "weight": (4,), "bias": (4,)},
     "native_group_norm_backward": {"input": (2, 4, 3), "N": 2, "C": 4, "HxW": 3, "group": 2, "weight": (4,), "bias": (4,), "grad_out": (2, 4, 3),
@@ -645,6 +666,25 @@ RECIPES = {
     "_rnn_padded": _LAYER | {"input": (3, 2, 3), "h0": (1, 2, 4), "c0": None, "params": _RNN["params"], "mode": "RNN_TANH"},
     # optimizers' steps
     **{name: _STEP for name in ("_adam_step", "_amsgrad_step", "_sgd_step", "_momentum_step", "_adagrad_step")},
+}
+
+
+# Operators that take for granted what an argument is: the function that makes it so.
+GRANTED = {
+    **{name: {"self": hermitian_part, "A": hermitian_part} for name in (
+        "linalg_cholesky", "linalg_cholesky_ex", "cholesky", "linalg_eigh", "linalg_eigvalsh", "_linalg_eigh")},
+    "cholesky_inverse": {"self": lower_part},
+    "cholesky_solve": {"input2": lower_part},
+    "triangular_solve": {"A": upper_part},
+    "linalg_solve_triangular": {"self": lower_part},
+    **{name: {"log_probs": lambda x: x.log_softmax(-1)} for name in ("ctc_loss", "_ctc_loss")},
+}
+# Arguments of composites that have no gradient, as in PyTorch.
+CONSTANTS = {
+    **{name: {"weight"} for name in ("nll_loss", "nll_loss2d", "nll_loss_nd", "cross_entropy_loss")},
+    **{name: {"running_mean", "running_var"} for name in (
+        "batch_norm", "instance_norm", "_batch_norm_with_update", "_native_batch_norm_legit", "_native_batch_norm_legit_no_training")},
+    **{name: {"scalars"} for name in ("_foreach_addcmul.Tensor", "_foreach_addcdiv.Tensor")},
 }
 
 

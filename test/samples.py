@@ -26,9 +26,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import definitions
-from recipes import Maker, arguments, domain, recipes
+from recipes import CONSTANTS, GRANTED, Maker, arguments, domain, recipes
 
 import torch
+from torch._opdefs.language import UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Sample:
     args: tuple
     dtype: torch.dtype
 
-    def __call__(self, row=None, **outs):
+    def __call__(self, row=None, /, **outs):
         """The result; of another form of the operator, where `row` is one, with its outputs."""
         return definitions.call(row or self.row, self.args, **outs)
 
@@ -61,11 +62,23 @@ class Sample:
     @property
     def differentiable(self):
         """The tensors that have a gradient: floating ones that the definition has a formula for, or all of a composite."""
-        formulas = self.row.definition.grad
-        names = {n.strip() for key in formulas for n in key.split(",")} if isinstance(formulas, dict) else None
-        known = self.row.schema.args
-        return {path: x for path, x in self.paths.items()
-                if (x.is_floating_point() or x.is_complex()) and (names is None or known[path[0]].name in names)}
+        if self.row.definition.grad is UNKNOWN:
+            return {}
+        formulas = self.row.definition.grad or {}
+        names = {n.strip() for key, f in formulas.items() if f is not UNKNOWN for n in key.split(",")}
+        constant = CONSTANTS.get(self.row.schema.key, CONSTANTS.get(self.row.schema.name, ()))
+        whole = self.row.family == "composite"
+        return {path: x for path, x in self.paths.items() if (x.is_floating_point() or x.is_complex())
+                and (whole and self.name_of(path) not in constant or self.name_of(path) in names)}
+
+    def name_of(self, path):
+        """The argument that a path leads into."""
+        return self.row.schema.args[path[0]].name
+
+    def granted(self, path, x):
+        """`x` with the properties that the operator takes for granted at this place: symmetric, triangular."""
+        make = GRANTED.get(self.row.schema.name, {}).get(self.name_of(path))
+        return x if make is None else make(x)
 
     def with_tensors(self, tensors):
         """The sample with the tensors at some paths replaced."""

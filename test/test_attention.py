@@ -124,3 +124,18 @@ def test_masks_are_merged():
     merged, kind = attention.merge_masks(pairs, padding, query)
     assert kind == 2 and torch.equal(merged, (pairs[None, None] + padding[:, None, None]).expand(3, 2, 4, 4))
     assert attention.merge_masks(None, None, query) == (None, None) and attention.merge_masks(pairs, None, query)[1] == 0
+
+
+def test_backends_are_allowed_within_a_block():
+    from torch.backends import cuda
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    def state():
+        return cuda.flash_sdp_enabled(), cuda.math_sdp_enabled(), cuda.mem_efficient_sdp_enabled(), cuda.cudnn_sdp_enabled()
+
+    with sdpa_kernel([SDPBackend.FLASH_ATTENTION, SDPBackend.MATH]):
+        assert state() == (True, True, False, False)
+        assert sdpa_kernel(SDPBackend.MATH)(state)() == (False, True, False, False)
+    assert state() == (True,) * 4
+    with pytest.raises(AssertionError), sdpa_kernel(3):
+        pass

@@ -1,6 +1,8 @@
 """Autograd: laws of differentiation, the graph and its hooks, views and in-place writes, custom functions, forward mode."""
 
 import gc
+import re
+import sys
 import threading
 import warnings
 import weakref
@@ -236,6 +238,36 @@ def test_a_saved_tensor_must_not_change():
     y = x.exp()
     y.add_(1)
     with raises("modified by an inplace operation"):
+        y.sum().backward()
+
+
+def test_hooks_unpack_each_saved_tensor_once():
+    unpacked = []
+
+    def unpack(pair):
+        unpacked.append(pair[0])
+        return pair[1]
+
+    x = leaf(3, 3)
+    with graph.saved_tensors_hooks(lambda t, n=iter(range(99)): (next(n), t), unpack):
+        y = (x @ x).sin()
+    y.sum().backward()
+    assert sorted(unpacked) == [0, 1, 2]
+
+
+def test_the_error_names_the_line_that_changed_a_saved_tensor():
+    x = torch.ones(3, requires_grad=True)
+    a, weight = x * 1, torch.ones(3)
+    views = [a[:2], weight.detach()]
+    y = (a * weight) * a
+    line = sys._getframe().f_lineno + 1
+    views[0].mul_(2)
+    with raises(rf"It was last changed at {re.escape(__file__)}:{line}\."):
+        y.sum().backward()
+    y = a * weight
+    line = sys._getframe().f_lineno + 1
+    torch.nn.init.zeros_(views[1])    # the line of the program, not of the package
+    with raises(rf"test_autograd.py:{line}\."):
         y.sum().backward()
 
 

@@ -22,6 +22,7 @@ CONTINUOUS = {
     "fisher": D.FisherSnedecor(t(6.0), t(12.0)), "gumbel": D.Gumbel(t(0.5), t(0.8)), "pareto": D.Pareto(t(1.0), t(6.0)),
     "weibull": D.Weibull(t(1.1), t(2.3)), "kumaraswamy": D.Kumaraswamy(t(2.0), t(3.0)), "inverse_gamma": D.InverseGamma(t(6.0), t(2.0)),
     "generalized_pareto": D.GeneralizedPareto(t(0.5), t(1.2), t(0.1)), "bounded_pareto": D.GeneralizedPareto(t(0.5), t(1.2), t(-0.3)),
+    "continuous_bernoulli": D.ContinuousBernoulli(t(0.8)), "even_continuous_bernoulli": D.ContinuousBernoulli(t(0.5002)),
     "von_mises": D.VonMises(t(0.0), t(2.5)),
     "relaxed": D.RelaxedBernoulli(t(0.7), t(0.4)), "mixture": D.MixtureSameFamily(D.Categorical(t(0.3, 0.7)), D.Normal(t(-1.0, 2.0), t(0.5, 1.0))),
     "squashed": D.TransformedDistribution(D.Normal(t(0.2), t(0.9)), [D.SigmoidTransform(), D.AffineTransform(1.0, -2.0)]),

@@ -1,4 +1,4 @@
-"""The training example, small: it learns, is interrupted and goes on with the same losses."""
+"""The examples, small: each runs to its end and leaves a picture; the training example is interrupted and goes on with the same losses."""
 
 import os
 import signal
@@ -7,6 +7,8 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+
+import pytest
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "train_gpt.py"
 SMALL = ["--size", "tiny", "--steps", "40", "--batch", "4", "--warmup", "5", "--validate-every", "10", "--save-every", "5",
@@ -35,3 +37,24 @@ def test_it_learns_and_an_interrupt_changes_nothing(tmp_path):
     process.wait(timeout=60)
     subprocess.run(command(parts, "--resume"), check=True, capture_output=True)
     assert (parts / "losses.csv").read_text() == whole
+
+
+def is_picture(data):
+    return data[:8] == b"\x89PNG\r\n\x1a\n" and min(struct.unpack(">II", data[16:24])) >= 100
+
+
+SHORT = sorted(path for path in EXAMPLE.parent.glob("*.py") if "--short" in path.read_text(encoding="utf-8"))
+
+
+def test_each_example_has_a_short_form_with_a_picture(tmp_path):
+    pytest.importorskip("sklearn")
+    pytest.importorskip("matplotlib")
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MPLCONFIGDIR": str(tmp_path)}
+    running = {path.stem: subprocess.Popen([sys.executable, str(path), "--short", "--out", str(tmp_path / path.stem)], env=environment,
+                                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for path in SHORT}
+    assert set(running) == {path.stem for path in EXAMPLE.parent.glob("*.py")} - {EXAMPLE.stem}
+    for name, process in running.items():
+        output, _ = process.communicate(timeout=300)
+        assert process.returncode == 0, output
+        pictures = list((tmp_path / name).glob("*.png"))
+        assert output and len(pictures) == 1 and is_picture(pictures[0].read_bytes())

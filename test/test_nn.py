@@ -386,6 +386,10 @@ def test_errors_tell_in_which_module_they_arose():
     with pytest.raises(RuntimeError, match=r"cannot be multiplied.*\n\(in layers.1.0 of Deep: Linear\(in_features=4") as caught:
         Deep()(torch.ones(2, 3))
     assert str(caught.value).count("(in ") == 1
+    hooked = Deep()
+    hooked.layers[1][0].register_forward_hook(lambda *_: None)
+    with pytest.raises(RuntimeError, match="in layers.1.0 of Deep"):
+        hooked(torch.ones(2, 3))
     with pytest.raises(ValueError, match=r"(?s)1D.*\(in lstm of ModuleDict"):
         class Holder(nn.ModuleDict):
             def forward(self, x):
@@ -490,3 +494,36 @@ def test_attribute_lookup_follows_python():
         Plain.__new__(Plain).inner
     Plain.__getattr__ = lambda self, name: name + "!"     # also when a class gets its own later
     assert Plain.__new__(Plain).inner == "inner!"
+
+
+def test_grouped_products_are_the_products_of_the_groups():
+    torch.manual_seed(0)
+    ends = torch.tensor([2, 5], dtype=torch.int32)
+    rows, matrices, columns = torch.randn(6, 4), torch.randn(2, 4, 3), torch.randn(4, 6)
+    found = F.grouped_mm(rows, matrices, offs=ends)
+    assert_close(found, torch.cat([rows[:2] @ matrices[0], rows[2:5] @ matrices[1], torch.zeros(1, 3)]))
+    assert_close(F.grouped_mm(matrices.mT, columns, offs=ends), F.grouped_mm(columns.T, matrices, offs=ends).T)
+    assert_close(F.grouped_mm(rows.T, rows, offs=ends), torch.stack([rows[:2].T @ rows[:2], rows[2:5].T @ rows[2:5]]))
+    assert_close(F.grouped_mm(matrices.mT, matrices), matrices.mT @ matrices)
+    with pytest.raises(RuntimeError, match="offsets"):
+        F.grouped_mm(rows, matrices)
+
+
+def test_scores_of_pruning_may_come_last():
+    layer, scores = nn.Linear(4, 1), torch.tensor([[4.0, 1, 2, 3]])
+    nn.utils.prune.L1Unstructured.apply(layer, "weight", 2, scores)
+    assert layer.weight_mask.tolist() == [[1, 0, 0, 1]]
+
+
+def test_losses_are_bases_of_others():
+    class Focal(nn.modules.loss._WeightedLoss):
+        def __init__(self, weight=None, reduction="sum"):
+            super().__init__(weight, reduction=reduction)
+
+        def forward(self, input, target):
+            return F.cross_entropy(input, target, self.weight, reduction=self.reduction)
+
+    loss = Focal(torch.ones(3))
+    assert loss.reduction == "sum" and list(loss.state_dict()) == ["weight"] and loss(torch.zeros(2, 3), torch.tensor([0, 1])) > 2
+    assert nn.modules.loss._Loss(size_average=False).reduction == "sum"
+    assert isinstance(nn.NLLLoss(), nn.modules.loss._WeightedLoss)

@@ -70,6 +70,71 @@ def test_one_kernel_and_one_by_one_agree(cls, options):
     assert_close(results[0], results[1])
 
 
+@pytest.mark.parametrize("cls, options", [(c, o) for c, o in FIRST_ORDER if c not in (optim.Adafactor, optim.Muon)] + [
+    (optim.RMSprop, {"lr": 0.02, "momentum": 0.5}), (optim.NAdam, {"lr": 0.1, "weight_decay": 0.1, "decoupled_weight_decay": True}),
+    (optim.Rprop, {"lr": 0.05, "maximize": True}), (optim.SGD, {"lr": 0.1, "momentum": 0.9, "dampening": 0.5, "maximize": True})])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_kernel_is_the_law(cls, options, dtype):
+    results = []
+    for foreach in (None, False):
+        weights = [nn.Parameter(problem(seed)[0].detach().to(dtype)) for seed in range(3)]
+        optimizer = cls(weights, foreach=foreach, **options)
+        for step in range(8):
+            for i, weight in enumerate(weights):
+                weight.grad = weight.detach() * math.sin(2 * step + i)
+            optimizer.step()
+        results.append([weight.detach() for weight in weights] + [t for state in optimizer.state.values() for t in state.values()])
+    assert_close(results[0], results[1])
+
+
+@pytest.mark.parametrize("name", ["adadelta", "adagrad", "adam", "adamax", "adamw", "asgd", "nadam", "radam", "rmsprop", "rprop", "sgd"])
+def test_functions_on_lists_take_the_step_of_the_class(name):
+    import importlib
+    import inspect
+
+    module = importlib.import_module(f"torch.optim.{name}")
+    cls = next(c for key, c in vars(module).items() if key.lower() == name and isinstance(c, type))
+    weights = [nn.Parameter(problem(seed)[0].detach()) for seed in range(2)]
+    copies = [weight.detach().clone() for weight in weights]
+    options = {"lr": 0.1, "momentum": 0.5} if name in ("sgd", "rmsprop") else {"lr": 0.1}
+    optimizer = cls(weights, **options)
+    for weight in weights:
+        weight.grad = weight.detach() + 1
+    states = [rule_state for rule_state in (optimizer._new_state(weight, optimizer.param_groups[0]) for weight in weights)]
+    group = dict(optimizer.param_groups[0])
+    if "betas" in group:
+        group["beta1"], group["beta2"] = group["betas"]
+    if "etas" in group:
+        (group["etaminus"], group["etaplus"]), (group["step_size_min"], group["step_size_max"]) = group["etas"], group["step_sizes"]
+    function = getattr(module, name)
+    parameters = list(inspect.signature(function).parameters.values())
+    keywords = {p.name: group[p.name] for p in parameters if p.kind is p.KEYWORD_ONLY}
+    lists = [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY and p.default is p.empty][2:]
+    names = {"state_steps": "step", "momentum_buffer_list": "momentum_buffer", "axs": "ax", "mus": "mu", "etas": "eta", "prevs": "prev",
+             "step_sizes": "step_size", "state_sums": "sum"}
+    values = [[state[key] for state in states] if (key := names.get(name, name.removesuffix("s"))) in states[0] else [] for name in lists]
+    function(copies, [weight.grad for weight in weights], *values, **keywords)
+    optimizer.step()
+    assert_close(copies, [weight.detach() for weight in weights])
+
+
+def test_swapped_in_parameters_are_stepped_and_given_back():
+    weight, loss = problem()
+    optimizer = optim.SGD([weight], lr=0.1, momentum=0.9)
+    loss().backward()
+    optimizer.step()
+    before, state = weight.detach().clone(), copy.deepcopy(optimizer.state_dict())
+    other = nn.Parameter(torch.ones(4, 3))
+    other.grad = torch.ones(4, 3)
+    with optim.swap_in_optimizer_params_and_state(optimizer, [other], state):
+        optimizer.step()
+    assert torch.equal(weight.detach(), before) and not torch.equal(other.detach(), torch.ones(4, 3))
+    assert optimizer.param_groups[0]["params"][0] is weight
+    with pytest.raises(ValueError, match="1 parameters, but 2"):
+        with optim.swap_in_optimizer_params_and_state(optimizer, [other, other], state):
+            pass
+
+
 def test_the_first_step_of_adam_is_the_learning_rate():
     weight = nn.Parameter(torch.zeros(3))
     weight.grad = torch.tensor([1e-3, -5.0, 100.0])

@@ -148,3 +148,59 @@ def test_timings_are_shown_as_a_table():
     assert 1e-8 < found[0].median < 1e-3 and found[0].times
     table = str(Compare(found))
     assert "add" in table and "eager" in table and "1 threads" in table and "Times are in" in table
+
+
+def test_selective_checkpoints_keep_the_chosen_results():
+    import functools
+
+    from torch.utils.checkpoint import CheckpointPolicy, create_selective_checkpoint_contexts
+
+    def f(x):
+        return torch.sin(x @ x).relu()
+
+    asked, runs = [], []
+
+    def policy(ctx, op, *args, **kwargs):
+        asked.append((ctx.is_recompute, str(op)))
+        return CheckpointPolicy.MUST_SAVE if op is torch.ops.aten.mm.default else CheckpointPolicy.PREFER_RECOMPUTE
+
+    def counted(x):
+        runs.append(1)
+        return f(x)
+
+    for chosen in (policy, [torch.ops.aten.mm.default]):
+        x = torch.randn(3, 3, requires_grad=True)
+        y = checkpoint(counted, x, use_reentrant=False, context_fn=functools.partial(create_selective_checkpoint_contexts, chosen))
+        y.sum().backward(retain_graph=True)
+        assert_close(x.grad, torch.autograd.grad(f(x).sum(), x)[0])
+        with pytest.raises(RuntimeError, match="backward an extra time"):
+            y.sum().backward()
+    assert asked == [(False, f"aten.{name}.default") for name in ("mm", "sin", "relu")] and len(runs) == 6
+    with pytest.raises(ValueError, match="Expected op in `op_list`"):
+        create_selective_checkpoint_contexts([torch.mm])
+
+
+def test_checkpoints_recompute_once_and_tell_what_ran():
+    from torch.utils.checkpoint import CheckpointError, GraphExecGroup, set_checkpoint_debug_enabled
+
+    runs = []
+
+    def f(x, more=False):
+        runs.append(1)
+        return torch.sin(x @ x).relu() if len(runs) < 100 else x.exp()
+
+    x = torch.randn(3, 3, requires_grad=True)
+    y = checkpoint(f, x, use_reentrant=False)
+    with GraphExecGroup():
+        y.sum().backward(retain_graph=True)
+        y.sum().backward()
+    assert len(runs) == 2
+    with set_checkpoint_debug_enabled(True):
+        y = checkpoint(f, x, use_reentrant=False)
+    runs += [1] * 100
+    with pytest.raises(CheckpointError, match=r"(?s)original forward:.*aten.mm.default.*recomputation:.*aten.exp.default"):
+        y.sum().backward()
+
+
+if __name__ == "__main__":
+    raise SystemExit(pytest.main([__file__]))

@@ -16,8 +16,6 @@ except ImportError as error:
         f"In a source tree run `pip install -e .` first. ({error})"
     ) from error
 
-from .version import __version__
-
 # dtypes, layouts, memory formats and the classes of C++
 for _name in dir(_C):
     if not _name.startswith("_") and _name not in ("StorageBase", "TensorBase"):
@@ -50,8 +48,9 @@ _HOMES = {
         "are_deterministic_algorithms_enabled is_deterministic_algorithms_warn_only_enabled set_deterministic_debug_mode "
         "get_deterministic_debug_mode set_float32_matmul_precision get_float32_matmul_precision set_warn_always "
         "is_warn_always_enabled set_flush_denormal set_num_interop_threads get_num_interop_threads is_tensor is_storage typename "
-        "get_device_module compile sym_int sym_float sym_not sym_max sym_min sym_ite sym_sqrt sym_sum init_num_threads "
-        "is_distributed is_vulkan_available numel is_floating_point is_complex is_signed is_conj is_neg is_inference is_nonzero get_device"
+        "get_device_module compile init_num_threads sym_constrain_range sym_constrain_range_for_size sym_fresh_size "
+        "is_distributed is_vulkan_available numel is_floating_point is_complex is_signed is_conj is_neg is_inference is_nonzero get_device "
+        "cudnn_is_acceptable has_lapack has_mkl has_openmp has_spectral"
     ),
     "torch._legacy_types": (
         "FloatTensor DoubleTensor HalfTensor BFloat16Tensor ByteTensor CharTensor ShortTensor IntTensor LongTensor BoolTensor "
@@ -60,7 +59,8 @@ _HOMES = {
     ),
     "torch.functional": (
         "atleast_1d atleast_2d atleast_3d block_diag broadcast_tensors broadcast_shapes cartesian_prod cdist chain_matmul einsum "
-        "lu meshgrid nonzero norm split stft istft tensordot unique unique_consecutive unravel_index align_tensors _assert"
+        "lu meshgrid nonzero norm pca_lowrank split stft svd_lowrank istft tensordot unique unique_consecutive unravel_index align_tensors "
+        "detach_ from_file _assert"
     ),
     "torch._lobpcg": "lobpcg",
     "torch.func": "vmap",
@@ -70,9 +70,15 @@ _HOMES = {
         "set_autocast_cpu_enabled get_autocast_cpu_dtype set_autocast_cpu_dtype get_autocast_gpu_dtype set_autocast_gpu_dtype"
     ),
     "torch.futures": "Future",
-    "torch.cuda": "Event Stream",
+    "torch._streams": "Event Stream",
+    "torch._schema": "Argument FunctionSchema parse_schema",
+    "torch.testing": "FileCheck",
+    "torch.torch_version": "__version__",
     "torch._higher_order_ops": "cond",
     "torch._ops": "ops",
+    "torch._tags": "Tag",
+    "torch._symbolic.numbers": "SymInt SymFloat SymBool sym_int sym_float sym_not sym_max sym_min sym_ite sym_sqrt sym_sum",
+    "torch._symbolic.checks": "_check _check_is_size _check_index _check_value _check_type _check_not_implemented _check_with",
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
 for _name in _HOME_OF:      # what a module wraps is not to be found unwrapped

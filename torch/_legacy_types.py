@@ -16,6 +16,12 @@ class tensortype(type):  # noqa: N801
     def __repr__(cls):
         return f"<class 'torch.{cls.__name__}'>"
 
+    def __getattr__(cls, name):
+        return getattr(torch.Tensor, name)
+
+    def __dir__(cls):
+        return sorted({*vars(cls), *dir(torch.Tensor)})
+
     def __call__(cls, *args, **kwargs):
         return _C._legacy_tensor(cls.dtype, *args, **kwargs)
 

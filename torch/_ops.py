@@ -6,6 +6,7 @@ Packets and overloads are made when they are first asked for, from the tables of
 
 from __future__ import annotations
 
+import operator
 import types
 from typing import Any
 
@@ -40,12 +41,13 @@ class OpOverload(OperatorBase):
         self._overloadpacket = packet
         self._overloadname = overload or "default"
         self._schema_text = schema_text
+        self._namespace, self._opname = packet._qualified_op_name.split("::")
         self._name = f"{packet._qualified_op_name}.{overload}" if overload else packet._qualified_op_name
         self.__name__ = f"{packet.__name__}.{self._overloadname}"
         self.__qualname__ = self._name
         self.__module__ = packet.__module__
         self.__doc__ = getattr(op, "__doc__", None)
-        self.tags: list = []
+        self.functorch_table: dict = {}
 
     def __call__(self, /, *args, **kwargs):
         return self._op(*args, **kwargs)
@@ -60,15 +62,36 @@ class OpOverload(OperatorBase):
 
             self._schema = schema = parse_schema(self._schema_text)
             return schema
+        if name in ("tags", "_tags"):
+            self.tags = self._tags = tags = self._find_tags()
+            return tags
         raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+
+    def _find_tags(self):
+        if self._namespace == "aten":
+            from torch._tags import tags_of
+
+            return tags_of(self)
+        return list(getattr(self._op, "tags", ()))
+
+    def _sibling(self, name):
+        """The overload of this name (or the default one) of another operator of the namespace; None if there is none."""
+        packet = getattr(getattr(ops, self._namespace), name, None)
+        return packet and (getattr(packet, self._overloadname, None) or getattr(packet, "default", None))
 
     def name(self) -> str:
         return self._name
 
     @property
+    def _nondeterministic_seeded(self):
+        from torch._tags import Tag
+
+        return Tag.nondeterministic_seeded in self.tags
+
+    @property
     def namespace(self):
         """The part before `::`, "aten"."""
-        return self._name.split("::")[0]
+        return self._namespace
 
     @property
     def op(self):
@@ -82,8 +105,8 @@ class OpOverload(OperatorBase):
 
     @property
     def is_view(self):
-        """Does the result share memory with an argument?"""
-        return getattr(self._op, "is_view", False)
+        """Does the result share memory with an argument that is not written?"""
+        return any(r.alias_info is not None and not r.alias_info.is_write for r in self._schema.returns)
 
     def _can_decompose(self):
         return getattr(self._op, "is_composite", False)
@@ -108,11 +131,14 @@ class OpOverload(OperatorBase):
     def __eq__(self, other):
         return self is other
 
+    def __copy__(self):
+        return self
+
     def __deepcopy__(self, memo=None):
         return self
 
     def __reduce__(self):
-        return getattr, (self._overloadpacket, self._overloadname)
+        return _by_name, (self._namespace, self._opname, self._overloadname)
 
 
 class OpOverloadPacket(OperatorBase):
@@ -123,6 +149,7 @@ class OpOverloadPacket(OperatorBase):
         self._qualified_op_name = qualified_name
         self.__name__ = name
         self.__module__ = f"torch.ops.{qualified_name.split('::')[0]}"
+        self.__qualname__ = name
         self._overload_names = overloads
         self._make = make
 
@@ -157,6 +184,13 @@ class OpOverloadPacket(OperatorBase):
         """Itself: what is called when no overload is named."""
         return self
 
+    def __reduce__(self):
+        return _by_name, tuple(self._qualified_op_name.split("::"))
+
+    @property
+    def _schemas(self):
+        return {name: getattr(self, name or "default")._schema for name in self._overload_names}
+
     def overloads(self):
         """Names of the overloads; the nameless one is called "default"."""
         return [n or "default" for n in self._overload_names]
@@ -178,6 +212,9 @@ class OpOverloadPacket(OperatorBase):
 
     def __eq__(self, other):
         return self is other
+
+    def __copy__(self):
+        return self
 
     def __deepcopy__(self, memo=None):
         return self
@@ -223,6 +260,8 @@ class _OpNamespace(types.ModuleType):
                 return OpOverloadPacket(qualified, op_name, overloads, make)
         if op_name.startswith("__"):    # Python asks for attributes of modules: nothing to load the registry for
             return None
+        if self.name == "prim" and op_name in _PRIMS:
+            return OpOverloadPacket(qualified, op_name, ("",), lambda overload: _PRIMS[op_name])
         from torch import library
 
         registered = library._registered(qualified)
@@ -261,6 +300,20 @@ class _Ops(types.ModuleType):
 
 
 ops = _Ops()
+
+# What a subclass with dispatch_device or dispatch_layout is asked.
+_PRIMS = {"device": (operator.attrgetter("device"), "prim::device(Tensor a) -> Device"),
+          "layout": (operator.attrgetter("layout"), "prim::layout(Tensor a) -> Layout")}
+
+
+def _by_name(namespace, name, overload=None):
+    packet = getattr(getattr(ops, namespace), name)
+    return packet if overload is None else getattr(packet, overload)
+
+
+def _metadata_operator(name, overload):
+    namespace, _, op_name = name.rpartition("::")
+    return _by_name(namespace or "aten", op_name, overload)
 
 
 def _overload_object(name, overload):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import operator
 import warnings
 
 import torch
@@ -12,12 +10,12 @@ from torch import _C
 # ---- what is it? ----
 
 
-def is_tensor(obj):
+def is_tensor(obj, /):
     """Whether `obj` is a torch.Tensor."""
     return isinstance(obj, torch.Tensor)
 
 
-def is_storage(obj):
+def is_storage(obj, /):
     """Whether `obj` is a storage."""
     from torch.storage import TypedStorage, UntypedStorage
 
@@ -34,7 +32,16 @@ def is_vulkan_available():
     return False
 
 
-def typename(obj):
+def cudnn_is_acceptable(self):
+    """False: cuDNN is not used."""
+    return False
+
+
+has_lapack = has_spectral = True
+has_mkl = has_openmp = False
+
+
+def typename(obj, /):
     """The type of an object as text: of a tensor "torch.FloatTensor", of anything else its qualified class name."""
     if isinstance(obj, torch.Tensor):
         return obj.type()
@@ -118,7 +125,7 @@ def set_default_dtype(d):
     _C._set_default_dtype(d)
 
 
-def set_default_tensor_type(t):
+def set_default_tensor_type(t, /):
     """Deprecated: sets the default dtype (and device) by a legacy tensor type such as torch.DoubleTensor or its name."""
     if isinstance(t, str):
         t = getattr(torch, t.removeprefix("torch."))
@@ -254,56 +261,25 @@ def init_num_threads():
     """Nothing to do: the thread pool starts by itself."""
 
 
-# ---- numbers that may be symbolic ----
+def sym_fresh_size(expr):
+    """A size that may be symbolic; a number as it is."""
+    return expr
 
 
-def _symbolic(x, method):
-    return getattr(x, method, None)
+def sym_constrain_range(size, *, min=None, max=None):
+    """States that min <= size <= max. RuntimeError where a number is outside."""
+    low, high = -(1 << 63) if min is None else min, (1 << 63) - 1 if max is None else max
+    if low > high:
+        raise RuntimeError(f"Max must be greater than or equal to min. Got min={low} max={high}")
+    if not low <= size <= high:
+        raise RuntimeError(f"Invalid value range for {size} between [{low}, {high}].")
 
 
-def sym_int(a):
-    """`a` truncated to an int."""
-    method = _symbolic(a, "__sym_int__")
-    return method() if method else math.floor(a) if a >= 0 else math.ceil(a)
-
-
-def sym_float(a):
-    """`a` as a float."""
-    method = _symbolic(a, "__sym_float__")
-    return method() if method else float(a)
-
-
-def sym_not(a):
-    """`not a`."""
-    method = _symbolic(a, "__sym_not__")
-    return method() if method else operator.not_(a)
-
-
-def sym_max(a, b):
-    """The larger of two numbers; a float if either is one."""
-    return float(max(a, b)) if isinstance(a, float) or isinstance(b, float) else max(a, b)
-
-
-def sym_min(a, b):
-    """The smaller of two numbers; a float if either is one."""
-    return float(min(a, b)) if isinstance(a, float) or isinstance(b, float) else min(a, b)
-
-
-def sym_ite(b, t, f):
-    """`t if b else f`."""
-    if type(t) is not type(f):
-        raise AssertionError("sym_ite: both branches must have one type")
-    return t if b else f
-
-
-def sym_sqrt(a):
-    """The square root of a number."""
-    return math.sqrt(a)
-
-
-def sym_sum(args):
-    """The sum of some numbers."""
-    return sum(args)
+def sym_constrain_range_for_size(size, *, min=None, max=None):
+    """:func:`sym_constrain_range` for a size, which is at least zero; a `max` must leave room for sizes above 2."""
+    if max is not None and max <= 2:
+        raise RuntimeError(f"Max value to constrain_range_for_size must be greater than 2. got: {max}")
+    sym_constrain_range(size, min=0 if min is None else min, max=max)
 
 
 # ---- compile ----

@@ -48,6 +48,10 @@ def _attributes_of(tensor):
     return (tensor.__dict__, slots) if slots else tensor.__dict__
 
 
+def _removed(name, instead):
+    raise RuntimeError(f"This function was deprecated since version 1.9 and is now removed. In place of `{name}` use {instead}.")
+
+
 class Tensor(_C.TensorBase):
     """A multi-dimensional array of elements of one dtype on one device, whose operations autograd can record.
 
@@ -113,7 +117,7 @@ class Tensor(_C.TensorBase):
                     result = result.conj()
                 if self.is_neg():
                     result = result._neg_view()
-            if type(self) is not Tensor:
+            if type(result) is not type(self):
                 result = result.as_subclass(type(self))
             if self.requires_grad:
                 result.requires_grad_()
@@ -377,6 +381,22 @@ class Tensor(_C.TensorBase):
         raise RuntimeError("PyTorch was compiled without MTIA support")
 
     @_C._overridable
+    def eig(self, eigenvectors=False):
+        """Gone from PyTorch: raises RuntimeError."""
+        _removed("eig", "torch.linalg.eig, whose results are complex, or torch.linalg.eigvals")
+
+    def symeig(self, eigenvectors=False):
+        """Gone from PyTorch: raises RuntimeError."""
+        _removed("symeig", "torch.linalg.eigh, which reads the lower triangle, or torch.linalg.eigvalsh")
+
+    def lstsq(self, other):
+        """Gone from PyTorch: raises RuntimeError."""
+        _removed("lstsq", "torch.linalg.lstsq, which has its arguments the other way round")
+
+    def solve(self, other):
+        """Gone from PyTorch: raises RuntimeError."""
+        _removed("solve", "torch.linalg.solve, which has its arguments the other way round and gives no LU factors")
+
     def reinforce(self, reward):
         """Gone from PyTorch since 0.4: raises RuntimeError."""
         raise RuntimeError("reinforce() was removed. Use torch.distributions instead.")

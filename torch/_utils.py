@@ -104,6 +104,28 @@ def _unflatten_dense_tensors(flat, tensors):
     return tuple(piece.view_as(tensor) for piece, tensor in zip(pieces, tensors))
 
 
+def _take_tensors(tensors, size_limit):
+    """Lists of tensors of one type of at most `size_limit` bytes, unless one is larger by itself; order is kept within a type."""
+    groups = {}
+    for tensor in tensors:
+        group, size = groups.get(tensor.type(), ([], 0))
+        nbytes = tensor.numel() * tensor.element_size()
+        if group and size + nbytes > size_limit:
+            yield group
+            group, size = [], 0
+        groups[tensor.type()] = ([*group, tensor], size + nbytes)
+    yield from (group for group, _ in groups.values() if group)
+
+
+def _reorder_tensors_as(tensors, ordered_tensors):
+    """`tensors`, grouped by type, in the order of the types of `ordered_tensors`."""
+    by_type = {}
+    for tensor in tensors:
+        by_type.setdefault(tensor.type(), []).append(tensor)
+    queues = {kind: iter(group) for kind, group in by_type.items()}
+    return tuple(next(queues[tensor.type()]) for tensor in ordered_tensors)
+
+
 def _import_dotted_name(name):
     first, *rest = name.split(".")
     found = __import__(first)

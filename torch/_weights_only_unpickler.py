@@ -35,6 +35,11 @@ def _get_safe_globals():
     return list(_user_globals.values())
 
 
+def _get_user_allowed_globals():
+    """The names that were allowed, with what they stand for."""
+    return dict(_user_globals)
+
+
 def _clear_safe_globals():
     _user_globals.clear()
 
@@ -90,7 +95,7 @@ _fixed_globals = {}
 _calls = {}  # id of a known global -> what REDUCE calls; the other classes are only named, never called
 
 
-def _default_globals():
+def _get_allowed_globals():
     """Everything that files of weights need, by the name they use."""
     if _fixed_globals:
         return _fixed_globals
@@ -132,7 +137,7 @@ def _unsafe_names(data):
             names.append(".".join(strings[-2:]))
         elif isinstance(argument, str):
             strings.append(argument)
-    known = _default_globals()
+    known = _get_allowed_globals()
     return sorted({name for name in names if name not in known and name not in _user_globals})
 
 
@@ -150,7 +155,7 @@ class Unpickler:
         self.memo = {}
         self.proto = 0
         self.read_so_far = self.given_so_far = 0
-        self.known = _default_globals()
+        self.known = _get_allowed_globals()
 
     def persistent_load(self, pid):
         """The object that a persistent id stands for; the caller provides it."""

@@ -7,15 +7,17 @@ from typing import Sequence
 
 import torch
 from torch import _C, Tensor
+from torch._lowrank import pca_lowrank, svd_lowrank
 
 __all__ = [
     "align_tensors", "atleast_1d", "atleast_2d", "atleast_3d", "block_diag", "broadcast_shapes", "broadcast_tensors", "cartesian_prod", "cdist",
-    "chain_matmul", "einsum", "istft", "lu", "meshgrid", "nonzero", "norm", "split", "stft", "tensordot", "unique", "unique_consecutive", "unravel_index",
+    "chain_matmul", "einsum", "istft", "lu", "meshgrid", "nonzero", "norm", "pca_lowrank", "split", "stft",
+    "svd_lowrank", "tensordot", "unique", "unique_consecutive", "unravel_index",
 ]
 
 _F = _C._VariableFunctions
 overridable = _C._overridable
-stft, istft = _F.stft, _F.istft
+istft = _F.istft
 
 
 def _listed(tensors):
@@ -174,6 +176,21 @@ def nonzero(input: Tensor, *, out: Tensor | None = None, as_tuple: bool = False)
 
 
 @overridable
+def stft(input, n_fft, hop_length=None, win_length=None, window=None, center=True, pad_mode="reflect", normalized=False, onesided=None,
+         return_complex=None, align_to_window=None):
+    """Fourier transforms of windows of a signal (..., samples): (..., frequencies, frames), complex.
+
+    Windows have `win_length` samples (n_fft unless given), lie `hop_length` apart (n_fft // 4 unless given) and are multiplied by `window`;
+    with `center` the signal is first padded by n_fft // 2 at both ends, so that frame t is around sample t * hop_length.
+
+    >>> torch.stft(torch.zeros(16), 4, window=torch.ones(4), return_complex=True).shape
+    torch.Size([3, 17])
+    """
+    return _F.stft(input, n_fft, hop_length, win_length, window, center, pad_mode, normalized, onesided, return_complex=return_complex,
+                   align_to_window=align_to_window)
+
+
+@overridable
 def tensordot(a, b, dims=2, out: Tensor | None = None):
     """Sum of products over pairs of dimensions: the last `dims` of `a` and the first of `b`, or the two given lists.
 
@@ -317,6 +334,21 @@ def lu(A: Tensor, pivot: bool = True, get_infos: bool = False, out=None):
     for target, value in zip(out, results):
         target.resize_(value.shape).copy_(value)
     return out
+
+
+@overridable
+def detach_(input):
+    """Takes a tensor out of the graph, as a leaf. Returns it. See :meth:`Tensor.detach_`."""
+    return input.detach_()
+
+
+def from_file(filename, shared=None, size=0, *, dtype=None, layout=None, device=None, pin_memory=None, requires_grad=False):
+    """A vector of `size` elements over the bytes of a file; with `shared`, changes are written to the file, which is made if need be."""
+    dtype = torch.get_default_dtype() if dtype is None else dtype
+    if shared:
+        open(filename, "ab").close()
+    storage = torch.UntypedStorage.from_file(filename, bool(shared), size * dtype.itemsize)
+    return torch.empty(0, dtype=dtype, layout=layout, device=device).set_(storage, 0, (size,), (1,)).requires_grad_(requires_grad)
 
 
 def align_tensors(*tensors):

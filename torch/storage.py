@@ -13,7 +13,33 @@ from torch import _C
 __all__ = ["TypedStorage", "UntypedStorage"]
 
 
-class UntypedStorage(_C.StorageBase):
+class _OnDevices:
+    """What both kinds of storage say of devices; `self.device` is where the bytes are."""
+
+    is_hpu = False
+
+    def get_device(self):
+        """The index of the device; None on the CPU."""
+        return self.device.index
+
+    def cuda(self, device=None, non_blocking=False):
+        """A copy on a CUDA device: AssertionError without one."""
+        torch.cuda._lazy_init()
+
+    def hpu(self, device=None, non_blocking=False):
+        """A copy on an HPU device: AssertionError, there is none."""
+        raise AssertionError("HPU device module is not loaded")
+
+    def pin_memory(self, device="cuda"):
+        """A copy in page-locked memory: RuntimeError without an accelerator."""
+        raise RuntimeError("Cannot access accelerator device when none is available.")
+
+    def is_pinned(self, device="cuda"):
+        """False: there is no page-locked memory on the CPU."""
+        return False
+
+
+class UntypedStorage(_OnDevices, _C.StorageBase):
     """A block of bytes on a device: `UntypedStorage(nbytes)` or `UntypedStorage(sequence of byte values)`.
 
     Example::
@@ -24,6 +50,7 @@ class UntypedStorage(_C.StorageBase):
 
     is_sparse = False
     is_sparse_csr = False
+    _filename = None
 
     def __repr__(self):
         info = f"[torch.storage.UntypedStorage(device={self.device}) of size {len(self)}]"
@@ -58,6 +85,23 @@ class UntypedStorage(_C.StorageBase):
         """This storage."""
         return self
 
+    @property
+    def filename(self):
+        """The file whose bytes these are (see :meth:`from_file`), or None."""
+        return self._filename
+
+    def size(self):
+        """The number of bytes."""
+        return self.nbytes()
+
+    def mps(self):
+        """A copy on Apple's GPU: RuntimeError, there is none."""
+        raise RuntimeError("torch.UntypedStorage(): Storage device not recognized: mps")
+
+    def _to(self, dtype):
+        converted = torch.tensor(self.tolist(), dtype=torch.uint8).to(dtype)
+        return TypedStorage(wrap_storage=converted.untyped_storage(), dtype=dtype, _internal=True)
+
     def clone(self):
         """A copy of the bytes."""
         return UntypedStorage(self.nbytes(), device=self.device).copy_(self)
@@ -80,16 +124,12 @@ class UntypedStorage(_C.StorageBase):
         return self if device.type == self.device.type else UntypedStorage(self.nbytes(), device=device)
 
     def type(self, dtype=None, non_blocking=False):
-        """The name of the storage's type."""
-        return "torch.storage.UntypedStorage"
+        """The name of the storage's type, or with `dtype` (torch.FloatStorage, torch.float or their name) the bytes converted to it."""
+        return "torch.storage.UntypedStorage" if dtype is None else self._to(_dtype_of(dtype))
 
     def byteswap(self, dtype):
         """Reverses the bytes of each element of `dtype`, as files from machines of the other byte order need."""
         self._byteswap(dtype.itemsize // (2 if dtype.is_complex else 1))
-
-    def is_pinned(self, device="cuda"):
-        """False: there is no page-locked memory on the CPU."""
-        return False
 
     def is_shared(self):
         """Whether other processes can map the bytes."""
@@ -98,7 +138,7 @@ class UntypedStorage(_C.StorageBase):
         shared = sys.modules.get("torch._shared_memory")  # loaded by the first that shares
         return shared is not None and shared.block_of(self) is not None
 
-    def share_memory_(self):
+    def share_memory_(self, *args, **kwargs):
         """Moves the bytes to memory that other processes see and write too. Returns self."""
         from torch import _shared_memory
 
@@ -134,7 +174,7 @@ class UntypedStorage(_C.StorageBase):
             size = nbytes or os.fstat(file.fileno()).st_size
             memory = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_WRITE if shared else mmap.ACCESS_COPY)
         storage = _C._share_buffer(memory, 0, size)
-        storage.filename = filename
+        storage._filename = filename
         return storage
 
     @classmethod
@@ -175,13 +215,28 @@ def _storage_type_to_dtype_map():
     return {name: dtype for dtype, name in _dtype_to_storage_type_map().items()}
 
 
-class TypedStorage:
+def _dtype_of(kind):
+    """The dtype of a storage class, of its name, or of a dtype."""
+    if isinstance(kind, str):
+        kind = getattr(torch, kind.rpartition(".")[2])
+    return kind if isinstance(kind, torch.dtype) else kind.dtype
+
+
+def _get_dtype_from_pickle_storage_type(pickle_storage_type):
+    """The dtype of the storages that files know by a name such as "FloatStorage". Raises KeyError for others."""
+    try:
+        return _storage_type_to_dtype_map()[pickle_storage_type]
+    except KeyError:
+        raise KeyError(f'pickle storage type "{pickle_storage_type}" is not recognized') from None
+
+
+class TypedStorage(_OnDevices):
     """The elements of one dtype in an :class:`UntypedStorage`. Deprecated; files and old code still name it."""
 
     is_sparse = False
     dtype: torch.dtype
 
-    def __init__(self, *args, device=None, dtype=None, wrap_storage=None, _internal=False):
+    def __init__(self, *args, wrap_storage=None, dtype=None, device=None, _internal=False):
         if not _internal:
             _warn_typed_storage_removal()
         self.dtype = dtype or getattr(type(self), "dtype", None) or torch.get_default_dtype()
@@ -299,9 +354,18 @@ class TypedStorage:
         """Whether the elements are in shared memory."""
         return self._untyped_storage.is_shared()
 
-    def is_pinned(self, device=None):
-        """False."""
-        return False
+    def resizable(self):
+        """Whether :meth:`resize_` is allowed: not for borrowed memory."""
+        return self._untyped_storage.resizable()
+
+    @property
+    def filename(self):
+        """The file whose elements these are (see :meth:`from_file`), or None."""
+        return self._untyped_storage.filename
+
+    def to(self, *, device, non_blocking=False):
+        """A copy on `device`, or the same elements if they are there already."""
+        return self._like(self._untyped_storage.to(device=device, non_blocking=non_blocking))
 
     def pickle_storage_type(self):
         """The name under which files know this kind of storage, "FloatStorage"."""
@@ -313,8 +377,8 @@ class TypedStorage:
     _pickle_storage_type = pickle_storage_type
 
     def type(self, dtype=None, non_blocking=False):
-        """The name of the storage's type."""
-        return f"torch.{self.pickle_storage_type()}"
+        """The name of the storage's type, or with `dtype` (torch.FloatStorage, torch.float or their name) the elements converted to it."""
+        return f"torch.{self.pickle_storage_type()}" if dtype is None else self._to(_dtype_of(dtype))
 
     @classmethod
     def _new_wrapped_storage(cls, untyped):
@@ -325,7 +389,18 @@ class TypedStorage:
         dtype = dtype or cls.dtype
         return cls(wrap_storage=UntypedStorage.from_buffer(*args, dtype=dtype, **kwargs), dtype=dtype, _internal=True)
 
-    from_buffer = _from_buffer
+    @classmethod
+    def from_buffer(cls, *args, **kwargs):
+        """A storage with a copy of the elements of a buffer; see :meth:`UntypedStorage.from_buffer`."""
+        return cls._from_buffer(*args, **kwargs)
+
+    @classmethod
+    def from_file(cls, filename, shared, size):
+        """`size` elements over the bytes of a file, written back to it if `shared`. RuntimeError where the class has no dtype."""
+        if cls is TypedStorage:
+            raise RuntimeError("from_file can only be called on derived classes")
+        untyped = UntypedStorage.from_file(filename, shared, size * cls.dtype.itemsize)
+        return TypedStorage(wrap_storage=untyped, dtype=cls.dtype, _internal=True)
 
     def __eq__(self, other):
         return isinstance(other, TypedStorage) and self._cdata == other._cdata and self.dtype == other.dtype
@@ -350,14 +425,21 @@ class TypedStorage:
     __str__ = __repr__
 
 
+def _conversion(name, dtype):
+    def convert(self):
+        return self._to(dtype)
+
+    convert.__name__ = name
+    convert.__doc__ = f"The elements converted to {dtype}, a TypedStorage."
+    return convert
+
+
 for _name, _dtype in (("bool", torch.bool), ("byte", torch.uint8), ("char", torch.int8), ("short", torch.int16), ("int", torch.int32),
                       ("long", torch.int64), ("half", torch.half), ("bfloat16", torch.bfloat16), ("float", torch.float),
-                      ("double", torch.double), ("complex_float", torch.cfloat), ("complex_double", torch.cdouble)):
-    def _convert(self, _dtype=_dtype):
-        return self._to(_dtype)
-    _convert.__name__ = _name
-    _convert.__doc__ = f"The elements converted to {_dtype}."
-    setattr(TypedStorage, _name, _convert)
+                      ("double", torch.double), ("complex_float", torch.cfloat), ("complex_double", torch.cdouble),
+                      ("float8_e5m2", torch.float8_e5m2), ("float8_e4m3fn", torch.float8_e4m3fn),
+                      ("float8_e5m2fnuz", torch.float8_e5m2fnuz), ("float8_e4m3fnuz", torch.float8_e4m3fnuz)):
+    setattr(_OnDevices, _name, _conversion(_name, _dtype))
 
 
 class _LegacyStorageMeta(type):

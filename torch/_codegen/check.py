@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._opdefs.language import CONFLICTS
+from .._opdefs.language import CONFLICTS, MISSING, UNKNOWN
 from . import batching
 from .overloads import expand
 from .schema import parse
@@ -34,11 +34,11 @@ def problems(definitions):
 
 def _gradient_problems(d, schemas):
     names = {a.name for s in schemas for a in s.args}
-    if d.grad:
+    if d.grad and d.grad is not UNKNOWN:
         for key in d.grad:
             for name in key.split(","):
                 if name.strip() not in names:
                     yield f"the gradient of {name.strip()}, which is no argument"
-    elif d.grad is not None and d.family in _NEEDS_GRADIENT and not all(s.is_inplace or s.is_out for s in schemas):
+    elif d.grad is MISSING and d.family in _NEEDS_GRADIENT and not all(s.is_inplace or s.is_out for s in schemas):
         if any(r.base == "Tensor" for s in schemas for r in s.returns) and any(a.base == "Tensor" for s in schemas for a in s.args):
-            yield "give grad={argument: formula}, or grad=None if it is not differentiable"
+            yield "give grad={argument: formula}, grad=None if it is not differentiable, or grad=UNKNOWN"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .._opdefs import expr as E
-from .._opdefs.language import MISSING, Definition
+from .._opdefs.language import MISSING, UNKNOWN, Definition
 from .diff import derivative
 from .fuse import fused_gradients
 from .overloads import expand
@@ -35,7 +35,7 @@ def with_backward(definition, orders, linear=None):
     if not differentiable:
         return [definition]
     if orders == 0:
-        return [replace(definition, grad=None)]
+        return [replace(definition, grad=UNKNOWN)]
     tensors = [a.name for a in schema.args if a.is_tensor]
     made, formulas = [], {}
     for name in tensors:

@@ -78,15 +78,15 @@ def parameter_type(arg):
 
 def result_type(schema):
     """The C++ result type of a schema."""
-    kinds = ["std::vector<Tensor>" if r.list else CPP_TYPES[type_of(r)] for r in schema.returns]
+    kinds = ["std::vector<Tensor>" if r.is_tensor_list else CPP_TYPES[type_of(r)] for r in schema.returns]
     return "void" if not kinds else kinds[0] if len(kinds) == 1 else f"std::tuple<{', '.join(kinds)}>"
 
 
 def source_ast(formula):
     """The statements of a formula: a string (an expression, or lines of statements), or a function's body."""
     if isinstance(formula, str):
-        text = textwrap.dedent(formula).strip()
-        return ast.parse(text).body if "\n" in text else [ast.Return(ast.parse(text, mode="eval").body)]
+        body = ast.parse(textwrap.dedent(formula).strip()).body
+        return [ast.Return(body[0].value)] if len(body) == 1 and isinstance(body[0], ast.Expr) else body
     tree = ast.parse(textwrap.dedent(inspect.getsource(formula))).body[0]
     if isinstance(tree, ast.FunctionDef):
         body = tree.body
@@ -124,6 +124,20 @@ def names_used(statements):
     for statement in statements:
         walk(statement)
     return used
+
+
+def sizes_used(bodies):
+    """{name: dimensions d of which it says name.size(d)}."""
+    found: dict = {}
+    for body in bodies:
+        for statement in body:
+            for node in ast.walk(statement):
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "size" and isinstance(node.func.value, ast.Name) and node.args:
+                    try:
+                        found.setdefault(node.func.value.id, set()).add(ast.literal_eval(node.args[0]))
+                    except ValueError:
+                        continue    # a dimension that is computed
+    return found
 
 
 def is_meta_only(attributes):
@@ -270,7 +284,10 @@ class Translator:
         for a in nodes:
             if isinstance(a, ast.JoinedStr):
                 for piece in a.values:
-                    parts += self.message_parts([piece.value if isinstance(piece, ast.FormattedValue) else piece])
+                    if isinstance(piece, ast.FormattedValue) and piece.format_spec:   # {dtype:ScalarType}: PyTorch's other name of it, "Double"
+                        parts.append(f"legacy_name({self.expression(piece.value)[0]})")
+                    else:
+                        parts += self.message_parts([piece.value if isinstance(piece, ast.FormattedValue) else piece])
             else:
                 code, kind = self.expression(a)
                 code, kind = self.plain(code, kind), kind.removeprefix("optional ")
@@ -314,6 +331,8 @@ class Translator:
             return (f"int64_t({v})" if abs(v) < 2**63 else f"{v}ull"), "int"
         if isinstance(v, float):
             return repr(v), "float"
+        if isinstance(v, complex):
+            return f"Scalar(std::complex<double>({v.real!r}, {v.imag!r}))", "scalar"
         if isinstance(v, str):
             escaped = v.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
             return f'std::string_view("{escaped}")', "str"
@@ -718,7 +737,7 @@ def conversion_cost(kind, wanted, size=None):
 
 # C++ helpers of csrc/autograd/formulas.h: argument types, result type; read from the header's declarations.
 HELPERS: dict = {}
-_HELPER_TYPES = {"const Tensor&": "tensor", "Tensor": "tensor", "int64_t": "int", "double": "float", "bool": "bool", "const Scalar&": "scalar",
+_HELPER_TYPES = {"void": "none", "const Tensor&": "tensor", "Tensor": "tensor", "int64_t": "int", "double": "float", "bool": "bool", "const Scalar&": "scalar",
                  "Scalar": "scalar", "IntList": "ints", "Dims": "ints", "TensorList": "tensors", "std::vector<Tensor>": "tensors", "DType": "dtype",
                  "std::string_view": "str", "std::optional<int64_t>": "optional int", "std::optional<IntList>": "optional ints",
                  "std::optional<double>": "optional float", "std::optional<Scalar>": "optional scalar", "std::optional<MemoryFormat>": "optional memory_format"}

@@ -113,8 +113,8 @@ def fused_gradients(rows):
     for row in rows:
         if row.family != "pointwise" or row.role != "functional" or not row.definition.grad or len(row.schema.returns) != 1:
             continue
-        for name, text in row.definition.grad.items():
-            if not isinstance(text, str) or name not in row.schema.index or row.schema.args[row.schema.index[name]].base != "Tensor":
+        for name, text in row.formulas.items():
+            if not isinstance(text, str) or text.startswith("raise ") or name not in row.schema.index or row.schema.args[row.schema.index[name]].base != "Tensor":
                 continue
             definition = _fused(bodies, row, name, text)
             if definition is not None:

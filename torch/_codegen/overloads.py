@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from .._opdefs.language import UNKNOWN
 from .schema import OPTIONS, Schema, inplace_of, out_of, parse
 
 # schema prefix -> the namespace in which Python finds the function
@@ -32,9 +33,22 @@ class Overload:
         return self.definition.family
 
     @property
+    def formulas(self):
+        """{arguments: formula} of the gradients; what is UNKNOWN is a formula that raises."""
+        grad = self.definition.grad or {}
+        if grad is UNKNOWN:
+            names = [a.name for a in self.schema.args if a.base == "Tensor" and not (a.write and a.kwarg_only)]
+            return {", ".join(names): _refusal(f"derivative for aten::{self.schema.name} is not implemented")}
+        return {key: _refusal(f"the derivative for '{self.schema.name}: {key}' is not implemented.") if f is UNKNOWN else f for key, f in grad.items()}
+
+    @property
     def derived(self):
         """Runs through its functional form's kernel."""
         return self.functional is not None
+
+
+def _refusal(text):
+    return f'raise NotImplementedError("{text}")'
 
 
 def _python_of(definition, schema):
@@ -56,7 +70,7 @@ def _explicit(option):
 def _wanted(definition, schema, kind):
     """Whether the derived form exists when the definition leaves it to the default."""
     option = getattr(definition, kind)
-    if isinstance(option, (bool, type(None))):
+    if option != "auto":
         return bool(option)
     tensors = all(r.is_tensor and not r.alias for r in schema.returns) and schema.returns
     if kind == "inplace":
@@ -76,12 +90,16 @@ def _base_of(form, functionals):
     return (exact or named or [None])[0]
 
 
-def _inplace(schema, plain):
+def _inplace(schema, option, plain):
     return inplace_of(schema)
 
 
-def _out(schema, plain):
+def _out(schema, option, plain):
     """`out` belongs to the overload without a name, if the operator has one, otherwise to `Tensor`."""
+    if option == "below":
+        return out_of(schema, f"{schema.overload}_out" if schema.overload else "out")
+    if isinstance(option, str) and option != "auto":
+        return out_of(schema, option, option, named=False)
     return out_of(schema, f"{schema.overload}_out" if schema.name in plain and schema.overload else None)
 
 
@@ -91,6 +109,7 @@ def expand(definitions, problem=None):
     What is wrong with them is a ValueError, or a call of `problem` with its text where one is given.
     """
     table, seen, counts = [], {}, {}
+    plain = {text.split("(")[0] for definition in definitions for text in definition.schemas}
     if problem is None:
         def problem(text):
             raise ValueError(text)
@@ -103,17 +122,17 @@ def expand(definitions, problem=None):
             functionals.append(overload)
         rows = list(functionals)
         for kind, derive in (("inplace", _inplace), ("out", _out)):
-            listed = _explicit(getattr(definition, kind))
+            option = getattr(definition, kind)
+            listed = _explicit(option)
             if listed is None:
-                plain = {f.schema.name for f in functionals if not f.schema.overload}
-                pairs = [(f, derive(f.schema, plain)) for f in functionals if f.role == "functional" and _wanted(definition, f.schema, kind)]
+                pairs = [(f, derive(f.schema, option, plain)) for f in functionals if f.role == "functional" and _wanted(definition, f.schema, kind)]
             else:
                 pairs = [(_base_of(s, functionals), s) for s in listed]
             for base, schema in pairs:
                 if base is None:
                     problem(f"{schema.key}: no functional schema of {definition.name} has these arguments")
                     continue
-                hidden = schema.key in definition.hidden or base.hidden
+                hidden = schema.key in definition.hidden or base.hidden or option == "below"
                 form = Overload(definition, schema, kind, base, base.python, hidden)
                 base.forms.append(form)
                 rows.append(form)
@@ -130,4 +149,8 @@ def expand(definitions, problem=None):
                 number = counts.get(base, 0)
                 counts[base] = number + 1
                 f.node_name = definition.node or f"{base.title().replace('_', '')}Backward{number}"
+    for row in table:   # a copy of a view is differentiated as the view
+        view = seen.get(row.schema.key.replace("_copy", "", 1)) if row.schema.name.endswith("_copy") else None
+        if row.node_name and view and view.schema.is_view and view.node_name and not row.definition.node:
+            row.node_name = f"{view.node_name}_copy"
     return table

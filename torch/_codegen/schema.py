@@ -204,16 +204,20 @@ def inplace_of(schema):
     return Schema(schema.name + "_", schema.overload, (written, *schema.args[1:]), (replace(written, name="", default=None),))
 
 
-def out_of(schema, overload=None):
-    """`add.out(..., *, Tensor(a!) out) -> Tensor(a!)` of a functional schema; several results give out0, out1, ... or their names."""
+def out_of(schema, overload=None, name="out", named=True):
+    """`add.out(..., *, Tensor(a!) out) -> Tensor(a!)` of a functional schema; several results give out0, out1, ... or their names.
+
+    A list is filled and not returned.
+    """
     if overload is None:
         overload = "out" if schema.overload in ("", "Tensor") else f"{schema.overload}_out"
     letters = "abcdefgh"
     args = tuple(a for a in schema.args if a.name not in OPTIONS) if all(n in schema.index for n in OPTIONS) else schema.args
     outs, returns = [], []
     for i, r in enumerate(schema.returns):
-        name = "out" if len(schema.returns) == 1 else (r.name or f"out{i}")
+        written = name if len(schema.returns) == 1 else (r.name or f"{name}{i}")
         text = f"Tensor({letters[i]}!)" + ("[]" if r.list else "")
-        outs.append(Arg(name, "Tensor", list=r.list, alias=f"{letters[i]}!", kwarg_only=True, text=text))
-        returns.append(Arg(r.name if len(schema.returns) > 1 else "", "Tensor", list=r.list, alias=f"{letters[i]}!", text=text))
+        outs.append(Arg(written, "Tensor", list=r.list, alias=f"{letters[i]}!", kwarg_only=True, text=text))
+        if not r.list:
+            returns.append(Arg(r.name if named and len(schema.returns) > 1 else "", "Tensor", alias=f"{letters[i]}!", text=text))
     return Schema(schema.name, overload, args + tuple(outs), tuple(returns))

@@ -49,7 +49,7 @@ def read_value(arg, code):
 
 def store_results(schema, call):
     """Statements that run `call` and put its result into `r`."""
-    kinds = [("tensors" if x.list else type_of(x)) for x in schema.returns]
+    kinds = [("tensors" if x.is_tensor_list else type_of(x)) for x in schema.returns]
     if not kinds:
         return [f"{call};"]
     if len(kinds) > 1:
@@ -135,8 +135,8 @@ class Generator:
         lines.append(f"  call(*kOps[{row.index}], args_, rets_);")
         taken = []
         for i, r in enumerate(s.returns):
-            kind = "tensors" if r.list else type_of(r)
-            taken.append({"tensor": f"rets_[{i}].take()", "tensors": f"to_vector(rets_[{i}])", "scalar": f"rets_[{i}].scalar()", "int": f"rets_[{i}].to_int()",
+            kind = "tensors" if r.is_tensor_list else type_of(r)
+            taken.append({"tensor": f"rets_[{i}].take()", "tensors": f"to_vector(rets_[{i}])", "ints": f"Dims(rets_[{i}].ints())", "scalar": f"rets_[{i}].scalar()", "int": f"rets_[{i}].to_int()",
                           "bool": f"rets_[{i}].to_bool()", "float": f"rets_[{i}].to_double()", "dtype": f"rets_[{i}].dtype()"}[kind])
         if taken:
             lines.append(f"  return {taken[0] if len(taken) == 1 else '{' + ', '.join(taken) + '}'};")
@@ -200,9 +200,9 @@ class Generator:
     # ---- derivatives ----
     def derivative(self, row):
         """Translate the gradient formulas of a functional (or only-in-place) overload."""
-        s, grads = row.schema, row.definition.grad
+        s = row.schema
         by_input = {}
-        for key, f in grads.items():
+        for key, f in row.formulas.items():
             for name in key.split(","):
                 by_input[name.strip()] = (key, f)
         inputs = [a for a in s.args if a.name in by_input and a.base == "Tensor" and not (a.kwarg_only and a.write)]
@@ -231,12 +231,15 @@ class Generator:
         positions = ", ".join(str(s.index[a.name]) for a in inputs)
         slots = ", ".join(
             f"{{SaveSlot::{source}, {str(meta).lower()}, {i}, {self.needed_by(name, statements, groups, numbers)}u}}" for source, meta, i, name in saves)
+        attributes = self.saved_attributes(s, used, saves, formula.sizes_used(statements.values()))
         self.derivatives.append(
             f"static const uint8_t inputs_{name}[] = {{{positions}}};\n"
             + (f"static const SaveSlot saves_{name}[] = {{{slots}}};\n" if saves else "")
+            + (f"static const SavedAttribute attributes_{name}[] = {{{', '.join(attributes)}}};\n" if attributes else "")
             + f"extern const Derivative derivative_{name};\n"
             f"const Derivative derivative_{name} = {{{quoted(row.node_name)}, inputs_{name}, {len(inputs)}, "
-            f"{f'saves_{name}' if saves else 'nullptr'}, {len(saves)}, {differentiable}u, backward_{name}, {self.jvp(row)}}};"
+            f"{f'saves_{name}' if saves else 'nullptr'}, {len(saves)}, {differentiable}u, backward_{name}, {self.jvp(row)}, "
+            f"{f'attributes_{name}' if attributes else 'nullptr'}, {len(attributes)}}};"
         )
         self.backward[row] = f"derivative_{name}"
 
@@ -321,6 +324,25 @@ class Generator:
                     saves.append(("Result", meta, i, name))
         return saves, variables, declarations
 
+    @staticmethod
+    def saved_attributes(s, used, saves, sizes):
+        """Initialisers of what a formula uses besides tensors: arguments, and shapes under the names of PyTorch."""
+        shown = [f"{{{quoted(a.name)}, SavedAttribute::Argument, {i}, 0}}" for i, a in enumerate(s.args) if a.base != "Tensor" and a.name in used]
+        kinds = {"shape": ("sym_sizes", "Sizes"), "sizes": ("sym_sizes", "Sizes"), "strides": ("sym_strides", "Strides"), "numel": ("sym_numel", "Numel"),
+                 "ndim": ("dim", "Dim"), "dim": ("dim", "Dim")}
+        for slot, (source, meta_only, i, name) in enumerate(saves):
+            if not meta_only or (s.args if source == "Arg" else s.returns)[i].list:
+                continue
+            told = {kinds[attribute] for attribute in used[name] if attribute in kinds}
+            if ("sym_sizes", "Sizes") in told:
+                told.discard(("dim", "Dim"))
+            for suffix, kind in sorted(told):
+                shown.append(f"{{{quoted(f'{name}_{suffix}')}, SavedAttribute::{kind}, {slot}, 0}}")
+            for dim in sorted(sizes.get(name, ())):
+                suffix = f"sym_argsize_{'minus_' if dim < 0 else ''}{abs(dim)}"
+                shown.append(f"{{{quoted(f'{name}_{suffix}')}, SavedAttribute::Size, {slot}, {dim}}}")
+        return shown
+
     def gradient_code(self, row, body, members, variables, declarations, numbers, s):
         """`if (c.needs(i)) c.set(i, formula);` for one formula, which may serve several inputs."""
         names = formula.names_used(body)
@@ -395,7 +417,7 @@ class Generator:
             ops.append(self.op_row(row, externs))
         ints = [f"static constexpr int64_t ints_{i}[] = {{{', '.join(map(str, items)) or '0'}}};" for items, i in self.int_defaults.items()]
         externs += [f"void {name}(VmapCall&);" for name in self.batch_formulas.values()]
-        source = [HEADER + '#include "kernels.h"', '#include "vmap/rules.h"', '#include "cpu/families.h"', "namespace kindling {",
+        source = [HEADER + '#include "kernels.h"', '#include "vmap/rules.h"', '#include "cpu/families.h"', '#include "cpu/outputs.h"', "namespace kindling {",
                   *([UNTRANSLATED] if self.lenient else []), *externs, *ints, *args,
                   "static Op table[] = {", *ops, "};", f"const int kNumOps = {len(self.rows)};",
                   "const Op* const kOps[] = {" + ", ".join(f"&table[{i}]" for i in range(len(self.rows))) + "};", *self.function_tables(), "}", ""]
@@ -407,7 +429,8 @@ class Generator:
         extra = "nullptr"
         base = row.functional or row
         if row.derived and d.family != "pointwise":
-            kernel, extra = "derived_form", f"&table[{row.functional.index}]"
+            rules = () if row.role == "inplace" else (d.out_dtype_is_exact and "exact", d.out_apart and "apart")
+            kernel, extra = "_".join([*filter(None, rules), "form"]) if any(rules) else "derived_form", f"&table[{row.functional.index}]"
             family = "Composite" if d.family == "composite" else "Kernel"
         elif row.derived:
             kernel, extra = "pointwise_kernel", f"&table[{row.functional.index}]"

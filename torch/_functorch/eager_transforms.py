@@ -14,7 +14,7 @@ from torch import _C
 from torch._functorch.vmap import vmap
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
-__all__ = ["grad", "grad_and_value", "vjp", "jvp", "jacrev", "jacfwd", "hessian", "linearize", "functionalize"]
+__all__ = ["grad", "grad_and_value", "vjp", "jvp", "jacrev", "jacfwd", "hessian", "linearize"]
 
 _functorch = _C._functorch
 
@@ -358,24 +358,3 @@ def linearize(func, *primals):
             found = _gradients(rows, tree_leaves(weights), directions, create)
         return _release(tree_unflatten(found, out_spec), own, create)
     return out, push
-
-
-def functionalize(func, *, remove="mutations"):
-    """`func` as a function that writes to none of its arguments."""
-    if remove not in ("mutations", "mutations_and_views"):
-        raise RuntimeError(f"functionalize(f, remove='mutations'): received invalid argument for remove={remove}. Valid options are:\n"
-                           "     remove='mutations': all inplace and out= operators will be removed from the program, and replaced with their "
-                           "out-of-place equivalents.\n     remove='mutations_and_views': In addition to the above, all aliasing operators {view} "
-                           "will be replaced with their non-aliasing counterparts, {view}_copy.\n")
-
-    @functools.wraps(func)
-    def wrapper(*args, **kwargs):
-        before = [(t, t._version) for t in tree_leaves((args, kwargs)) if isinstance(t, torch.Tensor) and not t.is_inference()]
-        copies = {id(t): t.clone() for t, _ in before}
-        args, kwargs = tree_map(lambda x: copies.get(id(x), x) if isinstance(x, torch.Tensor) else x, (args, kwargs))
-        result = func(*args, **kwargs)
-        for t, _ in before:
-            if copies[id(t)]._version:
-                t.copy_(copies[id(t)])
-        return result
-    return wrapper

@@ -23,8 +23,8 @@ def slope(body, order=1):
     return backward
 
 
-def _call(schema_text, **renamed):
-    """`name(argument, ...)` of a schema as a formula."""
+def call_text(schema_text, **renamed):
+    """`name(argument, ...)` of a schema as a formula, some arguments under other names."""
     name, inside = schema_text.split("(", 1)
     arguments, keyword = [], False
     for part in inside.rsplit(") ->", 1)[0].split(", "):
@@ -45,7 +45,7 @@ def activation(schema, backward=None, *, derivative=None, flat=False, saves="sel
     """
     def apply(body):
         options.setdefault("kinds", FLOATING)
-        pointwise(schema, grad={"self": _call(backward, grad_output="grad", grad_out="grad", self=saves)}, **options)(body)
+        pointwise(schema, grad={"self": call_text(backward, grad_output="grad", grad_out="grad", self=saves)}, **options)(body)
         name, rest = backward.split("(", 1)
         incoming = rest.split(",")[0].split()[1]
         backward_body = derivative or slope(body)
@@ -53,19 +53,29 @@ def activation(schema, backward=None, *, derivative=None, flat=False, saves="sel
             backward_body.__doc__ = f"Gradient of {schema.split('(')[0]} with respect to its input."
         head = rest.rsplit(") ->", 1)[0]
         star = "" if "*, " in head else "*, "
-        second = "zeros_like(grad)"
-        choices = {k: v for k, v in options.items() if k == "choices"}
-        if not flat:
-            double = f"_{name}_backward(Tensor grad, {rest}"
-            second = _call(double)
-            double_body = slope(body, 2)
-            double_body.__doc__ = f"Gradient of {name} with respect to self."
-            pointwise(double, kinds=options["kinds"], grad=None, inplace=False, out=False, python="", **choices)(double_body)
-        pointwise(backward, kinds=options["kinds"], inplace=False, python="",
+        shared = {k: v for k, v in options.items() if k in ("choices", "kinds")}
+        second = "zeros_like(grad)" if flat else _higher(body, backward, 2, shared)
+        pointwise(backward, inplace=False, python="",
                   out=out if out is False else [out or f"{name}.grad_input({head}, {star}Tensor(a!) grad_input) -> Tensor(a!)"],
-                  grad={incoming: _call(backward, **{incoming: "grad"}), "self": second}, **choices)(backward_body)
+                  grad={incoming: call_text(backward, **{incoming: "grad"}), "self": second}, **shared)(backward_body)
         return body
     return apply
+
+
+HIGHEST = 4   # order of the last derivative that has an operator
+
+
+def _higher(body, backward, order, options):
+    """Registers the derivative of `order`, linear in each of its gradients, and those above; returns its call by the one below."""
+    name, rest = backward.split("(", 1)
+    incoming = rest.split(",")[0].split()[1]
+    schema = f"_{name}{'_backward' * (order - 1)}({''.join(f'Tensor grad{i}, ' for i in range(order - 1))}{rest}"
+    formulas = {g: call_text(schema, **{g: "grad"}) for g in [*(f"grad{i}" for i in range(order - 1)), incoming]}
+    formulas["self"] = _higher(body, backward, order + 1, options) if order < HIGHEST else UNKNOWN
+    derived = slope(body, order)
+    derived.__doc__ = f"Derivative of order {order} of the operator that {name} belongs to, times the gradients."
+    pointwise(schema, grad=formulas, inplace=False, out=False, python="", **options)(derived)
+    return call_text(schema, grad0="grad", **{f"grad{i}": f"grad{i - 1}" for i in range(1, order - 1)})
 
 
 # ---- piecewise linear ----
@@ -256,8 +266,17 @@ def elu_backward(grad, alpha, scale, input_scale, is_result, x):
     return where(x <= 0, steep, grad * scale)
 
 
-@pointwise("_elu_backward_backward(Tensor grad, Tensor grad_output, Scalar alpha, Scalar scale, Scalar input_scale, bool is_result, Tensor self_or_result)"
-           " -> Tensor", kinds=FLOATING, inplace=False, out=False, python="", grad=None)
+def _elu_third(grad, grad0, grad_output, alpha, scale, input_scale, is_result, self_or_result):
+    if is_result:
+        return zeros_like(grad)
+    return _elu_backward_backward(grad * grad0, grad_output, alpha, scale, input_scale, is_result, self_or_result) * input_scale
+
+
+@pointwise("_elu_backward_backward(Tensor grad0, Tensor grad_output, Scalar alpha, Scalar scale, Scalar input_scale, bool is_result, Tensor self_or_result)"
+           " -> Tensor", kinds=FLOATING, inplace=False, out=False, python="",
+           grad={"grad0": "_elu_backward_backward(grad, grad_output, alpha, scale, input_scale, is_result, self_or_result)",
+                 "grad_output": "_elu_backward_backward(grad0, grad, alpha, scale, input_scale, is_result, self_or_result)",
+                 "self_or_result": _elu_third})
 def _elu_backward_backward(grad, grad_output, alpha, scale, input_scale, is_result, x):
     """Gradient of elu_backward with respect to self_or_result."""
     g = grad * grad_output * input_scale
@@ -300,10 +319,21 @@ def gelu(x, approximate):
     return 0.5 * x * (1.0 + tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * (x * x * x))))
 
 
-@pointwise("silu(Tensor self) -> Tensor", kinds=FLOATING_COMPLEX, python="nn", grad={"self": "silu_backward(grad, self)"})
+def _grad_silu(grad, self):
+    if self.is_complex():
+        s = self.sigmoid()
+        return grad * (s * (1 + self * (1 - s))).conj()
+    return silu_backward(grad, self)
+
+
+@pointwise("silu(Tensor self) -> Tensor", kinds=FLOATING_COMPLEX, python="nn", grad={"self": _grad_silu})
 def silu(x):
     """x sigmoid(x)."""
     return x * sigmoid(x) if getattr(x, "type", "") in FLOATS and isinstance(x, Expr) else x / (1.0 + exp(-x))
+
+
+def _silu_on_reals(x):
+    return x * sigmoid(x)
 
 
 def _silu_slope(x):
@@ -311,18 +341,15 @@ def _silu_slope(x):
     return s * (1.0 + x * (1.0 - s))
 
 
-@pointwise("silu_backward(Tensor grad_output, Tensor self) -> Tensor", kinds=FLOATING, inplace=False, python="",
+_SILU_BACKWARD = "silu_backward(Tensor grad_output, Tensor self) -> Tensor"
+
+
+@pointwise(_SILU_BACKWARD, kinds=FLOATING, inplace=False, python="",
            out=["silu_backward.grad_input(Tensor grad_output, Tensor self, *, Tensor(a!) grad_input) -> Tensor(a!)"],
-           grad={"grad_output": "silu_backward(grad, self)", "self": "_silu_backward_backward(grad, grad_output, self)"})
+           grad={"grad_output": "silu_backward(grad, self)", "self": _higher(_silu_on_reals, _SILU_BACKWARD, 2, {"kinds": FLOATING})})
 def silu_backward(grad, x):
     """Gradient of silu."""
     return grad * _silu_slope(x)
-
-
-@pointwise("_silu_backward_backward(Tensor grad, Tensor grad_output, Tensor self) -> Tensor", kinds=FLOATING, inplace=False, out=False, python="", grad=None)
-def _silu_backward_backward(grad, grad_output, x):
-    """Gradient of silu_backward with respect to self."""
-    return slope(lambda x: _silu_slope(x))(grad, x) * grad_output
 
 
 def _softplus(x):
@@ -346,7 +373,7 @@ def softplus(x, beta, threshold):
 
 @pointwise("log_sigmoid_forward(Tensor self) -> (Tensor output, Tensor buffer)", kinds=FLOATING, inplace=False, python="",
            out=["log_sigmoid_forward.output(Tensor self, *, Tensor(a!) output, Tensor(b!) buffer) -> (Tensor(a!), Tensor(b!))"],
-           grad={"self": "log_sigmoid_backward(grads[0], self, buffer)"}, jvp=None, node="LogSigmoidBackward0")
+           grad={"self": "log_sigmoid_backward(grads[0], self, buffer)"}, jvp=None, node="LogSigmoidBackward0", constant=(1,))
 def log_sigmoid_forward(x):
     """log(sigmoid(x)), and exp(-|x|) for the backward pass."""
     buffer = exp(-abs(x))
@@ -374,9 +401,11 @@ def log_sigmoid(self):
 
 
 @decomposed("glu(Tensor self, int dim=-1) -> Tensor", python="nn", out=["glu.out(Tensor self, int dim=-1, *, Tensor(a!) out) -> Tensor(a!)"],
-            grad={"self": "glu_backward(grad, self, dim)"}, jvp=None)
+            grad={"self": "glu_backward(grad, self, dim)"}, jvp=None, out_dtype="cast")
 def glu(self, dim):
     """The first half of `self` along dim times the sigmoid of the second half."""
+    if self.is_complex():
+        raise NotImplementedError(f"\"glu_cpu\" not implemented for '{self.dtype:ScalarType}'")
     if self.ndim == 0:
         raise RuntimeError("glu does not support 0-dimensional tensors")
     size = self.size(dim)

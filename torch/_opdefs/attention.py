@@ -1,15 +1,52 @@
 """Scaled dot-product attention: one fused operator for the plain case, the same written in operators otherwise."""
 
-from .language import composite, kernel
+# Bodies and gradient formulas name aten operators.
+# ruff: noqa: F821
+
+from .language import UNKNOWN, composite, kernel
+
+
+@composite("_attention_gradients(Tensor grad, Tensor query, Tensor key, Tensor value, bool is_causal, Tensor? attn_mask, float? scale) "
+           "-> (Tensor, Tensor, Tensor, Tensor)", python="")
+def _attention_gradients(grad, query, key, value, is_causal, attn_mask, scale):
+    """Gradients of the fused attention and of its mask, in operators that can be differentiated again."""
+    factor = 1.0 / float(query.size(-1)) ** 0.5
+    if scale is not None:
+        factor = scale
+    groups = query.size(1) // key.size(1)
+    keys = key.repeat_interleave(groups, 1) if groups > 1 else key
+    values = value.repeat_interleave(groups, 1) if groups > 1 else value
+    scores = query.matmul(keys.transpose(-2, -1)) * factor
+    if attn_mask is not None:
+        scores = scores + attn_mask
+    if is_causal:
+        scores = scores.masked_fill(ones([query.size(2), key.size(2)], dtype=torch.bool, device=query.device).triu(1), -inf)
+    weights = scores.softmax(-1)
+    to_weights = grad.matmul(values.transpose(-2, -1))
+    to_scores = weights * (to_weights - (to_weights * weights).sum([-1], True))
+    to_key = (to_scores.transpose(-2, -1) * factor).matmul(query)
+    to_value = weights.transpose(-2, -1).matmul(grad)
+    if groups > 1:
+        to_key = to_key.unflatten(1, [key.size(1), groups]).sum([2])
+        to_value = to_value.unflatten(1, [key.size(1), groups]).sum([2])
+    to_mask = to_scores.sum_to_size(attn_mask.shape) if attn_mask is not None else to_scores
+    return (to_scores * factor).matmul(keys), to_key, to_value, to_mask
+
+
+def _flash_gradients(grad, query, key, value, dropout_p, is_causal, attn_mask, scale, output, logsumexp):
+    to_mask = None
+    if grad_enabled():
+        return _attention_gradients(grad, query, key, value, is_causal, attn_mask, scale)
+    to_query, to_key, to_value = _scaled_dot_product_flash_attention_for_cpu_backward(grad, query, key, value, output, logsumexp, dropout_p, is_causal,
+                                                                                      attn_mask=attn_mask, scale=scale)
+    return to_query, to_key, to_value, to_mask
 
 
 @kernel(
     "_scaled_dot_product_flash_attention_for_cpu(Tensor query, Tensor key, Tensor value, float dropout_p=0., bool is_causal=False, *, "
     "Tensor? attn_mask=None, float? scale=None) -> (Tensor output, Tensor logsumexp)",
     python="function", out=False, constant=(1,),
-    grad={"query, key, value": "_scaled_dot_product_flash_attention_for_cpu_backward(grad, query, key, value, output, logsumexp, dropout_p, is_causal, "
-                               "attn_mask=attn_mask, scale=scale)"},
-    jvp=None, vmap="attention",
+    grad={"query, key, value, attn_mask": _flash_gradients}, vmap="attention",
 )
 def _scaled_dot_product_flash_attention_for_cpu():
     """softmax(query key' * scale + attn_mask) value in blocks, and the logarithm of each row's sum, for (batch, heads, sequence, dim)."""
@@ -18,7 +55,7 @@ def _scaled_dot_product_flash_attention_for_cpu():
 @kernel(
     "_scaled_dot_product_flash_attention_for_cpu_backward(Tensor grad_out, Tensor query, Tensor key, Tensor value, Tensor out, Tensor logsumexp, "
     "float dropout_p, bool is_causal, *, Tensor? attn_mask=None, float? scale=None) -> (Tensor grad_query, Tensor grad_key, Tensor grad_value)",
-    python="function", out=False, grad=None, jvp=None, vmap="attention",
+    python="function", out=False, grad=UNKNOWN, vmap="attention",
 )
 def _scaled_dot_product_flash_attention_for_cpu_backward():
     """Gradients of the fused attention; recomputes the weights."""

@@ -36,7 +36,7 @@ def bitwise_not(self):
     tensor([-1, -6])
     """
     if self.is_floating_point() or self.is_complex():
-        raise RuntimeError(f"\"bitwise_not_cpu\" not implemented for '{self.dtype}'")
+        raise NotImplementedError(f"\"bitwise_not_cpu\" not implemented for '{self.dtype:ScalarType}'")
     if self.dtype == torch.bool:  # noqa: F821
         return logical_not(self)  # noqa: F821
     return bitwise_xor(self, -1)  # noqa: F821

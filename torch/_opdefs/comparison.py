@@ -177,7 +177,8 @@ def isclose(self, other, rtol, atol, equal_nan):
     exact = not self.is_floating_point() and not self.is_complex()
     close = self == other
     if equal_nan and (self.is_floating_point() or self.is_complex()):
-        close = close.bitwise_or_((self != self).bitwise_and_(other != other))
+        missing = isnan(self)
+        close = close.bitwise_or_(missing.bitwise_and(isnan(other)))
     if rtol == 0 and atol == 0:
         return close
     expected = other.to(torch.float32) if exact else other  # noqa: F821
@@ -240,7 +241,7 @@ def _nextafter(x, y):
 
 
 @decomposed("nextafter(Tensor self, Tensor other) -> Tensor", inplace=True, out=True, jvp=None,
-            grad={"self": _grad_nextafter_self, "other": "zeros(other.shape, dtype=grad.dtype, device=grad.device)"})
+            grad={"self": _grad_nextafter_self, "other": "zeros(other.shape, dtype=grad.dtype, device=grad.device)"}, out_dtype="cast")
 def nextafter(self, other):
     """The next number after self in the direction of other.
 

@@ -51,7 +51,7 @@ def _real_angle(x):
     return where(x < 0, like(math.pi, x), where(isnan(x), x, like(0, x)))
 
 
-@decomposed("angle(Tensor self) -> Tensor", out=True, grad={"self": _grad_angle}, jvp=None)
+@decomposed("angle(Tensor self) -> Tensor", out=True, grad={"self": _grad_angle}, jvp=None, out_dtype="cast")
 def angle(self):
     """The angle of a complex number; of a real one 0, or pi where it is negative.
 
@@ -61,7 +61,7 @@ def angle(self):
     return atan2(imag(self), real(self)) if self.is_complex() else _real_angle(self)  # noqa: F821
 
 
-@pointwise("_conj_physical(Tensor self) -> Tensor", kinds=ALL, inplace=False, grad={"self": "grad.conj()"}, python="function", jvp=None)
+@pointwise("_conj_physical(Tensor self) -> Tensor", kinds=ALL, inplace=False, grad={"self": "grad.conj_physical()"}, python="function", jvp=None)
 def _conj_physical(x):
     """The complex conjugate, computed at once."""
     return x.conj()
@@ -98,8 +98,16 @@ def complex(real, imag):
     return view_as_complex(stack([real.expand(shape), imag.expand(shape)], -1))  # noqa: F821
 
 
+def _polar_grad(grad, result):
+    turned = grad.conj()
+    direction = result.sgn()
+    to_abs = real(turned * direction)
+    tangent = result * 1j
+    return to_abs, real(turned * tangent)
+
+
 @decomposed("polar(Tensor abs, Tensor angle) -> Tensor", python="function", out=True,
-            grad={"abs": "real(grad.conj() * result.sgn())", "angle": "-imag(grad.conj() * result)"}, jvp=None)
+            grad={"abs, angle": _polar_grad}, jvp=None)
 def polar(abs, angle):
     """The complex numbers of given modulus and angle.
 

@@ -236,14 +236,28 @@ def asin(z):
     return Complex(E.where(half_known, math.nan, re), E.where(half_known, E.copysign(E.const(math.inf, z.type), z.im), im))
 
 
+_SQUARE_LIMIT = {"f32": 1e18, "f64": 1e150}   # squares of what lies beyond may overflow, and 1 is nothing beside it
+
+
+def _beyond(z):
+    """Whether z is too large to be squared, and then log(2 |z|)."""
+    limit = _SQUARE_LIMIT[z.type]
+    far = (E.abs(z.re) > limit) | (E.abs(z.im) > limit)
+    return far, E.log(E.hypot(z.re * 0.25, z.im * 0.25)) + math.log(8.0)
+
+
 def acos(z):
     below, above = _roots(z)
-    return Complex(2.0 * E.atan2(below.re, above.re), E.asinh(above.re * below.im - above.im * below.re))
+    far, size = _beyond(z)
+    near = Complex(2.0 * E.atan2(below.re, above.re), E.asinh(above.re * below.im - above.im * below.re))
+    return where(far, Complex(E.atan2(E.abs(z.im), z.re), -E.copysign(size, z.im)), near)
 
 
 def acosh(z):
     below, above = sqrt(Complex(z.re - 1.0, z.im)), sqrt(Complex(z.re + 1.0, z.im))
-    return Complex(E.asinh(below.re * above.re + below.im * above.im), 2.0 * E.atan2(below.im, above.re))
+    far, size = _beyond(z)
+    near = Complex(E.asinh(below.re * above.re + below.im * above.im), 2.0 * E.atan2(below.im, above.re))
+    return where(far, Complex(size, E.atan2(z.im, z.re)), near)
 
 
 def atanh(z):

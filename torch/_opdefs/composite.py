@@ -24,9 +24,12 @@ def _ranks(sorted, q, ignore_nan):
     last = sorted.size(-1) - 1
     ranks = q * last
     has_nan = isnan(sorted).any(-1, True)
-    shape = list(sorted.shape)
-    shape[sorted.dim() - 1] = q.numel()
-    return ranks.expand(shape).masked_fill(has_nan.expand(shape), last)
+    shape = broadcast_sizes(ranks.shape, has_nan.shape)
+    if ranks.shape != shape:
+        ranks = ranks.expand(shape)
+    if has_nan.shape != shape:
+        has_nan = has_nan.expand(shape)
+    return ranks.masked_fill(has_nan, last)
 
 
 @composite('_quantile(Tensor self, Tensor q, int? dim, bool keepdim, str interpolation, bool ignore_nan) -> Tensor', python="")
@@ -48,56 +51,53 @@ def _quantile(self, q, dim, keepdim, interpolation, ignore_nan):
     near = interpolation == "nearest"
     if not linear and not middle and not low and not high and not near:
         raise RuntimeError(name, "interpolation must be one of linear, lower, higher, midpoint or nearest, but got ", interpolation)
-    x = self
-    d = 0
     n = self.dim()
-    shape = []
+    rows = []
     if dim is None:
-        if keepdim:
-            for i in range(n):
-                shape.append(1)
         x = self.flatten()
+        for i in range(n):
+            if keepdim:
+                rows.append(1)
     else:
         d = dim if dim >= 0 else dim + max(n, 1)
         if d < 0 or d >= max(n, 1):
             raise IndexError("Dimension out of range (expected to be in range of [", -max(n, 1), ", ", max(n, 1) - 1, "], but got ", dim, ")")
-        if n == 0:
-            x = self.unsqueeze(0)
+        x = self if d == n - 1 else self.unsqueeze(-1).transpose(d, -1)
         for i in range(n):
             if i != d:
-                shape.append(self.size(i))
+                rows.append(self.size(i))
             elif keepdim:
-                shape.append(1)
-    if d != x.dim() - 1:
-        x = x.unsqueeze(-1).transpose(d, -1).squeeze(d)
+                rows.append(1)
     values, _ = aten.sort.default(x, -1, False)
-    ranks = _ranks(values, q.reshape([-1]), ignore_nan)
+    rows.append(x.size(-1))
+    values = values.view(rows)
+    ranks = _ranks(values, q, ignore_nan)
     if low:
-        ranks = floor(ranks)
+        ranks.floor_()
     if high:
-        ranks = ceil(ranks)
+        ranks.ceil_()
     if near:
-        ranks = round(ranks)
+        ranks.round_()
     below = ranks.to(torch.int64)
     result = values.gather(-1, below)
     if linear or middle:
         weight = full_like(ranks, 0.5) if middle else ranks - below
-        above = ceil(ranks).to(torch.int64)
-        result = lerp(result, values.gather(-1, above), weight)
+        ranks.ceil_()
+        above = values.gather(-1, ranks.to(torch.int64))
+        result.lerp_(above, weight)
     if q.dim() == 0:
-        return result.squeeze(-1).reshape(shape)
-    front = [q.size(0)]
-    for s in shape:
-        front.append(s)
-    return result.movedim(-1, 0).reshape(front)
+        result.squeeze_(-1)
+    else:
+        result.unsqueeze_(0)
+        result.transpose_(0, -1)
+        result.squeeze_(-1)
+    return result
 
 
 @composite('quantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor', out=True)
 def quantile(self, q, dim, keepdim, interpolation):
     """The q-th quantiles along dim, between neighbours as `interpolation` says; NaN where the row holds one. No limit on the size."""
-    if q.numel() > 0:
-        if q.min().item() < 0 or q.max().item() > 1:
-            raise RuntimeError("quantile() q values must be in the range [0, 1]")
+    require_probabilities(q, "quantile() q values must be in the range [0, 1]")
     return _quantile(self, q, dim, keepdim, interpolation, False)
 
 
@@ -112,9 +112,7 @@ def quantile_scalar(self, q, dim, keepdim, interpolation):
 @composite('nanquantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor', out=True)
 def nanquantile(self, q, dim, keepdim, interpolation):
     """quantile of what is not NaN."""
-    if q.numel() > 0:
-        if q.min().item() < 0 or q.max().item() > 1:
-            raise RuntimeError("nanquantile() q values must be in the range [0, 1]")
+    require_probabilities(q, "nanquantile() q values must be in the range [0, 1]")
     return _quantile(self, q, dim, keepdim, interpolation, True)
 
 
@@ -138,16 +136,18 @@ def diff(self, n, dim, prepend, append):
     x = self
     if n == 0:
         return zeros_like(self).copy_(self)
-    if prepend is not None:
+    if prepend is not None and append is not None:
+        x = cat([prepend, x, append], dim)
+    elif prepend is not None:
         x = cat([prepend, x], dim)
-    if append is not None:
+    elif append is not None:
         x = cat([x, append], dim)
     for i in range(n):
         size = x.size(dim)
         if size == 0:
             return x
-        a = aten.slice.Tensor(x, dim, 1, size)
         b = aten.slice.Tensor(x, dim, 0, size - 1)
+        a = aten.slice.Tensor(x, dim, 1, size)
         x = logical_xor(a, b) if x.dtype == torch.bool else a - b
     return x
 
@@ -161,14 +161,21 @@ def _gradient_along(self, coordinates, spacing, dim, edge_order):
     if n < edge_order + 1:
         raise RuntimeError("torch.gradient expected each dimension size to be at least edge_order+1")
     if coordinates is None:
-        inner = (aten.slice.Tensor(self, dim, 2, n) - aten.slice.Tensor(self, dim, 0, n - 2)) / spacing / 2
-        first = (aten.slice.Tensor(self, dim, 1, 2) - aten.slice.Tensor(self, dim, 0, 1)) / spacing
-        last = (aten.slice.Tensor(self, dim, n - 1, n) - aten.slice.Tensor(self, dim, n - 2, n - 1)) / spacing
-        if edge_order == 2:
-            first = (aten.slice.Tensor(self, dim, 1, 2) * 4 - aten.slice.Tensor(self, dim, 0, 1) * 3 - aten.slice.Tensor(self, dim, 2, 3)) / spacing / 2
-            last = (aten.slice.Tensor(self, dim, n - 1, n) * 3 - aten.slice.Tensor(self, dim, n - 2, n - 1) * 4
-                    + aten.slice.Tensor(self, dim, n - 3, n - 2)) / spacing / 2
-        return cat([first, inner, last], dim)
+        before = aten.slice.Tensor(self, dim, 0, -2)
+        double = (aten.slice.Tensor(self, dim, 2) - before) / spacing
+        if edge_order == 1:
+            start = aten.slice.Tensor(self, dim, 0, 1)
+            first = (aten.slice.Tensor(self, dim, 1, 2) - start) / spacing
+            start = aten.slice.Tensor(self, dim, -2, -1)
+            last = (aten.slice.Tensor(self, dim, -1) - start) / spacing
+        else:
+            third = aten.slice.Tensor(self, dim, 2, 3) * 0.5
+            second = aten.slice.Tensor(self, dim, 1, 2) * 2
+            first = (aten.slice.Tensor(self, dim, 0, 1) * -1.5 + second - third) / spacing
+            third = aten.slice.Tensor(self, dim, -1) * 1.5
+            second = aten.slice.Tensor(self, dim, -2, -1) * 2
+            last = (aten.slice.Tensor(self, dim, -3, -2) * 0.5 - second + third) / spacing
+        return cat([first, double / 2, last], dim)
     shape = []
     for i in range(self.dim()):
         shape.append(-1 if i == dim else 1)
@@ -303,10 +310,17 @@ def _steps(x, dims, dim):
         for i in range(dims):
             shape.append(-1 if i == (dim if dim >= 0 else dim + dims) else 1)
         points = x.view(shape)
-        n = x.size(0)
-        return aten.slice.Tensor(points, dim, 1, n) - aten.slice.Tensor(points, dim, 0, n - 1)
-    n = x.size(dim)
-    return aten.slice.Tensor(x, dim, 1, n) - aten.slice.Tensor(x, dim, 0, n - 1)
+        left = aten.slice.Tensor(points, dim, 0, -1)
+        return aten.slice.Tensor(points, dim, 1) - left
+    left = aten.slice.Tensor(x, dim, 0, -1)
+    return aten.slice.Tensor(x, dim, 1) - left
+
+
+@composite("_neighbour_sums(Tensor y, int dim) -> Tensor", python="")
+def _neighbour_sums(y, dim):
+    """y_i + y_(i + 1) along dim."""
+    left = aten.slice.Tensor(y, dim, 0, -1)
+    return left + aten.slice.Tensor(y, dim, 1)
 
 
 @composite("trapezoid.x(Tensor y, Tensor x, *, int dim=-1) -> Tensor", python="function")
@@ -314,11 +328,10 @@ def trapezoid(y, x, dim):
     """The integral of y over the coordinates x along dim by the trapezoid rule."""
     if x.dim() == 1 and x.size(0) != y.size(dim):
         raise RuntimeError("trapezoid: There must be one `x` value for each sample point")
-    n = y.size(dim)
-    if n == 0:
+    if y.size(dim) == 0:
         return aten.sum.dim_IntList(y, [dim])
     steps = _steps(x, y.dim(), dim)
-    return aten.sum.dim_IntList((aten.slice.Tensor(y, dim, 0, n - 1) + aten.slice.Tensor(y, dim, 1, n)) * steps, [dim]) / 2.0
+    return aten.sum.dim_IntList(_neighbour_sums(y, dim) * steps, [dim]) / 2.0
 
 
 @composite("trapezoid.dx(Tensor y, *, Scalar dx=1, int dim=-1) -> Tensor", python="function")
@@ -348,19 +361,24 @@ def cumulative_trapezoid(y, x, dim):
     """Integrals up to each point over the coordinates x along dim."""
     if x.dim() == 1 and x.size(0) != y.size(dim):
         raise RuntimeError("cumulative_trapezoid: There must be one `x` value for each sample point")
-    n = y.size(dim)
     steps = _steps(x, y.dim(), dim)
-    return ((aten.slice.Tensor(y, dim, 0, n - 1) + aten.slice.Tensor(y, dim, 1, n)) * steps).cumsum(dim) / 2.0
+    return (_neighbour_sums(y, dim) * steps).cumsum(dim) / 2.0
 
 
 @composite("cumulative_trapezoid.dx(Tensor y, *, Scalar dx=1, int dim=-1) -> Tensor", python="function")
 def cumulative_trapezoid_dx(y, dx, dim):
     """Integrals up to each point along dim, with equal steps dx."""
-    n = y.size(dim)
-    return (aten.slice.Tensor(y, dim, 0, n - 1) + aten.slice.Tensor(y, dim, 1, n)).cumsum(dim) * dx / 2.0
+    half = Scalar(float(dx) / 2.0)
+    return (_neighbour_sums(y, dim) * half).cumsum(dim)
 
 
 # ---- statistics ----
+
+@composite("_holds(Tensor condition) -> bool", python="")
+def _holds(condition):
+    """Whether a 0-dim condition is true."""
+    return condition.equal(condition.new_ones([], dtype=torch.bool))
+
 
 @composite("cov(Tensor self, *, int correction=1, Tensor? fweights=None, Tensor? aweights=None) -> Tensor")
 def cov(self, correction, fweights, aweights):
@@ -377,7 +395,7 @@ def cov(self, correction, fweights, aweights):
         if fweights.dim() > 1 or fweights.numel() != n:
             raise RuntimeError("cov(): expected fweights to have one dimension and one number for each of the ", n, " observations")
         if fweights.numel() > 0:
-            if fweights.min().item() < 0:
+            if not fweights.is_meta() and not _holds(fweights.min() >= 0):
                 raise RuntimeError("cov(): fweights cannot be negative")
     if aweights is not None:
         if not aweights.is_floating_point():
@@ -385,7 +403,7 @@ def cov(self, correction, fweights, aweights):
         if aweights.dim() > 1 or aweights.numel() != n:
             raise RuntimeError("cov(): expected aweights to have one dimension and one number for each of the ", n, " observations")
         if aweights.numel() > 0:
-            if aweights.min().item() < 0:
+            if not aweights.is_meta() and not _holds(aweights.min() >= 0):
                 raise RuntimeError("cov(): aweights cannot be negative")
     w = fweights
     if fweights is None:
@@ -394,16 +412,19 @@ def cov(self, correction, fweights, aweights):
         w = fweights * aweights
     total = scalar_tensor(n, dtype=torch.int64, device=x.device) if w is None else w.sum()
     if w is not None:
-        if n > 0 and total.item() == 0:
+        if n > 0 and not total.is_meta() and not _holds(total != 0):
             raise RuntimeError("cov(): weights sum to zero, can't be normalized")
     mean = (aten.sum.dim_IntList(x, [1]) if w is None else aten.sum.dim_IntList(x * w, [1])) / total
-    norm = scalar_tensor(max(n - correction, 0), dtype=torch.int64, device=x.device)
-    if w is not None:
-        if aweights is None or correction == 0:
-            norm = total - correction
-        else:
-            norm = total - (w * aweights).sum() / total * correction
-        norm = clamp_min(norm, 0)
+    if w is None:
+        norm = scalar_tensor(n - correction, dtype=torch.int64, device=x.device)
+    elif correction == 0:
+        norm = total
+    elif aweights is None:
+        norm = total - correction
+    else:
+        norm = total - (w * aweights).sum() * correction / total
+    if _holds(norm <= 0):
+        norm.zero_()
     centred = x - mean.unsqueeze(1)
     weighted = centred if w is None else centred * w
     return (centred @ weighted.t().conj() / norm).squeeze()
@@ -418,13 +439,14 @@ def corrcoef(self):
     if c.dim() == 0:
         return c / c
     deviation = sqrt(real(c.diagonal()) if c.is_complex() else c.diagonal())
-    c = c / deviation.view([-1, 1]) / deviation.view([1, -1])
+    c = c / deviation.view([-1, 1])
+    c = c / deviation.view([1, -1])
     if c.is_complex():
         return complex(clamp(real(c), -1, 1), clamp(imag(c), -1, 1))
     return clamp(c, -1, 1)
 
 
-@composite("vander(Tensor x, int? N=None, bool increasing=False) -> Tensor", python="")
+@composite("vander(Tensor x, int? N=None, bool increasing=False) -> Tensor", python="function")
 def vander(x, N, increasing):
     """The powers of a vector's elements as columns, from the highest down to 0, or up."""
     if x.dim() != 1:
@@ -453,11 +475,14 @@ def _renorm_self(grad, self, p, dim, maxnorm):
     for i in range(self.dim()):
         if i != d:
             dims.append(i)
-    norm = linalg_vector_norm(self, p, dims, True)
-    dot = aten.sum.dim_IntList(self.conj() * grad, dims, True)
-    towards = norm_backward(dot, self, p, norm, dims, True)
+    wide = accumulation_dtype(self.dtype)
+    norm = linalg_vector_norm(self, p, dims, True, dtype=wide)
+    dot = aten.sum.dim_IntList(self.conj() * grad, dims, True, dtype=wide)
+    dot = real(dot) if dot.is_complex() else dot
+    towards = norm_backward(real(dot) if dot.is_complex() else dot, self, p, norm, dims, True)
     inverse = (norm + 1e-7).reciprocal()
-    scaled = inverse * (grad - inverse * towards) * maxnorm
+    rest = grad - inverse * towards
+    scaled = inverse * maxnorm * rest
     return where(norm > maxnorm, scaled.to(grad.dtype), grad)
 
 

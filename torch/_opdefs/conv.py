@@ -58,6 +58,7 @@ def convolution_backward():
     "_convolution(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, "
     "SymInt[] output_padding, SymInt groups, bool benchmark, bool deterministic, bool cudnn_enabled, bool allow_tf32) -> Tensor",
     python="function",
+    out="below",
 )
 def _convolution(input, weight, bias, stride, padding, dilation, transposed, output_padding, groups, benchmark, deterministic, cudnn_enabled, allow_tf32):
     """convolution with the switches of other backends, which do nothing here."""
@@ -249,7 +250,7 @@ def conv_transpose3d(input, weight, bias, stride, padding, output_padding, group
     return _any_convolution(input, weight, bias, stride, padding, dilation, True, output_padding, groups)
 
 
-@composite("conv_tbc(Tensor self, Tensor weight, Tensor bias, int pad=0) -> Tensor")
+@composite("conv_tbc(Tensor self, Tensor weight, Tensor bias, int pad=0) -> Tensor", out="below")
 def conv_tbc(self, weight, bias, pad):
     """Convolution in time of [time, batch, channels] with a weight of [width, channels in, channels out]."""
     return conv1d(self.permute([1, 2, 0]), weight.permute([2, 1, 0]), bias, [1], [pad], [1], 1).permute([2, 0, 1])

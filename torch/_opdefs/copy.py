@@ -25,7 +25,7 @@ def clone():
 
 @kernel("_to_copy(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, bool non_blocking=False, "
         "MemoryFormat? memory_format=None) -> Tensor", node="ToCopyBackward0", python="",
-        grad={"self": "grad if grad.device == self.device else _to_copy(grad, dtype=self.dtype, device=self.device)"}, jvp="linear", vmap="shift")
+        grad={"self": "grad if grad.device == self.device else _to_copy(grad, dtype=self.dtype, device=self.device)"}, jvp="linear", vmap="shift", out_dtype="cast")
 def to_copy():
     """A copy of another dtype, device or layout."""
 
@@ -99,7 +99,7 @@ def resolve_neg(self):
 
 
 @kernel("fill_.Scalar(Tensor(a!) self, Scalar value) -> Tensor(a!)", "fill.Scalar(Tensor self, Scalar value) -> Tensor",
-        grad={"self": "zeros_like(grad)"}, node="FillBackward0", jvp=None, vmap="shift")
+        grad={"self": "zeros_like(grad)"}, node="FillBackward0", jvp=None, out="below", vmap="shift")
 def fill_scalar():
     """Set every element to a number.
 
@@ -109,7 +109,7 @@ def fill_scalar():
 
 
 @kernel("fill_.Tensor(Tensor(a!) self, Tensor value) -> Tensor(a!)", "fill.Tensor(Tensor self, Tensor value) -> Tensor",
-        grad={"self": "zeros_like(grad)", "value": "grad.sum()"}, node="FillBackward1", jvp=None,
+        grad={"self": "zeros_like(grad)", "value": "grad.sum()"}, node="FillBackward1", jvp=None, out="below",
         vmap={"fill_": "self.copy_(value)", "fill": "value.to(self.dtype).expand(self.shape).clone()"})
 def fill_tensor():
     """Set every element to the value of a 0-dimensional tensor."""

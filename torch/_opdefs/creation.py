@@ -1,11 +1,11 @@
 """Tensors made from sizes and numbers alone."""
 
-from .language import kernel
+from .language import composite, kernel
 
 
 @kernel(
     "empty.memory_format(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor",
-    python="function", grad=None,
+    python="function", grad=None, out=["empty.out(SymInt[] size, *, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)"],
 )
 def empty():
     """A tensor of a shape whose values are undefined."""
@@ -37,7 +37,7 @@ def empty_like():
 
 @kernel(
     "new_empty(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
-    python="method", grad=None, out=False, vmap="shift",
+    python="method", grad=None, out="below", vmap="shift",
 )
 def new_empty():
     """A tensor of a shape, of this tensor's dtype and device; its values are undefined."""
@@ -45,7 +45,7 @@ def new_empty():
 
 @kernel(
     "new_empty_strided(Tensor self, SymInt[] size, SymInt[] stride, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
-    python="method", grad=None, out=False, vmap="new_strided",
+    python="method", grad=None, out="below", vmap="new_strided",
 )
 def new_empty_strided():
     """A tensor of a shape and strides, of this tensor's dtype and device; its values are undefined."""
@@ -110,7 +110,7 @@ def full_like():
 
 @kernel(
     "new_zeros(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
-    python="method", grad=None, out=False, vmap="shift",
+    python="method", grad=None, out="below", vmap="shift",
 )
 def new_zeros():
     """Zeros of a shape, of this tensor's dtype and device."""
@@ -118,7 +118,7 @@ def new_zeros():
 
 @kernel(
     "new_ones(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
-    python="method", grad=None, out=False, vmap="shift",
+    python="method", grad=None, out="below", vmap="shift",
 )
 def new_ones():
     """Ones of a shape, of this tensor's dtype and device."""
@@ -126,7 +126,7 @@ def new_ones():
 
 @kernel(
     "new_full(Tensor self, SymInt[] size, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
-    python="method", grad=None, out=False, vmap="shift",
+    python="method", grad=None, out="below", vmap="shift",
 )
 def new_full():
     """A number in every place of a shape, of this tensor's dtype and device."""
@@ -158,10 +158,16 @@ def arange():
 
 @kernel(
     "range.step(Scalar start, Scalar end, Scalar step=1, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
-    python="function", grad=None,
+    python="function", grad=None, out=["range.out(Scalar start, Scalar end, Scalar step=1, *, Tensor(a!) out) -> Tensor(a!)"],
 )
 def range_inclusive():
     """Numbers from start up to and including end; arange is what to use instead."""
+
+
+@composite("range(Scalar start, Scalar end, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor", python="")
+def range_by_one(start, end, dtype, layout, device, pin_memory):
+    """Numbers from start up to and including end, one apart."""
+    return aten.range.step(start, end, 1, dtype=dtype, layout=layout, device=device, pin_memory=pin_memory)
 
 
 @kernel(

@@ -53,7 +53,7 @@ def _saved_result(name, body, line, grad):
     def definition(grad_output, output):
         return body(grad_output, output)
     definition.__doc__ = line
-    pointwise(f"{name}(Tensor grad_output, Tensor output) -> Tensor", kinds=FLOATING_COMPLEX, grad=grad, inplace=False, python="nn",
+    pointwise(f"{name}(Tensor grad_output, Tensor output) -> Tensor", kinds=FLOATING_COMPLEX, grad=grad, jvp="transposed", inplace=False, python="nn",
               out=[f"{name}.grad_input(Tensor grad_output, Tensor output, *, Tensor(a!) grad_input) -> Tensor(a!)"])(definition)
 
 
@@ -79,7 +79,7 @@ def arctangent2(y, x):
 
 
 @pointwise("logaddexp(Tensor self, Tensor other) -> Tensor", kinds=FLOATING_COMPLEX, inplace=False,
-           grad={"self": "grad / ((other - self).exp() + 1)", "other": "grad / ((self - other).exp() + 1)"})
+           grad={"self": "grad / ((other - self).exp() + 1).conj()", "other": "grad / ((self - other).exp() + 1).conj()"})
 def logaddexp(x, y):
     """log(exp(x) + exp(y)) without overflow.
 

@@ -1,6 +1,9 @@
 """Tables looked up by index: embedding, bags of embeddings, one-hot rows."""
 
-from .language import composite, kernel
+# Gradient formulas name aten operators.
+# ruff: noqa: F821
+
+from .language import UNKNOWN, composite, decomposed, kernel
 
 
 @kernel("embedding(Tensor weight, Tensor indices, SymInt padding_idx=-1, bool scale_grad_by_freq=False, bool sparse=False) -> Tensor",
@@ -36,20 +39,21 @@ def embedding_renorm_():
         grad={"weight": "_embedding_bag_backward(grad, indices, offsets, result1, result2, result3, weight.size(0), scale_grad_by_freq, mode, "
                         "sparse, per_sample_weights, padding_idx)",
               "per_sample_weights": "_embedding_bag_per_sample_weights_backward(grad, weight, indices, offsets, result1, mode, padding_idx)"},
-        out=False, python="function", vmap="loop")
+        out="below", python="function", vmap="loop")
 def _embedding_bag():
     """Sum, mean or maximum (mode 0, 1, 2) of the rows in each bag of indices; bags begin at the offsets."""
 
 
 @kernel("_embedding_bag_forward_only(Tensor weight, Tensor indices, Tensor offsets, bool scale_grad_by_freq=False, int mode=0, bool sparse=False, "
         "Tensor? per_sample_weights=None, bool include_last_offset=False, int padding_idx=-1) -> (Tensor, Tensor, Tensor, Tensor)",
-        grad=None, out=False, python="function", vmap="loop")
+        grad=UNKNOWN, out="below", python="function", vmap="loop")
 def _embedding_bag_forward_only():
     """_embedding_bag without a gradient."""
 
 
-@composite("_embedding_bag_backward(Tensor grad, Tensor indices, Tensor offsets, Tensor offset2bag, Tensor bag_size, Tensor maximum_indices, "
-           "SymInt num_weights, bool scale_grad_by_freq, int mode, bool sparse, Tensor? per_sample_weights, int padding_idx=-1) -> Tensor", python="")
+@decomposed("_embedding_bag_backward(Tensor grad, Tensor indices, Tensor offsets, Tensor offset2bag, Tensor bag_size, Tensor maximum_indices, "
+           "SymInt num_weights, bool scale_grad_by_freq, int mode, bool sparse, Tensor? per_sample_weights, int padding_idx=-1) -> Tensor",
+            grad=None, out=False, python="")
 def _embedding_bag_backward(grad, indices, offsets, offset2bag, bag_size, maximum_indices, num_weights, scale_grad_by_freq, mode, sparse,
                             per_sample_weights, padding_idx):
     """The gradient of the table."""
@@ -57,14 +61,31 @@ def _embedding_bag_backward(grad, indices, offsets, offset2bag, bag_size, maximu
                                          per_sample_weights, padding_idx)
 
 
+def _bags_of(grad, indices, offset2bag, bag_size, maximum_indices, scale_grad_by_freq, mode, per_sample_weights, padding_idx):
+    if mode == 2:
+        return grad.gather(0, maximum_indices.clamp_min(0)).masked_fill(maximum_indices < 0, 0)
+    flat = indices.reshape([-1])
+    rows = grad.index_select(0, flat)
+    if per_sample_weights is not None:
+        rows = rows * per_sample_weights.unsqueeze(1)
+    if scale_grad_by_freq:
+        uses = zeros([grad.size(0)], dtype=grad.dtype, device=grad.device).index_add(0, flat, ones(flat.shape, dtype=grad.dtype, device=grad.device))
+        rows = rows / uses.index_select(0, flat).unsqueeze(1)
+    if padding_idx >= 0:
+        rows = rows.masked_fill((flat == padding_idx).unsqueeze(1), 0)
+    bags = zeros([bag_size.size(0), grad.size(1)], dtype=grad.dtype, device=grad.device).index_add(0, offset2bag, rows)
+    return bags / bag_size.clamp_min(1).unsqueeze(1) if mode == 1 else bags
+
+
 @kernel("_embedding_bag_dense_backward(Tensor grad, Tensor indices, Tensor offset2bag, Tensor bag_size, Tensor maximum_indices, SymInt num_weights, "
-        "bool scale_grad_by_freq, int mode, Tensor? per_sample_weights, int padding_idx=-1) -> Tensor", grad=None, out=False, python="", vmap="loop")
+        "bool scale_grad_by_freq, int mode, Tensor? per_sample_weights, int padding_idx=-1) -> Tensor",
+        grad={"grad": _bags_of, "per_sample_weights": UNKNOWN}, out="below", python="", vmap="loop")
 def _embedding_bag_dense_backward():
     """Each row's share of the gradients of its bags."""
 
 
 @kernel("_embedding_bag_per_sample_weights_backward(Tensor grad, Tensor weight, Tensor indices, Tensor offsets, Tensor offset2bag, int mode, "
-        "int padding_idx=-1) -> Tensor", grad=None, out=False, python="", vmap="loop")
+        "int padding_idx=-1) -> Tensor", grad=UNKNOWN, out="below", python="", vmap="loop")
 def _embedding_bag_per_sample_weights_backward():
     """The product of each row with its bag's gradient."""
 

@@ -4,19 +4,19 @@ from .language import composite, kernel
 
 
 @kernel("_fft_c2c(Tensor self, SymInt[] dim, int normalization, bool forward) -> Tensor", python="function",
-        grad={"self": "_fft_c2c(grad, dim, normalization, not forward)"}, jvp="linear")
+        grad={"self": "_fft_c2c(grad, dim, normalization, not forward)"}, jvp="linear", out_dtype="cast")
 def fft_c2c():
     """Transform of complex numbers along dimensions. normalization: 0 none, 1 by the root of the number of elements, 2 by the number."""
 
 
 @kernel("_fft_r2c(Tensor self, int[] dim, int normalization, bool onesided) -> Tensor", python="function",
-        grad={"self": "fft_half_backward(grad, dim, normalization, onesided, self.shape[dim[-1]])"}, jvp="linear")
+        grad={"self": "fft_half_backward(grad, dim, normalization, onesided, self.shape[dim[-1]])"}, jvp="linear", out_dtype="cast")
 def fft_r2c():
     """Transform of real numbers along dimensions; onesided keeps n // 2 + 1 elements of the last one, which determine the others."""
 
 
 @kernel("_fft_c2r(Tensor self, int[] dim, int normalization, SymInt last_dim_size) -> Tensor", python="function",
-        grad={"self": "fft_real_backward(grad, dim, normalization)"}, jvp="linear")
+        grad={"self": "fft_real_backward(grad, dim, normalization)"}, jvp="linear", out_dtype="cast")
 def fft_c2r():
     """Inverse of _fft_r2c: from half of a spectrum to last_dim_size real numbers."""
 

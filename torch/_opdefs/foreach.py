@@ -10,7 +10,7 @@ BINARY = {"add": ("add", "add"), "sub": ("sub", "sub"), "mul": ("mul", "mul"), "
 NOT_IN_PLACE = ("maximum", "minimum")
 
 
-def _register(schema, body, lists=()):
+def _register(schema, body, lists=(), out="below"):
     """A composite; `lists` must be as long as self."""
     key = schema.split("(")[0]
     name = key.split(".")[0]
@@ -20,7 +20,7 @@ def _register(schema, body, lists=()):
     body = checks + body
     if "\n" not in body:
         body = body.removeprefix("return ")    # a formula of one line is an expression
-    DEFINITIONS[key] = Definition("composite", [schema], body, doc, __name__, inplace=False, out=False, python="function")
+    DEFINITIONS[key] = Definition("composite", [schema], body, doc, __name__, inplace=False, out=out if schema.endswith("-> Tensor[]") else False, python="function")
 
 
 def _both(key, parameters, arguments, op, lists=()):
@@ -45,7 +45,8 @@ def _define():
         if name in ("add", "mul", "div"):
             alpha, passed = (", *, Scalar alpha=1", ", alpha=alpha") if name == "add" else ("", "")
             _both(f"{name}.Tensor", f"Tensor other{alpha}", f"other{passed}", of_tensors)
-    _register("_foreach_pow.ScalarAndTensor(Scalar self, Tensor[] exponent) -> Tensor[]", "return [pow(self, exponent[i]) for i in range(len(exponent))]")
+    _register("_foreach_pow.ScalarAndTensor(Scalar self, Tensor[] exponent) -> Tensor[]", "return [pow(self, exponent[i]) for i in range(len(exponent))]",
+              out=False)
     for name in ("addcmul", "addcdiv"):
         pair, lists = "Tensor[] tensor1, Tensor[] tensor2", ("tensor1", "tensor2")
         _both(f"{name}.Scalar", f"{pair}, Scalar value=1", "tensor1[i], tensor2[i], value=value", name, lists)
@@ -57,7 +58,8 @@ def _define():
     _register("_foreach_norm.Scalar(Tensor[] self, Scalar ord=2, ScalarType? dtype=None) -> Tensor[]",
               "return [linalg_vector_norm(self[i], ord, dtype=dtype) for i in range(len(self))]")
     _register("_foreach_max(Tensor[] self) -> Tensor[]", "return [max(self[i]) for i in range(len(self))]")
-    _register("_foreach_mm(Tensor[] self, Tensor[] mat2) -> Tensor[]", "return [mm(self[i], mat2[i]) for i in range(len(self))]", ("mat2",))
+    _register("_foreach_mm(Tensor[] self, Tensor[] mat2) -> Tensor[]", "return [mm(self[i], mat2[i]) for i in range(len(self))]", ("mat2",),
+              out=False)
     _register("_foreach_clone(Tensor[] self, *, MemoryFormat? memory_format=None) -> Tensor[]",
               "return [clone(self[i], memory_format=memory_format) for i in range(len(self))]")
     _register("_foreach_zero_(Tensor(a!)[] self) -> ()", "for i in range(len(self)):\n    self[i].zero_()")

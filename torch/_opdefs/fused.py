@@ -103,7 +103,7 @@ def native_layer_norm_backward(g, x, mean, rstd, weight, bias):
 
 
 @composite("softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor",
-           out=["softmax.int_out(Tensor self, int dim, ScalarType? dtype=None, *, Tensor(a!) out) -> Tensor(a!)"])
+           out=["softmax.int_out(Tensor self, int dim, ScalarType? dtype=None, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact")
 def softmax(self, dim, dtype):
     """exp(x) / sum(exp(x)) along `dim`, computed in `dtype` if given.
 
@@ -115,7 +115,7 @@ def softmax(self, dim, dtype):
 
 
 @composite("log_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor",
-           out=["log_softmax.int_out(Tensor self, int dim, ScalarType? dtype=None, *, Tensor(a!) out) -> Tensor(a!)"])
+           out=["log_softmax.int_out(Tensor self, int dim, ScalarType? dtype=None, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact")
 def log_softmax(self, dim, dtype):
     """log(softmax(x)) along `dim`, computed in `dtype` if given."""
     x = self if dtype is None else self.to(dtype)

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from .language import composite, kernel
+from .language import UNKNOWN, composite, kernel
 
 MODES = "int interpolation_mode, int padding_mode, bool align_corners"
 FORWARD = f"(Tensor input, Tensor grid, {MODES}) -> Tensor"
@@ -29,12 +29,12 @@ def grid_sampler_3d():
     """Values of volumes (N, C, D, H, W) at the places of grid (N, d, h, w, 3): (N, C, d, h, w)."""
 
 
-@kernel("grid_sampler_2d_backward" + BACKWARD, python="", grad=None, vmap="merge<3>")
+@kernel("grid_sampler_2d_backward" + BACKWARD, python="", grad=UNKNOWN, vmap="merge<3>")
 def grid_sampler_2d_backward():
     """Gradients of grid_sampler_2d with respect to images and grid."""
 
 
-@kernel("grid_sampler_3d_backward" + BACKWARD, python="", grad=None, vmap="merge<4>")
+@kernel("grid_sampler_3d_backward" + BACKWARD, python="", grad=UNKNOWN, vmap="merge<4>")
 def grid_sampler_3d_backward():
     """Gradients of grid_sampler_3d with respect to volumes and grid."""
 

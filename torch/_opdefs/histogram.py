@@ -4,22 +4,22 @@
 
 from __future__ import annotations
 
-from .language import composite, decomposed, kernel
+from .language import UNKNOWN, composite, decomposed, kernel
 
 REST = "Tensor? weight=None, bool density=False"
 
 
-@kernel("histogram.bin_ct(Tensor self, int bins=100, *, float[]? range=None, " + REST + ") -> (Tensor hist, Tensor bin_edges)", grad=None, vmap="loop")
+@kernel("histogram.bin_ct(Tensor self, int bins=100, *, float[]? range=None, " + REST + ") -> (Tensor hist, Tensor bin_edges)", grad=UNKNOWN, vmap="loop")
 def histogram():
     """Counts (or weights) of the elements in `bins` equal bins over `range` (lowest and highest if not given), and the bins' edges."""
 
 
-@kernel("histogram.bins_tensor(Tensor self, Tensor bins, *, " + REST + ") -> (Tensor hist, Tensor bin_edges)", grad=None, vmap="loop")
+@kernel("histogram.bins_tensor(Tensor self, Tensor bins, *, " + REST + ") -> (Tensor hist, Tensor bin_edges)", grad=UNKNOWN, vmap="loop")
 def histogram_edges():
     """Counts (or weights) of the elements between the given edges."""
 
 
-@kernel("_histogramdd_bin_edges(Tensor self, int[] bins, *, float[]? range=None, " + REST + ") -> Tensor[]", python="function", grad=None, vmap="loop")
+@kernel("_histogramdd_bin_edges(Tensor self, int[] bins, *, float[]? range=None, " + REST + ") -> Tensor[]", python="function", grad=UNKNOWN, out="below", vmap="loop")
 def histogramdd_edges():
     """Edges of equal bins for each column of a matrix of points."""
 
@@ -68,13 +68,13 @@ def segment_reduce():
     """Sum, mean, max, min or product of runs of rows along `axis`, given by their lengths or offsets."""
 
 
-@kernel("_segment_reduce_backward(Tensor grad, Tensor output, Tensor data, " + SEGMENTS.format(indices="", unsafe=""), python="", grad=None, vmap="loop")
+@kernel("_segment_reduce_backward(Tensor grad, Tensor output, Tensor data, " + SEGMENTS.format(indices="", unsafe=""), python="", grad=UNKNOWN, vmap="loop")
 def segment_reduce_backward():
     """Gradient of segment_reduce."""
 
 
-@decomposed("_chunk_cat(Tensor[] tensors, int dim, int num_chunks) -> Tensor", python="function", grad=None,
-            out=["_chunk_cat.out(Tensor[] tensors, int dim, int num_chunks, *, Tensor(a!) out) -> Tensor(a!)"])
+@decomposed("_chunk_cat(Tensor[] tensors, int dim, int num_chunks) -> Tensor", python="function", grad=UNKNOWN,
+            out=["_chunk_cat.out(Tensor[] tensors, int dim, int num_chunks, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="cast")
 def _chunk_cat(tensors, dim, num_chunks):
     """Cuts each tensor along `dim` into `num_chunks` (padded with zeros), flattens the chunks and joins those of equal number."""
     if len(tensors) == 0:

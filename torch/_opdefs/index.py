@@ -1,7 +1,7 @@
 """Reading and writing elements by index: advanced indexing, gather and scatter, masks."""
 
 from .expr import where as choose
-from .language import SAME, composite, decomposed, kernel, pointwise
+from .language import SAME, UNKNOWN, composite, decomposed, kernel, pointwise
 
 
 def both(functional):
@@ -16,7 +16,7 @@ def both(functional):
 
 @kernel("index.Tensor(Tensor self, Tensor?[] indices) -> Tensor",
         grad={"self": "grad.new_zeros(self.shape).index_put(indices, grad, True)"}, python="",
-        out=["index.Tensor_out(Tensor self, Tensor?[] indices, *, Tensor(a!) out) -> Tensor(a!)"], vmap="index")
+        out=["index.Tensor_out(Tensor self, Tensor?[] indices, *, Tensor(a!) out) -> Tensor(a!)"], vmap="index", out_apart=True)
 def index():
     """self[indices]: index tensors broadcast together, masks stand for the indices of their true elements, None for a full slice."""
 
@@ -64,7 +64,7 @@ def _unsafe_masked_index_put_accumulate():
 # ---- along one dimension ----
 
 @kernel("index_select(Tensor self, int dim, Tensor index) -> Tensor",
-        grad={"self": "grad.new_zeros(self.shape).index_add(dim, index, grad)"}, vmap="index_dim")
+        grad={"self": "grad.new_zeros(self.shape).index_add(dim, index, grad)"}, vmap="index_dim", out_apart=True)
 def index_select():
     """The slices of self along dim that index names."""
 
@@ -150,7 +150,7 @@ def index_reduce():
 
 
 @kernel("take(Tensor self, Tensor index) -> Tensor", grad={"self": "zeros_like(self).put(index, grad, True)"},
-        vmap="aten.index.Tensor(self.reshape([-1]), [index])")
+        vmap="aten.index.Tensor(self.reshape([-1]), [index])", out_apart=True)
 def take():
     """Elements of self by their position in row-major order."""
 
@@ -166,35 +166,35 @@ def put():
 # ---- gather and scatter ----
 
 @kernel("gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor",
-        grad={"self": "grad.new_zeros(self.shape).scatter_add(dim, index, grad)"})
+        grad={"self": "grad.new_zeros(self.shape).scatter_add(dim, index, grad)"}, out_apart=True)
 def gather():
     """result[i, j] = self[index[i, j], j] for dim 0, and so on."""
 
 
 @kernel(*both("scatter.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor"),
-        grad={"self": "grad.scatter(dim, index, 0)", "src": "grad.gather(dim, index)"}, node="ScatterBackward0")
+        grad={"self": "grad.scatter(dim, index, 0)", "src": "grad.gather(dim, index)"}, node="ScatterBackward0", out_apart=True)
 def scatter():
     """self with result[index[i, j], j] = src[i, j] for dim 0, and so on."""
 
 
 @kernel(*both("scatter.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor"),
-        grad={"self": "grad.scatter(dim, index, 0)"}, node="ScatterBackward1")
+        grad={"self": "grad.scatter(dim, index, 0)"}, node="ScatterBackward1", out_apart=True)
 def scatter_value():
     """scatter of one value."""
 
 
-@kernel(*both("scatter.reduce(Tensor self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor"), grad=None)
+@kernel(*both("scatter.reduce(Tensor self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor"), grad=UNKNOWN, out_apart=True)
 def scatter_reduce_old():
     """scatter that adds or multiplies."""
 
 
-@kernel(*both("scatter.value_reduce(Tensor self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor"), grad=None)
+@kernel(*both("scatter.value_reduce(Tensor self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor"), grad=None, out_apart=True)
 def scatter_value_reduce():
     """scatter that adds or multiplies by one value."""
 
 
 @kernel(*both("scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor"),
-        grad={"self": "grad", "src": "grad.gather(dim, index)"}, node="ScatterAddBackward0")
+        grad={"self": "grad", "src": "grad.gather(dim, index)"}, node="ScatterAddBackward0", out_apart=True)
 def scatter_add():
     """scatter that adds."""
 
@@ -205,13 +205,13 @@ def _scatter_reduce_grad(grad, self, dim, index, src, reduce, include_self, resu
         of_src = grad.gather(dim, index)
     elif reduce == "prod":
         masked = self.masked_fill(self == 0, 1)
-        of_self = grad * masked.scatter_reduce(dim, index, src, reduce, include_self=include_self) / masked
+        of_self = grad * (masked.scatter_reduce(dim, index, src, reduce, include_self=include_self) / masked).conj()
         zero = src == 0
         count = zeros_like(self).scatter_add(dim, index, zero.to(self.dtype))
         single = bitwise_and(zero, count.gather(dim, index) == 1)
         product = self.scatter_reduce(dim, index, src.masked_fill(single, 1), reduce, include_self=include_self)
-        at_zero = (grad * product).gather(dim, index)
-        others = (grad * result).gather(dim, index) / src.masked_fill(zero, 1)
+        at_zero = (grad * product.conj()).gather(dim, index)
+        others = (grad * result.conj()).gather(dim, index) / src.masked_fill(zero, 1).conj()
         of_src = where(single, at_zero, others)
     elif reduce == "mean":
         n = ones_like(grad) if include_self else zeros_like(grad)
@@ -232,12 +232,12 @@ def _scatter_reduce_grad(grad, self, dim, index, src, reduce, include_self, resu
 
 
 @kernel(*both("scatter_reduce.two(Tensor self, int dim, Tensor index, Tensor src, str reduce, *, bool include_self=True) -> Tensor"),
-        grad={"self, src": _scatter_reduce_grad}, node="ScatterReduceBackward0")
+        grad={"self, src": _scatter_reduce_grad}, node="ScatterReduceBackward0", out_apart=True)
 def scatter_reduce():
     """scatter that reduces: sum, prod, mean, amax or amin, with or without the value that was there."""
 
 
-@composite("take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor", out=True)
+@composite("take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor", out=True, out_dtype="exact", out_apart=True)
 def take_along_dim(self, indices, dim):
     """gather with broadcasting and negative indices; on the flattened input when dim is not given."""
     if dim is None:
@@ -279,7 +279,7 @@ def masked_fill_tensor():
     """masked_fill with a 0-dimensional tensor."""
 
 
-@kernel("masked_select(Tensor self, Tensor mask) -> Tensor", grad={"self": "masked_select_backward(grad, self, mask)"}, vmap="dynamic")
+@kernel("masked_select(Tensor self, Tensor mask) -> Tensor", grad={"self": "masked_select_backward(grad, self, mask)"}, vmap="dynamic", out_apart=True)
 def masked_select():
     """The elements of self where mask is true, in row-major order."""
 
@@ -315,12 +315,12 @@ def masked_scatter_backward(grad_output, mask, sizes):
 
 # ---- places of nonzero elements ----
 
-@kernel("nonzero(Tensor self) -> Tensor", grad=None, vmap="dynamic")
+@kernel("nonzero(Tensor self) -> Tensor", grad=None, vmap="dynamic", out_apart=True)
 def nonzero():
     """The indices of the elements that are not zero: (count, dimensions)."""
 
 
-@kernel("nonzero_static(Tensor self, *, SymInt size, int fill_value=-1) -> Tensor", grad=None, vmap="loop")
+@kernel("nonzero_static(Tensor self, *, SymInt size, int fill_value=-1) -> Tensor", grad=None, vmap="loop", out_apart=True)
 def nonzero_static():
     """The first `size` rows of nonzero, filled up with fill_value."""
 

@@ -16,7 +16,7 @@ def _cat_parts(grad, tensors, dim):
     return parts
 
 
-@kernel("cat(Tensor[] tensors, int dim=0) -> Tensor", grad={"tensors": _cat_parts}, python="function")
+@kernel("cat(Tensor[] tensors, int dim=0) -> Tensor", grad={"tensors": _cat_parts}, python="function", out_dtype="cast", out_apart=True)
 def cat():
     """Joins tensors along an existing dimension; they have the same size in every other one."""
 
@@ -34,7 +34,7 @@ def _stack_parts(grad, tensors, dim):
     return parts
 
 
-@kernel("stack(Tensor[] tensors, int dim=0) -> Tensor", grad={"tensors": _stack_parts}, python="function")
+@kernel("stack(Tensor[] tensors, int dim=0) -> Tensor", grad={"tensors": _stack_parts}, python="function", out_dtype="cast")
 def stack():
     """Joins tensors of one shape along a new dimension."""
 
@@ -156,17 +156,17 @@ def combinations(self, r, with_replacement):
     if r == 0:
         return empty([0], dtype=self.dtype, device=self.device)
     n = self.numel()
-    vectors = [self]
-    places = [arange(n, device=self.device)]
-    for i in range(r - 1):
-        vectors.append(self)
-        places.append(places[0])
+    if r > 64 and n > 1:
+        raise RuntimeError(f"combinations: {r} elements at a time are more than the 64 dimensions that a tensor has room for")
+    vectors = [self for i in range(r)]
     grids = aten.meshgrid.indexing(vectors, indexing="ij")
+    line = arange(n, dtype=torch.int64, device=self.device)
+    places = [line for i in range(r)]
     where_from = aten.meshgrid.indexing(places, indexing="ij")
     shape = []
     for i in range(r):
         shape.append(n)
-    mask = full(shape, True, dtype=places[0].eq(0).dtype, device=self.device)
+    mask = full(shape, True, dtype=torch.bool, device=self.device)
     for i in range(r - 1):
         if with_replacement:
             mask.mul_(where_from[i] <= where_from[i + 1])
@@ -228,37 +228,37 @@ def replication_pad3d():
     """Padded by its border values: (C, D, H, W) or (N, C, D, H, W)."""
 
 
-@kernel("reflection_pad1d_backward(Tensor grad_output, Tensor self, SymInt[2] padding) -> Tensor", out=False,
+@kernel("reflection_pad1d_backward(Tensor grad_output, Tensor self, SymInt[2] padding) -> Tensor", out="grad_input",
         grad={"grad_output": "reflection_pad1d(grad, padding)"}, python="", vmap="merge<2>")
 def reflection_pad1d_backward():
     """The gradient of reflection_pad1d."""
 
 
-@kernel("reflection_pad2d_backward(Tensor grad_output, Tensor self, SymInt[4] padding) -> Tensor", out=False,
+@kernel("reflection_pad2d_backward(Tensor grad_output, Tensor self, SymInt[4] padding) -> Tensor", out="grad_input",
         grad={"grad_output": "reflection_pad2d(grad, padding)"}, python="", vmap="merge<3>")
 def reflection_pad2d_backward():
     """The gradient of reflection_pad2d."""
 
 
-@kernel("reflection_pad3d_backward(Tensor grad_output, Tensor self, SymInt[6] padding) -> Tensor", out=False,
+@kernel("reflection_pad3d_backward(Tensor grad_output, Tensor self, SymInt[6] padding) -> Tensor", out="grad_input",
         grad={"grad_output": "reflection_pad3d(grad, padding)"}, python="", vmap="merge<4>")
 def reflection_pad3d_backward():
     """The gradient of reflection_pad3d."""
 
 
-@kernel("replication_pad1d_backward(Tensor grad_output, Tensor self, SymInt[2] padding) -> Tensor", out=False,
+@kernel("replication_pad1d_backward(Tensor grad_output, Tensor self, SymInt[2] padding) -> Tensor", out="grad_input",
         grad={"grad_output": "replication_pad1d(grad, padding)"}, python="", vmap="merge<2>")
 def replication_pad1d_backward():
     """The gradient of replication_pad1d."""
 
 
-@kernel("replication_pad2d_backward(Tensor grad_output, Tensor self, SymInt[4] padding) -> Tensor", out=False,
+@kernel("replication_pad2d_backward(Tensor grad_output, Tensor self, SymInt[4] padding) -> Tensor", out="grad_input",
         grad={"grad_output": "replication_pad2d(grad, padding)"}, python="", vmap="merge<3>")
 def replication_pad2d_backward():
     """The gradient of replication_pad2d."""
 
 
-@kernel("replication_pad3d_backward(Tensor grad_output, Tensor self, SymInt[6] padding) -> Tensor", out=False,
+@kernel("replication_pad3d_backward(Tensor grad_output, Tensor self, SymInt[6] padding) -> Tensor", out="grad_input",
         grad={"grad_output": "replication_pad3d(grad, padding)"}, python="", vmap="merge<4>")
 def replication_pad3d_backward():
     """The gradient of replication_pad3d."""
@@ -338,7 +338,7 @@ def pad(self, pad, mode, value):
 
 # ---- repeating ----
 
-@kernel("repeat_interleave.Tensor(Tensor repeats, *, SymInt? output_size=None) -> Tensor", grad=None, out=False, python="function", vmap="loop")
+@kernel("repeat_interleave.Tensor(Tensor repeats, *, SymInt? output_size=None) -> Tensor", grad=None, out="below", python="function", vmap="loop")
 def repeat_interleave():
     """Index i, repeats[i] times."""
 
@@ -384,7 +384,7 @@ def repeat_interleave_int(self, repeats, dim, output_size):
 # ---- diagonals ----
 
 @decomposed("diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1) -> Tensor", grad={"self": "grad.diagonal(offset, dim1, dim2)"},
-            jvp="linear")
+            jvp="linear", out="below")
 def diag_embed(self, offset, dim1, dim2):
     """Matrices in dimensions dim1 and dim2 with the last dimension of self along a diagonal."""
     n = self.dim() + 1
@@ -426,7 +426,7 @@ def diagflat(self, offset):
     return self.reshape([-1]).diag(offset)
 
 
-@decomposed("trace(Tensor self) -> Tensor", grad={"self": "trace_backward(grad, self.shape)"})
+@decomposed("trace(Tensor self) -> Tensor", grad={"self": "trace_backward(grad, self.shape)"}, out="below")
 def trace(self):
     """The sum of a matrix's diagonal."""
     if self.dim() != 2:
@@ -445,7 +445,7 @@ def trace_backward(grad, sizes):
 # ---- shuffles ----
 
 @decomposed("channel_shuffle(Tensor self, SymInt groups) -> Tensor", grad={"self": "channel_shuffle(grad, grad.size(1) // groups)"},
-            python="function")
+            python="function", out="below")
 def channel_shuffle(self, groups):
     """Channels (dimension 1) of `groups` groups interleaved."""
     if self.dim() < 3:
@@ -467,7 +467,7 @@ def native_channel_shuffle(self, groups):
 
 
 @decomposed("pixel_shuffle(Tensor self, int upscale_factor) -> Tensor", grad={"self": "pixel_unshuffle(grad, upscale_factor)"},
-            python="function")
+            python="function", out="below")
 def pixel_shuffle(self, upscale_factor):
     """(..., C r r, H, W) to (..., C, H r, W r)."""
     r = upscale_factor
@@ -475,6 +475,8 @@ def pixel_shuffle(self, upscale_factor):
         raise RuntimeError("pixel_shuffle expects input to have at least 3 dimensions, but got input with ", self.dim(), " dimension(s)")
     if r <= 0:
         raise RuntimeError("pixel_shuffle expects a positive upscale_factor, but got ", r)
+    if r > 2147483647:
+        raise ValueError(f"upscale factor is too large, (upscale_factor)^2 overflowed: upscale_factor={r}")
     c = self.size(-3)
     h = self.size(-2)
     w = self.size(-1)
@@ -499,7 +501,7 @@ def pixel_shuffle(self, upscale_factor):
 
 
 @decomposed("pixel_unshuffle(Tensor self, int downscale_factor) -> Tensor", grad={"self": "pixel_shuffle(grad, downscale_factor)"},
-            python="function")
+            python="function", out="below")
 def pixel_unshuffle(self, downscale_factor):
     """(..., C, H r, W r) to (..., C r r, H, W)."""
     r = downscale_factor

@@ -9,7 +9,8 @@ Schemas are PyTorch's own strings without the `aten::` prefix. A definition list
 Gradients: `grad` maps an argument's name to a formula, a string in the formula language (torch/_codegen/formula.py): Python
 over aten operators, in which `grad` (or `grads[i]`) is the incoming gradient, `result` (or `result0`, `result1`) an output and
 any argument goes by its name. What a formula names is what is saved; `self.shape`, `self.dtype` and the like save no tensor.
-A formula too long for a line is a Python function in the same subset. `grad=None` says: not differentiable.
+A formula too long for a line is a Python function in the same subset. `grad=None` says: not differentiable, the result is no
+function of the argument to speak of. `grad=UNKNOWN`, or UNKNOWN in place of one argument's formula: differentiable, but not here.
 """
 
 from __future__ import annotations
@@ -50,6 +51,13 @@ class _Missing:
 MISSING = _Missing()
 
 
+class _Unknown:
+    """There is a derivative but no formula for it: results require grad, and differentiating them raises NotImplementedError."""
+
+
+UNKNOWN = _Unknown()   # for `grad`, or for one argument in it
+
+
 @dataclass
 class Definition:
     """One operator. `family` is the decorator's name; `options` what only that family reads."""
@@ -62,13 +70,19 @@ class Definition:
     grad: Any = MISSING                 # {argument: formula}; None: not differentiable
     jvp: Any = "auto"                   # "auto" (pointwise), "linear", {result: formula} or None
     inplace: Any = "auto"               # True/"auto": derived for pointwise; False; or a list of schema strings
-    out: Any = "auto"                   # likewise
+    out: Any = "auto"                   # likewise; "below": for torch.ops alone; another word: what form and result are called ("grad_input")
     python: str = "function method"     # where people find it: "function", "method", "nn" (torch._C._nn), "linalg", "fft", "special", ""
     hidden: tuple = ()                  # overloads that exist below but are not tried by the Python parser (mul.Scalar)
     vmap: Any = "auto"                  # the batching rule: see torch/_codegen/batching.py
     node: str | None = None             # autograd node name where it is not the derived one
+    out_dtype: str = "auto"             # "exact": the dtype of an output given is the result's; "cast": one that the result can be cast to
+    out_apart: bool = False             # an output given shares no memory with an input
     constant: tuple = ()                # numbers of the results that are no function to differentiate: what is kept for backward
     options: dict = field(default_factory=dict)
+
+    @property
+    def out_dtype_is_exact(self):
+        return self.out_dtype == "exact" or self.out_dtype == "auto" and self.family in ("kernel", "fused", "decomposed")
 
     @property
     def name(self):
@@ -86,7 +100,7 @@ def _register(family, schemas, body, common, options):
     return definition
 
 
-_COMMON = ("grad", "jvp", "inplace", "out", "python", "hidden", "node", "constant", "vmap")
+_COMMON = ("grad", "jvp", "inplace", "out", "out_dtype", "out_apart", "python", "hidden", "node", "constant", "vmap")
 
 
 def _family(family, allowed):
@@ -137,7 +151,7 @@ composite = _family("composite", ("python_only", "view", "values"))
 
 # Like composite, but below autograd: an operator in its own right (own grad, own call in traces) whose kernel is written
 # in other operators.
-decomposed = _family("decomposed", ("python_only",))
+decomposed = _family("decomposed", ("python_only", "number_first"))
 
 
 def _call_text(name, arguments):

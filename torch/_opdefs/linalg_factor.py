@@ -1,6 +1,6 @@
 """Factorisations: Cholesky, QR, singular values, eigenvalues, LU. Kernels call LAPACK; gradients follow Giles (2008) and Townsend (2016)."""
 
-from .language import composite, decomposed, kernel
+from .language import UNKNOWN, composite, decomposed, kernel
 
 
 @composite("_cholesky_grad(Tensor grad, Tensor factor, bool upper) -> Tensor", python="")
@@ -28,7 +28,7 @@ def linalg_cholesky_ex():
 @composite(
     "linalg_cholesky(Tensor self, *, bool upper=False) -> Tensor",
     python="linalg",
-    out=["linalg_cholesky.out(Tensor self, *, bool upper=False, Tensor(a!) out) -> Tensor(a!)"],
+    out=["linalg_cholesky.out(Tensor self, *, bool upper=False, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact",
 )
 def linalg_cholesky(self, upper):
     """Lower factor L of a Hermitian positive definite A = L L^H, or its upper transpose."""
@@ -41,7 +41,7 @@ def linalg_cholesky(self, upper):
     "cholesky(Tensor self, bool upper=False) -> Tensor",
     python="function method",
     out=["cholesky.out(Tensor self, bool upper=False, *, Tensor(a!) out) -> Tensor(a!)"],
-    grad={"self": "_cholesky_grad(grad, result, upper)"}, jvp="transposed",
+    grad={"self": "_cholesky_grad(grad, result, upper)"}, jvp="transposed", out_dtype="cast",
 )
 def cholesky(self, upper):
     """The older name of torch.linalg.cholesky."""
@@ -54,7 +54,7 @@ def cholesky(self, upper):
     "_cholesky_solve_helper(Tensor self, Tensor A, bool upper) -> Tensor",
     python="",
     out=["_cholesky_solve_helper.out(Tensor self, Tensor A, bool upper, *, Tensor(a!) out) -> Tensor(a!)"],
-    grad=None, jvp=None, vmap="matrices",
+    grad=UNKNOWN, jvp=None, vmap="matrices",
 )
 def _cholesky_solve_helper():
     """Solution for matching batch shapes."""
@@ -74,7 +74,7 @@ def _cholesky_solve_grad(grad, self, input2, upper, result):
     "cholesky_solve(Tensor self, Tensor input2, bool upper=False) -> Tensor",
     python="function method",
     out=["cholesky_solve.out(Tensor self, Tensor input2, bool upper=False, *, Tensor(a!) out) -> Tensor(a!)"],
-    grad={"self, input2": _cholesky_solve_grad}, jvp="transposed",
+    grad={"self, input2": _cholesky_solve_grad}, jvp="transposed", out_dtype="cast",
 )
 def cholesky_solve(self, input2, upper):
     """Solution X of A X = self, where A has the Cholesky factor input2."""
@@ -98,28 +98,10 @@ def _cholesky_inverse_grad(grad, self, upper, result):
     "cholesky_inverse(Tensor self, bool upper=False) -> Tensor",
     python="function method",
     out=["cholesky_inverse.out(Tensor self, bool upper=False, *, Tensor(a!) out) -> Tensor(a!)"],
-    grad={"self": _cholesky_inverse_grad}, jvp="transposed", vmap="shift",
+    grad={"self": _cholesky_inverse_grad}, jvp="transposed", vmap="shift", out_dtype="cast",
 )
 def cholesky_inverse():
     """Inverse of the matrix that has the Cholesky factor self."""
-
-
-@composite("_qr_square_grad(Tensor? gQ, Tensor? gR, Tensor Q, Tensor R) -> Tensor", python="")
-def _qr_square_grad(gQ, gR, Q, R):
-    """Gradient of A = Q R for as many columns as R has rows."""
-    if gR is None:
-        inner = -Q.mH.matmul(gQ)
-    else:
-        inner = gR.matmul(R.mH)
-        if gQ is not None:
-            inner = inner - Q.mH.matmul(gQ)
-    inner = inner.triu()
-    inner = inner + inner.mH
-    inner.diagonal(0, -2, -1).mul_(0.5)
-    total = Q.matmul(inner)
-    if gQ is not None:
-        total = total + gQ
-    return aten.linalg_solve_triangular.default(R.mH, total, upper=False, left=False)
 
 
 def _qr_grad(grads, A, mode, Q, R):
@@ -132,16 +114,34 @@ def _qr_grad(grads, A, mode, Q, R):
     columns = A.size(-1)
     if mode == "complete" and rows > columns:
         raise RuntimeError("The QR decomposition is not differentiable when mode='complete' and nrows > ncols")
-    if rows >= columns:
-        return _qr_square_grad(gQ, gR, Q, R)
-    # A = Q [U | V]: V = Q^H A2 passes part of its gradient on to Q
-    U = R.narrow(-1, 0, rows)
-    V = R.narrow(-1, rows, columns - rows)
-    gV = gR.narrow(-1, rows, columns - rows) if gR is not None else zeros_like(V)
-    gU = gR.narrow(-1, 0, rows) if gR is not None else zeros_like(U)
-    through = Q.matmul(V).matmul(gV.mH)
-    inner = through if gQ is None else gQ + through
-    return cat([_qr_square_grad(inner, gU, Q, U), Q.matmul(gV)], -1)
+    inner = None
+    if gQ is not None:
+        inner = Q.mH.matmul(gQ)
+    if gR is not None:
+        outer = gR.matmul(R.mH)
+        inner = outer if inner is None else outer - inner
+    else:
+        inner = -inner
+    if rows >= columns:     # Q (U + U^H / 2 diagonals) R^-H, U the upper triangle
+        inner = inner.triu()
+        inner = inner + inner.mH
+        part = inner.diagonal(0, -2, -1)
+        if part.is_complex():
+            part = real(part)
+        part.mul_(0.5)
+        total = Q.matmul(inner)
+        if gQ is not None:
+            total = total + gQ
+        return aten.linalg_solve_triangular.default(R.mH, total, upper=False, left=False)
+    # A = [A1 | A2] = Q [R1 | R2]: Q comes from A1 alone and A2 only passes through it
+    inner = -inner
+    inner = (inner - inner.mH).tril()
+    if inner.is_complex():
+        imag(inner.diagonal(0, -2, -1)).mul_(0.5)
+    total = Q.matmul(inner)
+    total = aten.linalg_solve_triangular.default(R.narrow(-1, 0, rows).mH, total, upper=False, left=False)
+    total = cat([total, total.new_zeros(total.shape[:total.ndim - 1] + [columns - rows])], -1)
+    return total if gR is None else total + Q.matmul(gR)
 
 
 @kernel(
@@ -157,7 +157,7 @@ def linalg_qr():
 @composite(
     "qr(Tensor self, bool some=True) -> (Tensor Q, Tensor R)",
     python="function method",
-    out=["qr.Q(Tensor self, bool some=True, *, Tensor(a!) Q, Tensor(b!) R) -> (Tensor(a!) Q, Tensor(b!) R)"],
+    out=["qr.Q(Tensor self, bool some=True, *, Tensor(a!) Q, Tensor(b!) R) -> (Tensor(a!) Q, Tensor(b!) R)"], out_dtype="exact",
 )
 def qr(self, some):
     """The older name of torch.linalg.qr."""
@@ -169,72 +169,120 @@ def qr(self, some):
     "geqrf(Tensor self) -> (Tensor a, Tensor tau)",
     python="function method",
     out=["geqrf.a(Tensor self, *, Tensor(a!) a, Tensor(b!) tau) -> (Tensor(a!) a, Tensor(b!) tau)"],
-    grad=None, jvp=None, vmap="shift",
+    grad=UNKNOWN, jvp=None, vmap="shift", out_dtype="cast",
 )
 def geqrf():
     """QR factorisation in LAPACK's packed form: R above, Householder vectors below, and their scales."""
 
 
-@composite("_householder_walk(Tensor grad, Tensor input, Tensor tau, Tensor result) -> (Tensor, Tensor)", python="")
-def _householder_walk(grad, input, tau, result):
-    """Gradients of the packed reflections and their scales."""
-    # Q = H_1 ... H_k I with H_i = 1 - tau_i v_i v_i^H; walking from the first factor on, K is the gradient with respect to the product before
-    # the factor was applied and P the part of Q to its right
-    columns = input.size(-1)
+@composite("_reflect_left(Tensor v, Tensor scale, Tensor(a!) K, int i) -> Tensor", python="")
+def _reflect_left(v, scale, K, i):
+    """(1 - scale v v^H) K for a v that starts in row i; in place where the step itself is not recorded."""
+    rows = v.size(-2) - i
+    low = v.narrow(-2, i, rows)
+    adjoint = v.narrow(-2, i, rows).mH
+    product = adjoint.matmul(K.narrow(-2, i, rows))
+    if grad_enabled():
+        return K - scale.unsqueeze(-1) * v * product
+    part = K.narrow(-2, i, rows)
+    step = scale.unsqueeze(-1) * low
+    part.sub_(step * product)
+    return K
+
+
+@composite("_reflect_right(Tensor v, Tensor scale, Tensor(a!) K, int i) -> Tensor", python="")
+def _reflect_right(v, scale, K, i):
+    """K (1 - scale v v^H) for a v that starts in row i; in place where the step itself is not recorded."""
+    rows = v.size(-2) - i
+    low = v.narrow(-2, i, rows)
+    columns = K.narrow(-1, i, rows)
+    scaled = v.narrow(-2, i, rows)
+    scaled = scale.unsqueeze(-1) * scaled
+    product = columns.matmul(scaled)
+    if grad_enabled():
+        return K - product * v.mH
+    part = K.narrow(-1, i, rows)
+    part.sub_(product * low.mH)
+    return K
+
+
+@composite("_reflection_grad(Tensor v, Tensor tau, Tensor K, int i) -> (Tensor, Tensor)", python="")
+def _reflection_grad(v, tau, K, i):
+    """Gradients of v and tau in 1 - tau v v^H, where K is the adjoint of the gradient with respect to it."""
+    rows = v.size(-2) - i
+    low = v.narrow(-2, i, rows)
+    adjoint = low.mH
+    vK = adjoint.matmul(K.narrow(-2, i, rows))
+    Kv = K.narrow(-1, i, rows).matmul(low)
+    scale = tau.unsqueeze(-1)
+    right = (scale * Kv).squeeze(-1)
+    left = (-scale * vK).conj().squeeze(-2)
+    grad_v = left - right
+    grad_tau = -vK.narrow(-1, i, rows).matmul(low).conj()
+    return grad_v.unsqueeze(-1), grad_tau.squeeze(-1)
+
+
+@composite("_householder_grad(Tensor grad, Tensor result, Tensor input, Tensor tau, bool flip) -> (Tensor, Tensor)", python="")
+def _householder_grad(grad, result, input, tau, flip):
+    """Gradients of the packed reflections H_i = 1 - tau_i v_i v_i^H and their scales, for result = H_1 ... H_k C.
+
+    A walk over the factors, from the last where flip is set, in which K is the adjoint of the gradient with respect to the
+    factor at hand. Away from unit reflections the inverse of a factor is 1 - s v v^H with s = tau / (tau |v|^2 - 1).
+    """
     count = tau.size(-1)
-    if count == 0:
-        return zeros_like(input), zeros_like(tau)
-    v_all = input.narrow(-1, 0, count).tril(-1) + eye(input.size(-2), count, dtype=input.dtype, device=input.device)
-    parts = []
-    scales = []
-    right = result
-    K = grad
-    for i in range(count):
-        v = v_all.narrow(-1, i, 1)
-        t = tau.narrow(-1, i, 1).unsqueeze(-1)
-        # H_i is unitary up to rounding only for tau = 2 / |v|^2: its inverse is 1 - s v v^H with s = tau / (tau |v|^2 - 1)
-        square = v.mH.matmul(v)
-        inverse = t / (t * square - 1)
-        right = right - inverse * v.matmul(v.mH.matmul(right))
-        vk = v.mH.matmul(K)
-        vr = v.mH.matmul(right)
-        scales.append((-vk.matmul(vr.mH)).squeeze(-1))
-        gv = -(K.matmul(vr.mH) * t.conj() + right.matmul(vk.mH) * t)
-        below = ones_like(v).tril(-1 - i)
-        parts.append(gv * below)
-        K = K - t.conj() * v.matmul(vk)
+    if input.numel() == 0 or tau.numel() == 0:
+        return None, None
+    packed = input.tril(-1)
+    packed.diagonal(0, -2, -1).fill_(1.0)
+    vectors = packed.narrow(-1, 0, count)
+    square = (vectors * vectors.conj()).sum([-2])
+    inverse = tau / (tau * square - 1.0)
+    parts = [packed for i in range(count)]
+    scales = [tau for i in range(count)]
+    K = result.matmul(grad.mH)
+    v = packed
+    t = tau
+    for step in range(0, count):
+        i = count - 1 - step if flip else step
+        s = inverse.narrow(-1, i, 1)
+        after = packed.narrow(-1, i, 1)
+        if flip:
+            K = _reflect_right(after, s, K, i)
+            if step > 0:
+                K = _reflect_left(v, t, K, i + 1)
+        else:
+            K = _reflect_left(after, s, K, i)
+            if step > 0:
+                K = _reflect_right(v, t, K, i - 1)
+        v = packed.narrow(-1, i, 1)
+        t = tau.narrow(-1, i, 1)
+        gv, gt = _reflection_grad(v, t, K, i)
+        parts[i] = gv
+        scales[i] = gt
+    rest = input.size(-1) - count
+    if rest > 0:
+        parts.append(aten.zeros.default(input.shape[:input.ndim - 1] + [rest], dtype=input.dtype, device=input.device))
     grad_input = cat(parts, -1)
-    if columns > count:
-        grad_input = cat([grad_input, zeros_like(input.narrow(-1, count, columns - count))], -1)
-    return grad_input, cat(scales, -1)
+    grad_tau = cat(scales, -1)
+    return grad_input.tril(-1) if grad_enabled() else grad_input.tril_(-1), grad_tau
 
 
-def _ormqr_reflections_grad(grad, self, input2, input3, left, transpose):
-    # the product is that of the full square Q, of which these are the first reflections
-    m = self.size(-2)
-    n = self.size(-1)
-    packed = self
-    if n > m:
-        packed = self.narrow(-1, 0, m)
-    elif n < m:
-        packed = cat([self, self.new_zeros(self.shape[:self.ndim - 1] + [m - n])], -1)
-    Q = linalg_householder_product(packed, input2)
-    C = input3
-    if left:
-        gQ = C.matmul(grad.mH) if transpose else grad.matmul(C.mH)
+def _ormqr_reflections_grad(grad, self, input2, input3, left, transpose, result):
+    to_product = ormqr(self, input2, grad, left, not transpose) if needs("input3") else None
+    product = result if left else result.mH
+    g = grad if left else grad.mH
+    if left != transpose:
+        to_packed, to_tau = _householder_grad(g, product, self, input2, False)
     else:
-        gQ = grad.mH.matmul(C) if transpose else C.mH.matmul(grad)
-    to_packed, to_tau = _householder_walk(gQ, packed, input2, Q)
-    if n > m:
-        return cat([to_packed, zeros_like(self.narrow(-1, m, n - m))], -1), to_tau
-    return to_packed.narrow(-1, 0, n), to_tau
+        to_packed, to_tau = _householder_grad(product, g, self, input2, True)
+    return to_packed, to_tau, to_product
 
 
 @kernel(
     "linalg_householder_product(Tensor input, Tensor tau) -> Tensor",
     python="linalg",
     out=["linalg_householder_product.out(Tensor input, Tensor tau, *, Tensor(a!) out) -> Tensor(a!)"],
-    grad={"input, tau": "_householder_walk(grad, input, tau, result)"}, jvp="transposed", vmap="shift",
+    grad={"input, tau": "_householder_grad(grad, result, input, tau, False)"}, jvp="transposed", vmap="shift", out_dtype="cast",
 )
 def linalg_householder_product():
     """First columns of the product of Householder reflections that geqrf packs."""
@@ -255,7 +303,7 @@ def orgqr(self, input2):
     python="function method",
     out=["ormqr.out(Tensor self, Tensor input2, Tensor input3, bool left=True, bool transpose=False, *, Tensor(a!) out) -> "
          "Tensor(a!)"],
-    grad={"input3": "ormqr(self, input2, grad, left, not transpose)", "self, input2": _ormqr_reflections_grad}, jvp="transposed", vmap="shift",
+    grad={"self, input2, input3": _ormqr_reflections_grad}, jvp="transposed", vmap="shift", out_dtype="cast",
 )
 def ormqr():
     """Product of the Q that geqrf packs, or of its adjoint, with a matrix, from the left or right."""
@@ -265,42 +313,74 @@ def _svd_grad(grads, A, full_matrices, compute_uv, U, S, Vh):
     gU = grads[0]
     gS = grads[1]
     gVh = grads[2]
-    if gU is None and gVh is None:
-        if not compute_uv:
-            _u, _s, _vh = _linalg_svd(A, False, True)
-            return _u.matmul(gS.to(A.dtype).unsqueeze(-1) * _vh)
-        k = min(A.size(-2), A.size(-1))
-        rows = Vh.narrow(-2, 0, k) if full_matrices else Vh
-        scaled = gS.to(A.dtype).unsqueeze(-1) * rows
-        return (U.narrow(-1, 0, k) if full_matrices else U).matmul(scaled)
     m = A.size(-2)
     n = A.size(-1)
     k = min(m, n)
-    u = U.narrow(-1, 0, k) if full_matrices else U
-    vh = Vh.narrow(-2, 0, k) if full_matrices else Vh
-    square = S * S
-    gap = square.unsqueeze(-2) - square.unsqueeze(-1)
-    gap.diagonal(0, -2, -1).fill_(1)
-    middle = zeros_like(gap).to(A.dtype)
+    u = U
+    vh = Vh
+    if not compute_uv:      # U and Vh are empty, and so are their gradients
+        u, _s, vh = _linalg_svd(A, False, True)
+        gU = None
+        gVh = None
+    if full_matrices:
+        vh = vh.narrow(-2, 0, k)
+        u = u.narrow(-1, 0, k)
+        if gVh is not None:
+            gVh = gVh.narrow(-2, 0, k)
+        if gU is not None:
+            gU = gU.narrow(-1, 0, k)
+    if gU is None and gVh is None:
+        weight = gS.to(A.dtype)
+        if m >= n:
+            return u.matmul(weight.unsqueeze(-1) * vh)
+        return (u * weight.unsqueeze(-2)).matmul(vh)
+    skew_u = None
+    skew_v = None
     if gU is not None:
-        inner = u.mH.matmul(gU.narrow(-1, 0, k) if full_matrices else gU)
-        skew = inner - inner.mH
-        middle = middle + skew / gap * S.unsqueeze(-2)
-        if A.is_complex():
-            middle = middle + (skew.diagonal(0, -2, -1) / (S * 2)).diag_embed()
+        skew_u = u.mH.matmul(gU)
+        skew_u = skew_u - skew_u.mH
     if gVh is not None:
-        inner = vh.matmul((gVh.narrow(-2, 0, k) if full_matrices else gVh).mH)
-        middle = middle + S.unsqueeze(-1) * ((inner - inner.mH) / gap)
+        skew_v = vh.matmul(gVh.mH)
+        skew_v = skew_v - skew_v.mH
+    if A.is_complex():      # a phase of u that vh takes back does not count
+        turn_u = imag(skew_u.diagonal(0, -2, -1)) if gU is not None else None
+        turn_v = -imag(skew_v.diagonal(0, -2, -1)) if gVh is not None else zeros_like(turn_u)
+        if turn_u is None:
+            turn_u = zeros_like(turn_v)
+        if not turn_u.allclose(turn_v, 0.01, 0.01):
+            raise RuntimeError("svd_backward: The singular vectors in the complex case are specified up to multiplication by e^{i phi}. "
+                               "The specified loss function depends on this phase term, making it ill-defined.")
+    square = S * S
+    column = square.unsqueeze(-1)
+    gap = square.unsqueeze(-2) - column
+    gap.diagonal(0, -2, -1).fill_(1)
+    middle = None
+    if gU is not None and gVh is not None:
+        right = S.unsqueeze(-1) * skew_v
+        middle = (skew_u * S.unsqueeze(-2) + right) / gap
+    elif gU is not None:
+        row = S.unsqueeze(-2)
+        middle = skew_u / gap * row
+    else:
+        quotient = skew_v / gap
+        middle = S.unsqueeze(-1) * quotient
     if gS is not None:
         middle = middle + gS.to(A.dtype).diag_embed()
-    total = u.matmul(middle).matmul(vh)
+    if A.is_complex() and gU is not None:
+        double = S * 2.0
+        middle = middle + (skew_u.diagonal(0, -2, -1) / double).diag_embed()
+    # outside the span of u (or of vh) the vectors turn by gU / S
     if m > k and gU is not None:
-        scaled = gU.narrow(-1, 0, k) / S.unsqueeze(-2)
-        total = total + (scaled - u.matmul(u.mH.matmul(scaled))).matmul(vh)
+        inside = u.matmul(middle)
+        scaled = gU / S.unsqueeze(-2)
+        projected = u.matmul(u.mH.matmul(scaled))
+        return (inside + scaled - projected).matmul(vh)
     if n > k and gVh is not None:
-        scaled = gVh.narrow(-2, 0, k) / S.unsqueeze(-1)
-        total = total + u.matmul(scaled - scaled.matmul(vh.mH).matmul(vh))
-    return total
+        inside = middle.matmul(vh)
+        scaled = gVh / S.unsqueeze(-1)
+        projected = scaled.matmul(vh.mH).matmul(vh)
+        return u.matmul(inside + scaled - projected)
+    return u.matmul(middle.matmul(vh)) if m <= n or gU is None else u.matmul(middle).matmul(vh)
 
 
 @kernel(
@@ -319,7 +399,7 @@ def _linalg_svd():
     "linalg_svd(Tensor A, bool full_matrices=True, *, str? driver=None) -> (Tensor U, Tensor S, Tensor Vh)",
     python="linalg",
     out=["linalg_svd.U(Tensor A, bool full_matrices=True, *, str? driver=None, Tensor(a!) U, Tensor(b!) S, Tensor(c!) Vh) -> "
-         "(Tensor(a!) U, Tensor(b!) S, Tensor(c!) Vh)"],
+         "(Tensor(a!) U, Tensor(b!) S, Tensor(c!) Vh)"], out_dtype="exact",
 )
 def linalg_svd(A, full_matrices, driver):
     """Singular value decomposition A = U diag(S) Vh; singular values descend."""
@@ -330,7 +410,7 @@ def linalg_svd(A, full_matrices, driver):
 @composite(
     "linalg_svdvals(Tensor A, *, str? driver=None) -> Tensor",
     python="linalg",
-    out=["linalg_svdvals.out(Tensor A, *, str? driver=None, Tensor(a!) out) -> Tensor(a!)"],
+    out=["linalg_svdvals.out(Tensor A, *, str? driver=None, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact",
 )
 def linalg_svdvals(A, driver):
     """Singular values, in descending order."""
@@ -342,7 +422,7 @@ def linalg_svdvals(A, driver):
     "svd(Tensor self, bool some=True, bool compute_uv=True) -> (Tensor U, Tensor S, Tensor V)",
     python="function method",
     out=["svd.U(Tensor self, bool some=True, bool compute_uv=True, *, Tensor(a!) U, Tensor(b!) S, Tensor(c!) V) -> (Tensor(a!) "
-         "U, Tensor(b!) S, Tensor(c!) V)"],
+         "U, Tensor(b!) S, Tensor(c!) V)"], out_dtype="exact",
 )
 def svd(self, some, compute_uv):
     """The older form of torch.linalg.svd, which returns V instead of its adjoint."""
@@ -363,17 +443,23 @@ def _eigh_grad(grads, A, UPLO, compute_v, eigenvalues, eigenvectors):
     gL = grads[0]
     gV = grads[1]
     V = eigenvectors
-    if not compute_v:
+    if not compute_v:       # the vectors are empty, and so is their gradient
         _, V = _linalg_eigh(A, UPLO, True)
-    if gV is None:
-        return V.matmul(gL.to(V.dtype).unsqueeze(-1) * V.mH)
-    inner = V.mH.matmul(gV)
+        gV = None
+    Vh = V.mH
+    if gV is None or not compute_v:
+        return (V * gL.to(V.dtype).unsqueeze(-2)).matmul(Vh)
+    inner = Vh.matmul(gV)
+    require_real(inner.diagonal(0, -2, -1), "linalg_eigh_backward: The eigenvectors in the complex case are specified up to multiplication by e^{i phi}. "
+                 "The specified loss function depends on this quantity, so it is ill-defined.")
     inner = (inner - inner.mH) * 0.5
-    gap = eigenvalues.unsqueeze(-2) - eigenvalues.unsqueeze(-1)
-    gap.diagonal(0, -2, -1).fill_(1)
-    inner = inner / gap
-    inner.diagonal(0, -2, -1).copy_(zeros_like(eigenvalues) if gL is None else gL)
-    return V.matmul(inner).matmul(V.mH)
+    column = eigenvalues.unsqueeze(-1)
+    gap = eigenvalues.unsqueeze(-2) - column
+    gap.diagonal(0, -2, -1).fill_(1.0)
+    inner = inner / gap if grad_enabled() else inner.div_(gap)
+    if gL is not None:
+        inner = inner.diagonal_scatter(gL, 0, -2, -1)
+    return V.matmul(inner.matmul(V.mH))
 
 
 @kernel(
@@ -391,7 +477,7 @@ def _linalg_eigh():
     'linalg_eigh(Tensor self, str UPLO="L") -> (Tensor eigenvalues, Tensor eigenvectors)',
     python="linalg",
     out=['linalg_eigh.eigvals(Tensor self, str UPLO="L", *, Tensor(a!) eigvals, Tensor(b!) eigvecs) -> (Tensor(a!) eigenvalues, '
-         'Tensor(b!) eigenvectors)'],
+         'Tensor(b!) eigenvectors)'], out_dtype="exact",
 )
 def linalg_eigh(self, UPLO):
     """Eigenvalues, ascending, and eigenvectors of a Hermitian matrix, of which only the triangle UPLO is read."""
@@ -402,7 +488,7 @@ def linalg_eigh(self, UPLO):
 @composite(
     'linalg_eigvalsh(Tensor self, str UPLO="L") -> Tensor',
     python="linalg",
-    out=['linalg_eigvalsh.out(Tensor self, str UPLO="L", *, Tensor(a!) out) -> Tensor(a!)'],
+    out=['linalg_eigvalsh.out(Tensor self, str UPLO="L", *, Tensor(a!) out) -> Tensor(a!)'], out_dtype="exact",
 )
 def linalg_eigvalsh(self, UPLO):
     """Eigenvalues, ascending, of a Hermitian matrix."""
@@ -414,19 +500,26 @@ def _eig_grad(grads, self, eigenvalues, eigenvectors):
     gL = grads[0]
     gV = grads[1]
     V = eigenvectors
-    Vh = V.mH
     if gV is None:
-        right = gL.unsqueeze(-1) * Vh
+        adjoint = V.mH
+        right = gL.unsqueeze(-1) * adjoint
     else:
-        inner = Vh.matmul(gV)
-        inner = inner - Vh.matmul(V * real(inner.diagonal(0, -2, -1)).unsqueeze(-2))
-        turned = eigenvalues.conj().resolve_conj()
-        gap = turned.unsqueeze(-2) - turned.unsqueeze(-1)
-        gap.diagonal(0, -2, -1).fill_(1)
-        inner = inner / gap
-        inner.diagonal(0, -2, -1).copy_(zeros_like(eigenvalues) if gL is None else gL)
-        right = inner.matmul(Vh)
-    g = linalg_solve(Vh, right)
+        inner = V.mH.matmul(gV)
+        part = inner.diagonal(0, -2, -1)
+        if self.is_complex():
+            require_real(part, "linalg_eig_backward: The eigenvectors in the complex case are specified up to multiplication by e^{i phi}. "
+                         "The specified loss function depends on this quantity, so it is ill-defined.")
+        scaled = V * real(part).unsqueeze(-2)
+        inner = inner - V.mH.matmul(scaled)
+        turned = eigenvalues.conj()
+        column = turned.unsqueeze(-1)
+        gap = turned.unsqueeze(-2) - column
+        gap.diagonal(0, -2, -1).fill_(1.0)
+        inner = inner / gap if grad_enabled() else inner.div_(gap)
+        if gL is not None:
+            inner = inner.diagonal_scatter(gL, 0, -2, -1)
+        right = inner.matmul(V.mH)
+    g = linalg_solve(V.mH, right)
     return g if self.is_complex() else real(g)
 
 
@@ -435,17 +528,30 @@ def _eig_grad(grads, self, eigenvalues, eigenvectors):
     python="linalg",
     out=["linalg_eig.out(Tensor self, *, Tensor(a!) eigenvalues, Tensor(b!) eigenvectors) -> (Tensor(a!) eigenvalues, "
          "Tensor(b!) eigenvectors)"],
-    grad={"self": _eig_grad}, jvp="transposed", vmap="shift",
+    grad={"self": _eig_grad}, jvp="transposed", vmap="shift", out_dtype="cast",
 )
 def linalg_eig():
     """Eigenvalues and right eigenvectors of unit length, complex."""
+
+
+def _eigvals_grad(grad, self):
+    _, V = linalg_eig(self)
+    adjoint = V.mH
+    g = linalg_solve(adjoint, grad.unsqueeze(-1) * adjoint)
+    return g if self.is_complex() else real(g)
+
+
+def _eigvals_grad(grad, self):
+    _, V = linalg_eig(self)
+    g = linalg_solve(V.mH, grad.unsqueeze(-1) * V.mH)
+    return g if self.is_complex() else real(g)
 
 
 @kernel(
     "_linalg_eigvals(Tensor self) -> Tensor",
     python="function",
     out=False,
-    grad=None, jvp=None, vmap="shift",
+    grad={"self": _eigvals_grad}, jvp="transposed", vmap="shift",
 )
 def _linalg_eigvals():
     """Eigenvalues alone."""
@@ -466,34 +572,53 @@ def linalg_eigvals(self):
 
 @composite("_lu_grad(Tensor? gL, Tensor? gU, Tensor P, Tensor L, Tensor U) -> Tensor", python="")
 def _lu_grad(gL, gU, P, L, U):
-    """Gradient of A = P L U."""
+    """Gradient of A = P L U: P L^-H (tril(L^H gL, -1) + triu(gU U^H)) U^-H, where the factors are square."""
     m = L.size(-2)
     n = U.size(-1)
-    k = min(m, n)
-    L1 = L.narrow(-2, 0, k) if m > k else L
-    U1 = U.narrow(-1, 0, k) if n > k else U
-    inner = L1.mH.matmul(gL.narrow(-2, 0, k) if m > k else gL) if gL is not None else zeros_like(U1)
-    if n > k and gU is not None:
-        inner = inner - gU.narrow(-1, k, n - k).matmul(U.narrow(-1, k, n - k).mH)
-    inner = inner.tril(-1)
-    outer = (gU.narrow(-1, 0, k) if n > k else gU).matmul(U1.mH) if gU is not None else zeros_like(U1)
-    if m > k and gL is not None:
-        outer = outer - L.narrow(-2, k, m - k).mH.matmul(gL.narrow(-2, k, m - k))
-    inner = inner + outer.triu()
-    g = aten.linalg_solve_triangular.default(U1.mH, inner, upper=False, left=False)
-    if n > k:
-        g = cat([g, zeros_like(U.narrow(-1, k, n - k)) if gU is None else gU.narrow(-1, k, n - k)], -1)
-    g = aten.linalg_solve_triangular.default(L1.mH, g, upper=True, left=True, unitriangular=True)
-    if m > k:
-        low = zeros_like(L.narrow(-2, k, m - k)) if gL is None else gL.narrow(-2, k, m - k)
-        g = cat([g, aten.linalg_solve_triangular.default(U1.mH, low, upper=False, left=False)], -2)
-    return P.matmul(g)
+    if m == n:
+        low = L.mH.matmul(gL).tril(-1) if gL is not None else None
+        high = gU.matmul(U.mH).triu() if gU is not None else None
+        inner = low
+        if high is not None:
+            inner = high if low is None else low + high
+        g = aten.linalg_solve_triangular.default(U.mH, inner, upper=False, left=False)
+        return P.matmul(aten.linalg_solve_triangular.default(L.mH, g, upper=True, unitriangular=True))
+    if m < n:   # the right of U is L^-1 P^T A2: it passes its gradient through L
+        inner = L.mH.matmul(gL) if gL is not None else None
+        if gU is not None:
+            outer = gU.triu().matmul(U.mH)
+            inner = inner - outer if gL is not None else -outer
+        inner = inner.tril(-1)
+        square = U.narrow(-1, 0, m).mH
+        g = aten.linalg_solve_triangular.default(square, inner, upper=False, left=False)
+        if gU is not None:
+            g = g + gU.narrow(-1, 0, m).triu()
+            g = cat([g, gU.narrow(-1, m, n - m)], -1)
+            return P.matmul(aten.linalg_solve_triangular.default(L.mH, g, upper=True, unitriangular=True))
+        g = aten.linalg_solve_triangular.default(L.mH, g, upper=True, unitriangular=True)
+        return P.matmul(cat([g, zeros_like(U.narrow(-1, m, n - m))], -1))
+    inner = gU.matmul(U.mH) if gU is not None else None
+    if gL is not None:
+        adjoint = L.mH
+        outer = adjoint.matmul(gL.tril(-1))
+        inner = inner - outer if gU is not None else -outer
+    inner = inner.triu()
+    square = L.narrow(-2, 0, n).mH
+    g = aten.linalg_solve_triangular.default(square, inner, upper=True, unitriangular=True)
+    if gL is not None:
+        g = g + gL.narrow(-2, 0, n).tril(-1)
+        g = cat([g, gL.narrow(-2, n, m - n)], -2)
+        return P.matmul(aten.linalg_solve_triangular.default(U.mH, g, upper=False, left=False))
+    g = aten.linalg_solve_triangular.default(U.mH, g, upper=False, left=False)
+    return P.matmul(cat([g, zeros_like(L.narrow(-2, n, m - n))], -2))
 
 
 def _lu_factor_grad(grad, LU, pivots):
     P, L, U = lu_unpack(LU, pivots)
     k = min(LU.size(-2), LU.size(-1))
-    return _lu_grad(grad.narrow(-1, 0, k) if LU.size(-1) > k else grad, grad.narrow(-2, 0, k) if LU.size(-2) > k else grad, P, L, U)
+    low = grad.narrow(-1, 0, k)
+    high = grad.narrow(-2, 0, k)
+    return _lu_grad(low, high, P, L, U)
 
 
 @kernel(
@@ -511,7 +636,7 @@ def linalg_lu_factor_ex():
     "linalg_lu_factor(Tensor A, *, bool pivot=True) -> (Tensor LU, Tensor pivots)",
     python="linalg",
     out=["linalg_lu_factor.out(Tensor A, *, bool pivot=True, Tensor(a!) LU, Tensor(b!) pivots) -> (Tensor(a!) LU, Tensor(b!) "
-         "pivots)"],
+         "pivots)"], out_dtype="exact",
 )
 def linalg_lu_factor(A, pivot):
     """Compact LU factors and row exchanges, as lu_solve takes them."""
@@ -553,16 +678,19 @@ def _lu_unpack_grad(grads, LU_data):
     m = LU_data.size(-2)
     n = LU_data.size(-1)
     k = min(m, n)
-    g = gL
-    if gL is not None:
-        low = gL.tril(-1)
-        g = cat([low, zeros_like(LU_data.narrow(-1, k, n - k))], -1) if n > k else low
-    if gU is not None:
+    batch = LU_data.shape[:LU_data.ndim - 2]
+    if gL is None:
         high = gU.triu()
-        if m > k:
-            high = cat([high, zeros_like(LU_data.narrow(-2, k, m - k))], -2)
-        g = high if gL is None else g + high
-    return g
+        return cat([high, aten.zeros.default(batch + [m - k, k], dtype=high.dtype, device=high.device)], -2) if m > n else high
+    if gU is None:
+        low = gL.tril(-1)
+        return cat([low, aten.zeros.default(batch + [k, n - k], dtype=low.dtype, device=low.device)], -1) if m < n else low
+    high = (gU.narrow(-1, 0, k) if m < n else gU).triu()
+    low = (gL.narrow(-2, 0, k) if m > n else gL).tril(-1)
+    g = low + high
+    if m < n:
+        return cat([g, gU.narrow(-1, k, n - k)], -1)
+    return cat([g, gL.narrow(-2, k, m - k)], -2) if m > n else g
 
 
 @kernel(

@@ -141,7 +141,7 @@ def nuclear_norm_dim(self, dim, keepdim):
 @composite(
     "frobenius_norm.dim(Tensor self, int[1] dim, bool keepdim=False) -> Tensor",
     python="function",
-    out=["frobenius_norm.out(Tensor self, int[1] dim, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)"],
+    out=["frobenius_norm.out(Tensor self, int[1] dim, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact",
 )
 def frobenius_norm_dim(self, dim, keepdim):
     """Root of the sum of squares over dimensions."""
@@ -192,7 +192,7 @@ def linalg_cond_p_str(self, p):
     "linalg_cross(Tensor self, Tensor other, *, int dim=-1) -> Tensor",
     python="linalg",
     out=["linalg_cross.out(Tensor self, Tensor other, *, int dim=-1, Tensor(a!) out) -> Tensor(a!)"],
-    grad={"self": "linalg_cross(other.conj(), grad, dim=dim)", "other": "linalg_cross(grad, self.conj(), dim=dim)"}, jvp="transposed",
+    grad={"self": "linalg_cross(other.conj(), grad, dim=dim)", "other": "linalg_cross(grad, self.conj(), dim=dim)"}, jvp="transposed", out_apart=True,
 )
 def linalg_cross(self, other, dim):
     """Cross product of vectors of length 3 along dim."""
@@ -212,7 +212,7 @@ def linalg_cross(self, other, dim):
 @composite(
     "cross(Tensor self, Tensor other, int? dim=None) -> Tensor",
     python="function method",
-    out=["cross.out(Tensor self, Tensor other, int? dim=None, *, Tensor(a!) out) -> Tensor(a!)"],
+    out=["cross.out(Tensor self, Tensor other, int? dim=None, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact", out_apart=True,
 )
 def cross(self, other, dim):
     """Cross product along dim, by default the first dimension of size 3."""
@@ -331,7 +331,7 @@ def linalg_vander(x, N):
     column = base.unsqueeze(0) if base.ndim == 0 else base
     column = column.unsqueeze(-1)
     powers = column.expand(column.shape[:column.ndim - 1] + [count - 1]).cumprod(-1)
-    return cat([column.new_ones(column.shape), powers], -1)
+    return cat([powers.new_ones(column.shape), powers], -1)
 
 
 @kernel("_linalg_check_errors(Tensor info, str api_name, *, bool is_matrix) -> ()", python="function", out=False, grad=None, jvp=None, vmap="check_errors")

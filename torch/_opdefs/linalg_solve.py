@@ -1,28 +1,31 @@
 """Linear equations, inverses, determinants, least squares and pseudo-inverses."""
 
-from .language import composite, decomposed, kernel
+from .language import UNKNOWN, composite, decomposed, kernel
 
 
 def _lu_solve_factors_grad(grad, LU, pivots, B, left, adjoint, result):
+    # X A = B is A^H X^H = B^H
+    g = grad if left else grad.mH
+    X = result if left else result.mH
+    if left != adjoint:
+        # gU = -U^-H g X^H, gL = L^-H gU U^H
+        P, L, U = lu_unpack(LU, pivots, True, False)
+        toU = -grad.matmul(X.mH) if left else -g.matmul(result)
+        toU = aten.linalg_solve_triangular.default(U.mH, toU, upper=False)
+        toL = toU.matmul(U.mH)
+        toL = aten.linalg_solve_triangular.default(L.mH, toL, upper=True, unitriangular=True)
+        low = toL.tril(-1)
+        return low + toU.triu()
+    # gL = -P^H X g^H P L^-H, gU = L^H gL U^-H
     P, L, U = lu_unpack(LU, pivots)
-    X = result
-    g = grad
-    flip = adjoint
-    if not left:
-        X = result.mH
-        g = grad.mH
-        flip = not adjoint
-    back = linalg_lu_solve(LU, pivots, g, left=True, adjoint=not flip)
-    Ph = P.transpose(-2, -1)
-    if flip:
-        Z = Ph.matmul(X)
-        gL = -Z.matmul(U.matmul(back).mH)
-        gU = -L.mH.matmul(Z).matmul(back.mH)
-    else:
-        W = Ph.matmul(back)
-        gL = -W.matmul(U.matmul(X).mH)
-        gU = -L.mH.matmul(W).matmul(X.mH)
-    return gL.tril(-1) + gU.triu()
+    Ph = P.mT
+    product = Ph.matmul(X)
+    toL = -product.matmul(g.mH if left else grad).matmul(P)
+    toL = aten.linalg_solve_triangular.default(L.mH, toL, upper=True, left=False, unitriangular=True)
+    toU = L.mH.matmul(toL)
+    toU = aten.linalg_solve_triangular.default(U.mH, toU, upper=False, left=False)
+    high = toU.triu()
+    return toL.tril(-1) + high
 
 
 @kernel(
@@ -39,7 +42,7 @@ def linalg_lu_solve():
 @composite(
     "lu_solve(Tensor self, Tensor LU_data, Tensor LU_pivots) -> Tensor",
     python="function method",
-    out=["lu_solve.out(Tensor self, Tensor LU_data, Tensor LU_pivots, *, Tensor(a!) out) -> Tensor(a!)"],
+    out=["lu_solve.out(Tensor self, Tensor LU_data, Tensor LU_pivots, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact",
 )
 def lu_solve(self, LU_data, LU_pivots):
     """The older form of torch.linalg.lu_solve."""
@@ -75,7 +78,7 @@ def _linalg_solve_ex():
     "linalg_solve_ex(Tensor A, Tensor B, *, bool left=True, bool check_errors=False) -> (Tensor result, Tensor info)",
     python="linalg",
     out=["linalg_solve_ex.out(Tensor A, Tensor B, *, bool left=True, bool check_errors=False, Tensor(a!) result, Tensor(b!) "
-         "info) -> (Tensor(a!) result, Tensor(b!) info)"],
+         "info) -> (Tensor(a!) result, Tensor(b!) info)"], out_dtype="exact",
 )
 def linalg_solve_ex(A, B, left, check_errors):
     """Solution of A X = B or X A = B, and 0 or the index of a zero pivot."""
@@ -86,7 +89,7 @@ def linalg_solve_ex(A, B, left, check_errors):
 @composite(
     "linalg_solve(Tensor A, Tensor B, *, bool left=True) -> Tensor",
     python="linalg",
-    out=["linalg_solve.out(Tensor A, Tensor B, *, bool left=True, Tensor(a!) out) -> Tensor(a!)"],
+    out=["linalg_solve.out(Tensor A, Tensor B, *, bool left=True, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact",
 )
 def linalg_solve(A, B, left):
     """Solution X of A X = B (or X A = B) for square, invertible A; B may hold one vector for each matrix."""
@@ -109,7 +112,7 @@ def linalg_inv_ex():
 @composite(
     "linalg_inv(Tensor A) -> Tensor",
     python="linalg",
-    out=["linalg_inv.out(Tensor A, *, Tensor(a!) out) -> Tensor(a!)"],
+    out=["linalg_inv.out(Tensor A, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact",
 )
 def linalg_inv(A):
     """Inverse of square matrices."""
@@ -121,28 +124,34 @@ def linalg_inv(A):
 @composite(
     "inverse(Tensor self) -> Tensor",
     python="function method",
-    out=["inverse.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)"],
+    out=["inverse.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact",
 )
 def inverse(self):
     """Alias of torch.linalg.inv."""
     return linalg_inv(self)
 
 
-@composite("_det_grad(Tensor grad, Tensor det, Tensor LU, Tensor pivots) -> Tensor", python="")
-def _det_grad(grad, det, LU, pivots):
+@composite("_adjoint_solve(Tensor A, Tensor LU, Tensor pivots, Tensor weights) -> Tensor", python="")
+def _adjoint_solve(A, LU, pivots, weights):
+    """A^-H weights from the factors of a determinant, which are those of A^T for a real, contiguous A."""
+    return linalg_lu_solve(LU, pivots, weights, adjoint=A.is_complex() or not A.is_contiguous())
+
+
+def _det_grad(grad, A, result0, LU, pivots):
     """grad conj(det) A^-H. A pivot of zero is replaced by a tiny one, so that singular matrices get a finite gradient."""
-    tiny = 2.220446049250313e-16 if LU.dtype == torch.float64 or LU.dtype == torch.complex128 else 1.1920928955078125e-07
-    weight = (grad * det.conj()).unsqueeze(-1).expand(pivots.shape).diag_embed()
-    safe = LU + where(LU.diagonal(0, -2, -1) == 0, tiny, 0.0).diag_embed()
-    return linalg_lu_solve(safe, pivots, weight, adjoint=True)
-
-
-def _det_formula(grad, A, result0, LU, pivots):
     if A.numel() == 0:
         return zeros_like(A)
+    if A.size(-1) == 1:
+        return grad.unsqueeze(-1).unsqueeze(-1).expand(A.shape)
+    weights = (grad * result0.conj()).unsqueeze(-1).expand(pivots.shape).diag_embed().mT
     if grad_enabled():
-        return linalg_solve(A.mH, (grad * result0.conj()).unsqueeze(-1).expand(pivots.shape).diag_embed())
-    return _det_grad(grad, result0, LU, pivots)
+        return linalg_solve(A.mH, weights)
+    tiny = 2.220446049250313e-16 if LU.dtype == torch.float64 or LU.dtype == torch.complex128 else 1.1920928955078125e-07
+    zero = LU.diagonal(0, -2, -1) == 0.0
+    real_dtype = torch.float64 if LU.dtype == torch.float64 or LU.dtype == torch.complex128 else torch.float32
+    nothing = aten.scalar_tensor.default(0.0, dtype=real_dtype, device=LU.device)
+    safe = LU + where(zero, aten.scalar_tensor.default(tiny, dtype=real_dtype, device=LU.device), nothing).diag_embed()
+    return _adjoint_solve(A, safe, pivots, weights)
 
 
 @kernel(
@@ -150,7 +159,7 @@ def _det_formula(grad, A, result0, LU, pivots):
     python="function",
     out=["_linalg_det.result(Tensor A, *, Tensor(a!) result, Tensor(b!) LU, Tensor(c!) pivots) -> (Tensor(a!) result, "
          "Tensor(b!) LU, Tensor(c!) pivots)"],
-    grad={"A": _det_formula}, jvp="transposed",
+    grad={"A": _det_grad}, jvp="transposed",
     constant=(1, 2), vmap="shift",
 )
 def _linalg_det():
@@ -160,7 +169,7 @@ def _linalg_det():
 @composite(
     "linalg_det(Tensor A) -> Tensor",
     python="linalg",
-    out=["linalg_det.out(Tensor A, *, Tensor(a!) out) -> Tensor(a!)"],
+    out=["linalg_det.out(Tensor A, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact",
 )
 def linalg_det(A):
     """Determinant of square matrices."""
@@ -180,16 +189,18 @@ def det(self):
 
 def _slogdet_grad(grads, A, sign, LU, pivots):
     weight = grads[1]
-    if grads[0] is not None and A.is_complex():
-        turn = imag(grads[0].conj() * sign)
-        turned = complex(zeros_like(turn), -turn)
-        weight = turned if weight is None else weight + turned
+    if A.is_complex():
+        if weight is not None:
+            weight = weight.to(A.dtype)
+        if grads[0] is not None:
+            turn = imag(grads[0].conj() * sign) * 1j
+            weight = weight - turn if weight is not None else -turn
     if weight is None:
         return zeros_like(A)
-    weights = weight.to(A.dtype).unsqueeze(-1).expand(pivots.shape).diag_embed()
+    weights = weight.unsqueeze(-1).expand(pivots.shape).diag_embed().mT
     if grad_enabled():
         return linalg_solve(A.mH, weights)
-    return linalg_lu_solve(LU, pivots, weights, adjoint=True)
+    return _adjoint_solve(A, LU, pivots, weights)
 
 
 @kernel(
@@ -207,7 +218,7 @@ def _linalg_slogdet():
 @composite(
     "linalg_slogdet(Tensor A) -> (Tensor sign, Tensor logabsdet)",
     python="linalg",
-    out=["linalg_slogdet.out(Tensor A, *, Tensor(a!) sign, Tensor(b!) logabsdet) -> (Tensor(a!) sign, Tensor(b!) logabsdet)"],
+    out=["linalg_slogdet.out(Tensor A, *, Tensor(a!) sign, Tensor(b!) logabsdet) -> (Tensor(a!) sign, Tensor(b!) logabsdet)"], out_dtype="exact",
 )
 def linalg_slogdet(A):
     """Sign (or phase) of the determinant and logarithm of its absolute value."""
@@ -218,7 +229,7 @@ def linalg_slogdet(A):
 @composite(
     "slogdet(Tensor self) -> (Tensor sign, Tensor logabsdet)",
     python="function method",
-    out=["slogdet.out(Tensor self, *, Tensor(a!) sign, Tensor(b!) logabsdet) -> (Tensor(a!) sign, Tensor(b!) logabsdet)"],
+    out=["slogdet.out(Tensor self, *, Tensor(a!) sign, Tensor(b!) logabsdet) -> (Tensor(a!) sign, Tensor(b!) logabsdet)"], out_dtype="exact",
 )
 def slogdet(self):
     """Alias of torch.linalg.slogdet."""
@@ -305,7 +316,7 @@ def triangular_solve(self, A, upper, transpose, unitriangular):
     python="linalg",
     out=["linalg_ldl_factor_ex.out(Tensor self, *, bool hermitian=False, bool check_errors=False, Tensor(a!) LD, Tensor(b!) "
          "pivots, Tensor(c!) info) -> (Tensor(a!) LD, Tensor(b!) pivots, Tensor(c!) info)"],
-    grad=None, jvp=None, vmap="shift",
+    grad=UNKNOWN, jvp=None, vmap="shift",
 )
 def linalg_ldl_factor_ex():
     """Compact LDL factors of a symmetric or Hermitian matrix, row exchanges, and 0 or the index of a zero block."""
@@ -315,7 +326,7 @@ def linalg_ldl_factor_ex():
     "linalg_ldl_factor(Tensor self, *, bool hermitian=False) -> (Tensor LD, Tensor pivots)",
     python="linalg",
     out=["linalg_ldl_factor.out(Tensor self, *, bool hermitian=False, Tensor(a!) LD, Tensor(b!) pivots) -> (Tensor(a!) LD, "
-         "Tensor(b!) pivots)"],
+         "Tensor(b!) pivots)"], out_dtype="exact",
 )
 def linalg_ldl_factor(self, hermitian):
     """Compact LDL factors of a symmetric (or Hermitian) matrix, given by its lower triangle, and row exchanges."""
@@ -328,7 +339,7 @@ def linalg_ldl_factor(self, hermitian):
     "linalg_ldl_solve(Tensor LD, Tensor pivots, Tensor B, *, bool hermitian=False) -> Tensor",
     python="linalg",
     out=["linalg_ldl_solve.out(Tensor LD, Tensor pivots, Tensor B, *, bool hermitian=False, Tensor(a!) out) -> Tensor(a!)"],
-    grad=None, jvp=None, vmap="loop",
+    grad=UNKNOWN, jvp=None, vmap="loop",
 )
 def linalg_ldl_solve():
     """Solution of A X = B from the LDL factors of A."""
@@ -342,14 +353,15 @@ def _pinv_grad(grad, pinv, A):
     if A.size(-2) <= A.size(-1):
         K = gh.matmul(pinv)
         KPh = K.matmul(Ph)
-        total = -pinv.matmul(K).mH + KPh - A.matmul(pinv).matmul(KPh)
-        PPhg = Ph.matmul(pinv.matmul(gh))
-        return total + PPhg - PPhg.matmul(pinv).matmul(A)
+        outer = Ph.matmul(pinv)
+        outer = outer.matmul(gh - K.matmul(A))
+        inner = A.matmul(pinv).matmul(KPh)
+        return -pinv.matmul(K).mH + KPh - inner + outer
     K = pinv.matmul(gh)
     PhK = Ph.matmul(K)
-    total = -K.matmul(pinv).mH + PhK - PhK.matmul(pinv).matmul(A)
-    gPPh = gh.matmul(pinv).matmul(Ph)
-    return total + gPPh - A.matmul(pinv.matmul(gPPh))
+    inner = PhK.matmul(pinv).matmul(A)
+    outer = (gh - A.matmul(K)).matmul(pinv).matmul(Ph)
+    return -K.matmul(pinv).mH + outer + PhK - inner
 
 
 def _lstsq_grad(grads, self, b, solution):
@@ -393,7 +405,7 @@ def linalg_lstsq():
     python="linalg",
     out=["linalg_pinv.atol_rtol_tensor_out(Tensor self, *, Tensor? atol=None, Tensor? rtol=None, bool hermitian=False, "
          "Tensor(a!) out) -> Tensor(a!)"],
-    grad={"self": "_pinv_grad(grad, result, self)"}, jvp="transposed",
+    grad={"self": "_pinv_grad(grad, result, self)"}, jvp="transposed", out_dtype="cast",
 )
 def linalg_pinv_atol_rtol_tensor(self, atol, rtol, hermitian):
     """Moore-Penrose inverse; singular values up to max(atol, rtol * largest) count as zero."""
@@ -401,8 +413,7 @@ def linalg_pinv_atol_rtol_tensor(self, atol, rtol, hermitian):
         raise RuntimeError("linalg.pinv(", self.dtype, "{", self.shape, "}): expected a tensor with 2 or more dimensions of float, double, cfloat or cdouble types")
     if self.numel() == 0:
         return aten.empty.memory_format(self.shape[:self.ndim - 2] + [self.size(-1), self.size(-2)], dtype=self.dtype, device=self.device)
-    double_precision = self.dtype == torch.float64 or self.dtype == torch.complex128
-    default = (0.0 if atol is not None else (2.220446049250313e-16 if double_precision else 1.1920928955078125e-07) * max(self.size(-1), self.size(-2)))
+    default = 0.0 if atol is not None else default_rtol(self)
     if hermitian:
         values, V = linalg_eigh(self)
         size = values.abs()
@@ -419,6 +430,18 @@ def linalg_pinv_atol_rtol_tensor(self, atol, rtol, hermitian):
     return left.matmul(V.mH) if hermitian else left.matmul(U.mH)
 
 
+@composite("_as_tolerances(Tensor A, float? atol, float? rtol) -> (Tensor, Tensor)", python="")
+def _as_tolerances(A, atol, rtol):
+    """Both tolerances as tensors, where one is given; an absolute one alone leaves the other 0."""
+    absolute = aten.full.default([], atol if atol is not None else 0.0, dtype=torch.float64, device=A.device)
+    relative = 0.0
+    if rtol is not None:
+        relative = rtol
+    elif atol is not None:
+        relative = 0.0 if atol > 0 else default_rtol(A)
+    return absolute, aten.full.default([], relative, dtype=torch.float64, device=A.device)
+
+
 @composite(
     "linalg_pinv.atol_rtol_float(Tensor self, *, float? atol=None, float? rtol=None, bool hermitian=False) -> Tensor",
     python="linalg",
@@ -427,8 +450,9 @@ def linalg_pinv_atol_rtol_tensor(self, atol, rtol, hermitian):
 )
 def linalg_pinv_atol_rtol_float(self, atol, rtol, hermitian):
     """Moore-Penrose inverse."""
-    a = aten.scalar_tensor.default(atol, dtype=torch.float64, device=self.device) if atol is not None else None
-    r = aten.scalar_tensor.default(rtol, dtype=torch.float64, device=self.device) if rtol is not None else None
+    if atol is None and rtol is None:
+        return aten.linalg_pinv.atol_rtol_tensor(self, hermitian=hermitian)
+    a, r = _as_tolerances(self, atol, rtol)
     return aten.linalg_pinv.atol_rtol_tensor(self, atol=a, rtol=r, hermitian=hermitian)
 
 
@@ -449,7 +473,8 @@ def linalg_pinv(self, rcond, hermitian):
 )
 def linalg_pinv_rcond_tensor(self, rcond, hermitian):
     """Moore-Penrose inverse."""
-    return aten.linalg_pinv.atol_rtol_tensor(self, atol=zeros_like(rcond), rtol=rcond, hermitian=hermitian)
+    a = aten.zeros.default([], dtype=torch.float64, device=self.device)
+    return aten.linalg_pinv.atol_rtol_tensor(self, atol=a, rtol=rcond, hermitian=hermitian)
 
 
 @composite(
@@ -473,16 +498,27 @@ def linalg_matrix_rank_atol_rtol_tensor(input, atol, rtol, hermitian):
     """Number of singular values above max(atol, rtol * largest)."""
     if input.ndim < 2:
         raise RuntimeError("torch.linalg.matrix_rank: The input tensor input must have at least 2 dimensions.")
-    shape = input.shape[:input.ndim - 2]
+    rank = aten.empty.memory_format(input.shape[:input.ndim - 2], dtype=torch.int64, device=input.device)
+    absolute = atol
+    relative = rtol
+    if atol is None:
+        absolute = aten.zeros.default([], dtype=torch.float64, device=input.device)
+    if rtol is None:
+        relative = aten.full.default([], default_rtol(input), dtype=torch.float64, device=input.device)
+        if atol is not None:
+            nothing = aten.zeros.default([], dtype=torch.float64, device=input.device)
+            relative = where(atol > 0, nothing, relative)
     if input.numel() == 0:
-        return aten.zeros.default(shape, dtype=torch.int64, device=input.device)
-    double_precision = input.dtype == torch.float64 or input.dtype == torch.complex128
-    default = (0.0 if atol is not None else (2.220446049250313e-16 if double_precision else 1.1920928955078125e-07) * max(input.size(-1), input.size(-2)))
-    size = linalg_eigvalsh(input).abs() if hermitian else linalg_svdvals(input)
-    cut = size.amax([-1], True) * (rtol.unsqueeze(-1) if rtol is not None else aten.scalar_tensor.default(default, dtype=size.dtype, device=input.device))
-    if atol is not None:
-        cut = cut.maximum(atol.unsqueeze(-1))
-    return (size > cut).sum([-1])
+        return rank.fill_(0)
+    if hermitian:
+        values = linalg_eigvalsh(input).abs()
+        largest = values.amax([-1], True)
+    else:
+        values = linalg_svdvals(input)
+        largest = values.narrow(-1, 0, 1)
+    scaled = relative.unsqueeze(-1) * largest
+    cut = absolute.unsqueeze(-1).maximum(scaled)
+    return (values > cut).sum([-1])
 
 
 @composite(
@@ -494,8 +530,9 @@ def linalg_matrix_rank_atol_rtol_tensor(input, atol, rtol, hermitian):
 )
 def linalg_matrix_rank_atol_rtol_float(self, atol, rtol, hermitian):
     """Number of singular values above max(atol, rtol * largest)."""
-    a = aten.scalar_tensor.default(atol, dtype=torch.float64, device=self.device) if atol is not None else None
-    r = aten.scalar_tensor.default(rtol, dtype=torch.float64, device=self.device) if rtol is not None else None
+    if atol is None and rtol is None:
+        return aten.linalg_matrix_rank.atol_rtol_tensor(self, hermitian=hermitian)
+    a, r = _as_tolerances(self, atol, rtol)
     return aten.linalg_matrix_rank.atol_rtol_tensor(self, atol=a, rtol=r, hermitian=hermitian)
 
 
@@ -516,4 +553,5 @@ def linalg_matrix_rank(self, tol, hermitian):
 )
 def linalg_matrix_rank_tol_tensor(input, tol, hermitian):
     """Number of singular values above tol."""
-    return aten.linalg_matrix_rank.atol_rtol_tensor(input, atol=tol, rtol=zeros_like(tol), hermitian=hermitian)
+    r = aten.zeros.default([], dtype=tol.dtype, device=tol.device)
+    return aten.linalg_matrix_rank.atol_rtol_tensor(input, atol=tol, rtol=r, hermitian=hermitian)

@@ -1,6 +1,6 @@
 """Losses over class indices, and those that are written in other operators. `reduction` is 0 none, 1 mean, 2 sum."""
 
-from .language import composite, kernel
+from .language import UNKNOWN, composite, decomposed, kernel
 
 # ---- negative log likelihood ----
 
@@ -28,14 +28,14 @@ def _nll_backward_batch(grad_output, self, target, weight, reduction, ignore_ind
 
 @kernel("nll_loss_forward(Tensor self, Tensor target, Tensor? weight, int reduction, SymInt ignore_index) -> (Tensor output, Tensor total_weight)",
         grad={"self": "nll_loss_backward(grad, self, target, weight, reduction, ignore_index, total_weight)"}, node="NllLossBackward0",
-        out=False, python="nn", vmap=_nll_batch)
+        out="output", python="nn", vmap=_nll_batch)
 def nll_loss_forward():
     """-weight[target] * self[target] of each sample, reduced, and the sum of the weights: (n, c) and (n,)."""
 
 
 @kernel("nll_loss_backward(Tensor grad_output, Tensor self, Tensor target, Tensor? weight, int reduction, SymInt ignore_index, "
         "Tensor total_weight) -> Tensor",
-        grad={"grad_output": "nll_loss(grad, target, weight, reduction, ignore_index)", "self": "zeros_like(grad)"}, out=False, python="nn",
+        grad={"grad_output": "nll_loss(grad, target, weight, reduction, ignore_index)", "self": "zeros_like(grad)"}, out="grad_input", python="nn",
         vmap=_nll_backward_batch)
 def nll_loss_backward():
     """The gradient of nll_loss: -weight at each target, zeros elsewhere."""
@@ -43,14 +43,14 @@ def nll_loss_backward():
 
 @kernel("nll_loss2d_forward(Tensor self, Tensor target, Tensor? weight, int reduction, SymInt ignore_index) -> (Tensor output, Tensor total_weight)",
         grad={"self": "nll_loss2d_backward(grad, self, target, weight, reduction, ignore_index, total_weight)"}, node="NllLoss2DBackward0",
-        out=False, python="nn", vmap=_nll_batch)
+        out="output", python="nn", vmap=_nll_batch)
 def nll_loss2d_forward():
     """nll_loss_forward at each place of a plane: (n, c, h, w) and (n, h, w)."""
 
 
 @kernel("nll_loss2d_backward(Tensor grad_output, Tensor self, Tensor target, Tensor? weight, int reduction, SymInt ignore_index, "
         "Tensor total_weight) -> Tensor",
-        grad={"grad_output": "nll_loss2d(grad, target, weight, reduction, ignore_index)", "self": "zeros_like(grad)"}, out=False, python="nn",
+        grad={"grad_output": "nll_loss2d(grad, target, weight, reduction, ignore_index)", "self": "zeros_like(grad)"}, out="grad_input", python="nn",
         vmap=_nll_backward_batch)
 def nll_loss2d_backward():
     """The gradient of nll_loss2d."""
@@ -132,13 +132,17 @@ def _probability_cross_entropy(logp, target, weight, reduction, smoothing):
     c = logp.size(d)
     y = target
     if smoothing > 0:
-        y = target * (1 - smoothing) + smoothing / c
-    product = logp * y
-    if weight is not None:
+        y = target * (1 - smoothing) + smoothing / max(c, 1)
+    if weight is None:
+        product = logp * y
+    elif logp.dim() == 1:
+        product = logp * y * weight
+    else:
         shape = []
         for i in range(logp.dim()):
             shape.append(weight.size(0) if i == d else 1)
-        product = product * weight.view(shape)
+        each = weight.view(shape)
+        product = logp * y * each
     if reduction == 0:
         return -aten.sum.dim_IntList(product, [d])
     if reduction == 2:
@@ -179,20 +183,20 @@ def multi_margin_loss():
 
 
 @kernel("multi_margin_loss_backward(Tensor grad_output, Tensor self, Tensor target, Scalar p, Scalar margin, Tensor? weight=None, "
-        "int reduction=1) -> Tensor", grad=None, out=False, python="", vmap="loop")
+        "int reduction=1) -> Tensor", grad=UNKNOWN, out="grad_input", python="", vmap="loop")
 def multi_margin_loss_backward():
     """The gradient of multi_margin_loss."""
 
 
 @kernel("multilabel_margin_loss_forward(Tensor self, Tensor target, int reduction) -> (Tensor output, Tensor is_target)",
         grad={"self": "multilabel_margin_loss_backward(grad, self, target, reduction, is_target)"}, node="MultilabelMarginLossBackward0",
-        out=False, python="", vmap="loop")
+        out="output", python="", vmap="loop")
 def multilabel_margin_loss_forward():
     """Sum over targets (up to the first -1) and other classes of max(0, 1 - x[target] + x[j]) / c; and which classes are targets."""
 
 
 @kernel("multilabel_margin_loss_backward(Tensor grad_output, Tensor self, Tensor target, int reduction, Tensor is_target) -> Tensor",
-        grad=None, out=False, python="", vmap="loop")
+        grad=UNKNOWN, out="grad_input", python="", vmap="loop")
 def multilabel_margin_loss_backward():
     """The gradient of multilabel_margin_loss."""
 
@@ -334,6 +338,39 @@ def cosine_similarity(x1, x2, dim, eps):
     return aten.sum.dim_IntList((a / norm_a) * (b / norm_b), [dim])
 
 
+@composite("_row_pairs(Tensor self) -> (Tensor, Tensor)", python="")
+def _row_pairs(self):
+    """The numbers i and j of all pairs of rows i < j."""
+    line = arange(self.size(0), device=self.device)
+    pairs = (line.unsqueeze(1) < line.unsqueeze(0)).nonzero()
+    return aten.select.int(pairs, 1, 0), aten.select.int(pairs, 1, 1)
+
+
+@composite("_pdist_share(Tensor grad, Tensor self, float p, Tensor pdist) -> Tensor", python="")
+def _pdist_share(grad, self, p, pdist):
+    """Each row's share of the gradients of its distances."""
+    if p == 0:
+        return zeros_like(self)
+    i, j = _row_pairs(self)
+    difference = self.index_select(0, i) - self.index_select(0, j)
+    share = norm_backward(grad, difference, p, pdist, [1], False)
+    return zeros_like(self).index_add(0, i, share).index_add(0, j, share, alpha=-1)
+
+
+@decomposed("_pdist_forward(Tensor self, float p=2.) -> Tensor", python="function", jvp="transposed", node="PdistBackward0", out="below",
+            grad={"self": "_pdist_share(grad, self, p, result) if grad_enabled() else _pdist_backward(grad, self, p, result)"})
+def _pdist_forward(self, p):
+    """The p-norm distances of all pairs of rows i < j of a contiguous matrix."""
+    i, j = _row_pairs(self)
+    return linalg_vector_norm(self.index_select(0, i) - self.index_select(0, j), p, [1])
+
+
+@decomposed("_pdist_backward(Tensor grad, Tensor self, float p, Tensor pdist) -> Tensor", python="function", grad=None, out="below")
+def _pdist_backward(grad, self, p, pdist):
+    """_pdist_share as an operator, which has no derivative of its own."""
+    return _pdist_share(grad, self, p, pdist)
+
+
 @composite("pdist(Tensor self, float p=2.) -> Tensor", python="function")
 def pdist(self, p):
     """The p-norm distances of all pairs of rows i < j: (n, d) to (n (n - 1) / 2,)."""
@@ -341,13 +378,7 @@ def pdist(self, p):
         raise RuntimeError("pdist only supports 2D tensors, got: ", self.dim(), "D")
     if p < 0:
         raise RuntimeError("pdist only supports non-negative p values")
-    n = self.size(0)
-    line = arange(n, device=self.device)
-    pairs = (line.unsqueeze(1) < line.unsqueeze(0)).nonzero()
-    difference = self.index_select(0, aten.select.int(pairs, 1, 0)) - self.index_select(0, aten.select.int(pairs, 1, 1))
-    if p == 0:
-        return aten.sum.dim_IntList(difference * 0, [1]) + aten.sum.dim_IntList(difference != 0, [1])
-    return linalg_vector_norm(difference, p, [1])
+    return _pdist_forward(self.contiguous(), p)
 
 
 # ---- connectionist temporal classification ----
@@ -355,7 +386,7 @@ def pdist(self, p):
 @kernel("_ctc_loss(Tensor log_probs, Tensor targets, int[] input_lengths, int[] target_lengths, int blank=0, bool zero_infinity=False) "
         "-> (Tensor, Tensor)",
         grad={"log_probs": "_ctc_loss_backward(grad, log_probs, targets, input_lengths, target_lengths, result0, result1, blank, zero_infinity)"},
-        out=False, python="function", vmap="loop")
+        out="below", python="function", vmap="loop")
 def _ctc_loss():
     """-log of the probability of each target over all alignments, and the forward variables: (T, N, C) to (N,) and (N, T, 2 S + 1)."""
 
@@ -364,7 +395,7 @@ def _ctc_loss():
         "-> (Tensor, Tensor)",
         grad={"log_probs": "aten._ctc_loss_backward.Tensor(grad, log_probs, targets, input_lengths, target_lengths, result0, result1, blank, "
                            "zero_infinity)"},
-        out=False, python="function", vmap="loop")
+        out="below", python="function", vmap="loop")
 def _ctc_loss_tensor():
     """_ctc_loss with the lengths in tensors."""
 
@@ -372,19 +403,19 @@ def _ctc_loss_tensor():
 @kernel("_ctc_loss_backward(Tensor grad, Tensor log_probs, Tensor targets, int[] input_lengths, int[] target_lengths, Tensor neg_log_likelihood, "
         "Tensor log_alpha, int blank, bool zero_infinity=False) -> Tensor",
         "_ctc_loss_backward.Tensor(Tensor grad, Tensor log_probs, Tensor targets, Tensor input_lengths, Tensor target_lengths, "
-        "Tensor neg_log_likelihood, Tensor log_alpha, int blank, bool zero_infinity=False) -> Tensor", grad=None, out=False, python="", vmap="loop")
+        "Tensor neg_log_likelihood, Tensor log_alpha, int blank, bool zero_infinity=False) -> Tensor", grad=UNKNOWN, out=False, python="", vmap="loop")
 def _ctc_loss_backward():
     """The gradient of _ctc_loss."""
 
 
-@composite("_reduce_ctc(Tensor loss, Tensor lengths, int reduction, bool zero_infinity) -> Tensor", python="")
+@composite("_reduce_ctc(Tensor loss, Tensor? lengths, int reduction, bool zero_infinity) -> Tensor", python="")
 def _reduce_ctc(loss, lengths, reduction, zero_infinity):
     """Infinite losses made zero if asked for; the mean is over losses divided by their targets' lengths."""
     result = loss
     if zero_infinity:
         result = where(loss == math.inf, zeros([], dtype=loss.dtype, device=loss.device), loss)
     if reduction == 1:
-        return (result / lengths.clamp_min(1).to(result.dtype)).mean()
+        return (result / lengths.clamp_min(1)).mean()
     return result.sum() if reduction == 2 else result
 
 
@@ -394,9 +425,7 @@ def ctc_loss(log_probs, targets, input_lengths, target_lengths, blank, reduction
     """Connectionist temporal classification loss: (T, N, C) log probabilities, targets (N, S) or one after the other; N may be absent."""
     batched = log_probs.dim() == 3
     loss, _ = aten._ctc_loss.default(log_probs if batched else log_probs.unsqueeze(1), targets, input_lengths, target_lengths, blank, zero_infinity)
-    lengths = empty([len(target_lengths)], dtype=torch.int64)
-    for i in range(len(target_lengths)):
-        aten.select.int(lengths, 0, i).fill_(target_lengths[i])
+    lengths = tensor_of(target_lengths, loss) if reduction == 1 else None
     result = _reduce_ctc(loss, lengths, reduction, zero_infinity)
     return result.squeeze(0) if reduction == 0 and not batched else result
 
@@ -410,7 +439,6 @@ def ctc_loss_tensor(log_probs, targets, input_lengths, target_lengths, blank, re
     if target_lengths.is_floating_point():
         raise RuntimeError("target_lengths must be integral")
     batched = log_probs.dim() == 3
-    loss, _ = aten._ctc_loss.Tensor(log_probs if batched else log_probs.unsqueeze(1), targets, input_lengths.reshape([-1]),
-                                    target_lengths.reshape([-1]), blank, zero_infinity)
-    result = _reduce_ctc(loss, target_lengths.reshape([-1]), reduction, zero_infinity)
+    loss, _ = aten._ctc_loss.Tensor(log_probs if batched else log_probs.unsqueeze(1), targets, input_lengths, target_lengths, blank, zero_infinity)
+    result = _reduce_ctc(loss, target_lengths, reduction, zero_infinity)
     return result.squeeze(0) if reduction == 0 and not batched else result

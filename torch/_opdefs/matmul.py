@@ -1,6 +1,6 @@
 """Products of matrices and vectors, and what is made of them: matmul, linear, tensordot, einsum, cdist."""
 
-from .language import composite, decomposed, kernel
+from .language import UNKNOWN, composite, decomposed, kernel
 
 
 @kernel(
@@ -143,7 +143,7 @@ def vdot():
         "vec2": "grad.t().mv(vec1.conj()) if alpha == 1 else grad.t().mv(vec1.conj()) * alpha.conj()",
         "self": "grad if beta == 1 else grad * beta.conj()",
     },
-    jvp={"result": "self_t * beta + (vec1_t.outer(vec2) + vec1.outer(vec2_t)) * alpha"},
+    jvp={"result": "self_t * beta + (vec1_t.outer(vec2) + vec1.outer(vec2_t)) * alpha"}, out_dtype="cast",
 )
 def addr(self, vec1, vec2, beta, alpha):
     """beta * self + alpha * outer(vec1, vec2)."""
@@ -184,7 +184,7 @@ def ger(self, vec2):
 
 @composite(
     "matmul(Tensor self, Tensor other) -> Tensor",
-    out=["matmul.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)"],
+    out=["matmul.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact",
 )
 def matmul(self, other):
     """Product over the last dimension of self and the last but one of other; batch dimensions broadcast, vectors are rows or columns.
@@ -257,7 +257,7 @@ def matmul(self, other):
 
 
 @composite("linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor", python="nn",
-           out=["linear.out(Tensor input, Tensor weight, Tensor? bias=None, *, Tensor(a!) out) -> Tensor(a!)"])
+           out=["linear.out(Tensor input, Tensor weight, Tensor? bias=None, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact")
 def linear(input, weight, bias):
     """input @ weight.T + bias, for input (..., in), weight (out, in) or (in,), bias (out,) or ()."""
     if bias is None:
@@ -284,6 +284,7 @@ def linear(input, weight, bias):
         "i3": "_trilinear(i1.conj(), i2.conj(), grad, expand1, expand2, sumdim, expand3)",
     },
     jvp="transposed",
+    out="below",
 )
 def _trilinear(i1, i2, i3, expand1, expand2, expand3, sumdim, unroll_dim):
     """Sum over sumdim of the product of three tensors, each with dimensions of size 1 put in at its expand list."""
@@ -324,7 +325,7 @@ def bilinear(input1, input2, weight, bias):
 
 @composite(
     "tensordot(Tensor self, Tensor other, int[] dims_self, int[] dims_other) -> Tensor", python="",
-    out=["tensordot.out(Tensor self, Tensor other, int[] dims_self, int[] dims_other, *, Tensor(a!) out) -> Tensor(a!)"],
+    out=["tensordot.out(Tensor self, Tensor other, int[] dims_self, int[] dims_other, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact",
 )
 def tensordot(self, other, dims_self, dims_other):
     """Contract dims_self of self with dims_other of other, pair by pair."""
@@ -372,18 +373,20 @@ def tensordot(self, other, dims_self, dims_other):
             free2.append(d)
             shape.append(other.size(d))
             columns = columns * other.size(d)
-    if len(shape) == 0 and self.ndim > 0 and other.ndim > 0:
-        a = a.permute(over1)
-        b = b.permute(over2)
+    a = a.permute(free1 + over1)
+    if rows == 1 and columns == 1 and self.ndim > 0 and other.ndim > 0:
+        b = b.permute(over2 + free2)
         if a.is_contiguous() and b.is_contiguous() and a.numel() > 1:
-            return a.reshape([-1]).dot(b.reshape([-1])).reshape(shape)
-        return (a.squeeze() * b.squeeze()).sum().reshape(shape)
-    a = a.permute(free1 + over1).reshape([rows, contracted])
+            right = b.flatten()
+            return a.flatten().dot(right).reshape(shape)
+        right = b.squeeze()
+        return (a.squeeze() * right).sum().reshape(shape)
+    a = a.reshape([rows, contracted])
     b = b.permute(over2 + free2).reshape([contracted, columns])
     return a.mm(b).reshape(shape)
 
 
-@composite("inner(Tensor self, Tensor other) -> Tensor", out=["inner.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)"])
+@composite("inner(Tensor self, Tensor other) -> Tensor", out=["inner.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact")
 def inner(self, other):
     """Sum of products over the last dimension of both; a 0-dimensional operand scales the other."""
     if self.ndim == 0 or other.ndim == 0:
@@ -413,7 +416,7 @@ def kron(self, other):
 
 @composite(
     "linalg_multi_dot(Tensor[] tensors) -> Tensor", python="linalg",
-    out=["linalg_multi_dot.out(Tensor[] tensors, *, Tensor(a!) out) -> Tensor(a!)"],
+    out=["linalg_multi_dot.out(Tensor[] tensors, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact",
 )
 def linalg_multi_dot(tensors):
     """Product of two or more matrices in the order of fewest multiplications; the first may be a row and the last a column vector."""
@@ -474,7 +477,7 @@ def linalg_multi_dot(tensors):
     return parts[0].view(shape)
 
 
-@composite("chain_matmul(Tensor[] matrices) -> Tensor", python="function", out=["chain_matmul.out(Tensor[] matrices, *, Tensor(a!) out) -> Tensor(a!)"])
+@composite("chain_matmul(Tensor[] matrices) -> Tensor", python="function", out=["chain_matmul.out(Tensor[] matrices, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact")
 def chain_matmul(matrices):
     """Product of matrices in the order of fewest multiplications; linalg.multi_dot is the newer name."""
     if len(matrices) == 0:
@@ -485,7 +488,7 @@ def chain_matmul(matrices):
 
 
 @composite("linalg_matmul(Tensor self, Tensor other) -> Tensor", python="linalg",
-           out=["linalg_matmul.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)"])
+           out=["linalg_matmul.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact")
 def linalg_matmul(self, other):
     """Alias of torch.matmul."""
     return self.matmul(other)
@@ -501,7 +504,7 @@ def linalg_vecdot(x, y, dim):
 
 
 @composite("linalg_matrix_power(Tensor self, int n) -> Tensor", python="linalg",
-           out=["linalg_matrix_power.out(Tensor self, int n, *, Tensor(a!) out) -> Tensor(a!)"])
+           out=["linalg_matrix_power.out(Tensor self, int n, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact")
 def linalg_matrix_power(self, n):
     """The n-th power of square matrices, by repeated squaring; negative n uses the inverse."""
     if self.ndim < 2:
@@ -549,10 +552,37 @@ def einsum(equation, tensors, path=None):
     return contract(equation, tensors, path)
 
 
+@composite("_difference_slope(Tensor d, Tensor distances, float p) -> Tensor", python="")
+def _difference_slope(d, distances, p):
+    """How the p-th power of a distance changes with a difference, but for the factor p: sign(d) |d|^(p - 1); the largest alone for p = inf."""
+    if p == 0.0:
+        return zeros_like(d)
+    if p == 1.0:
+        return d.sign()
+    if p == 2.0:
+        return d
+    if p > 1e300:
+        return d.sign() * (d.abs() == distances.unsqueeze(-1))
+    return d.sign() * d.abs().pow(p - 1)
+
+
+@composite("_distance_slope(Tensor distances, float p) -> Tensor", python="")
+def _distance_slope(distances, p):
+    """distance^(1 - p), 0 where the distance is 0."""
+    if p == 1.0 or p > 1e300:
+        return ones_like(distances)
+    zero = distances == 0
+    return distances.masked_fill(zero, 1).pow(1 - p).masked_fill(zero, 0)
+
+
 def _cdist_gradients(grad, x1, x2, p, result):
     distances = result
     to_x1 = None
     to_x2 = None
+    if grad_enabled():
+        d = x1.unsqueeze(-2) - x2.unsqueeze(-3)
+        share = (grad * _distance_slope(distances, p)).unsqueeze(-1) * _difference_slope(d, distances, p)
+        return share.sum([-2]), -share.sum([-3])
     if needs("x1"):
         to_x1 = _cdist_backward(grad.contiguous(), x1, x2, p, distances)
     if needs("x2"):
@@ -570,7 +600,7 @@ def _cdist_forward():
     """p-norm distances of every row of x1 to every row of x2."""
 
 
-@kernel("_cdist_backward(Tensor grad, Tensor x1, Tensor x2, float p, Tensor cdist) -> Tensor", python="function", grad=None, jvp=None, vmap="shift")
+@kernel("_cdist_backward(Tensor grad, Tensor x1, Tensor x2, float p, Tensor cdist) -> Tensor", python="function", grad=UNKNOWN, jvp=None, vmap="shift")
 def _cdist_backward():
     """Gradient of _cdist_forward with respect to x1."""
 
@@ -585,7 +615,7 @@ def _euclidean_gradients(grad, x1, x2, result):
     return to_x1, to_x2
 
 
-@decomposed("_euclidean_dist(Tensor x1, Tensor x2) -> Tensor", python="function", grad={"x1, x2": _euclidean_gradients}, jvp="transposed")
+@decomposed("_euclidean_dist(Tensor x1, Tensor x2) -> Tensor", python="function", grad={"x1, x2": _euclidean_gradients}, jvp="transposed", out="below")
 def _euclidean_dist(x1, x2):
     """Euclidean distances through one matrix product: |a - b|^2 = |a|^2 - 2 a.b + |b|^2."""
     n1 = x1.pow(2).sum([-1], True)
@@ -613,7 +643,7 @@ def cdist(x1, x2, p, compute_mode):
         raise RuntimeError(f"possible modes: 0, 1, 2, but was: {mode}")
     rows1 = x1.size(-2)
     rows2 = x2.size(-2)
-    if not (p == 2 and rows1 > 0 and rows2 > 0 and x1.size(-1) > 0 and (mode == 1 or mode == 0 and (rows1 > 25 or rows2 > 25))):
+    if not (p == 2 and x1.numel() > 0 and x2.numel() > 0 and (mode == 1 or mode == 0 and (rows1 > 25 or rows2 > 25))):
         return _cdist_forward(x1, x2, p, compute_mode)
     batch = broadcast_sizes(x1.shape[:x1.ndim - 2], x2.shape[:x2.ndim - 2])
     dims = len(batch)

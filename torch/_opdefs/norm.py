@@ -1,6 +1,6 @@
 """Normalisation over batch, group, instance or the last dimensions."""
 
-from .language import composite, kernel
+from .language import composite, decomposed, kernel
 
 
 @kernel(
@@ -18,7 +18,11 @@ def native_batch_norm():
     """Normalised input, and the mean and inverse deviation of every channel; updates the running statistics in training."""
 
 
-def _batch_norm_double_backward(grads, grad_out, input, weight, running_mean, running_var, save_mean, save_invstd, train, eps):
+@composite(
+    "_batch_norm_double_backward(Tensor? gg_input, Tensor? gg_weight, Tensor? gg_bias, Tensor grad_out, Tensor input, Tensor? weight, "
+    "Tensor? running_mean, Tensor? running_var, Tensor? save_mean, Tensor? save_invstd, bool train, float eps) -> (Tensor, Tensor, Tensor)", python="")
+def _batch_norm_double_backward(gg_input, gg_weight, gg_bias, grad_out, input, weight, running_mean, running_var, save_mean, save_invstd, train, eps):
+    """Gradients of native_batch_norm_backward with respect to grad_out, input and weight."""
     shape = [1, input.size(1)]
     dims = [0]
     count = input.size(0)
@@ -30,9 +34,9 @@ def _batch_norm_double_backward(grads, grad_out, input, weight, running_mean, ru
     invstd = (save_invstd if train else (running_var + eps).rsqrt()).view(shape)
     w = ones_like(invstd) if weight is None else weight.view(shape)
     xhat = (input - mean) * invstd
-    gg = zeros_like(grad_out) if grads[0] is None else grads[0]
-    ggw = zeros_like(invstd) if grads[1] is None else grads[1].view(shape)
-    ggb = zeros_like(invstd) if grads[2] is None else grads[2].view(shape)
+    gg = zeros_like(grad_out) if gg_input is None else gg_input
+    ggw = zeros_like(invstd) if gg_weight is None else gg_weight.view(shape)
+    ggb = zeros_like(invstd) if gg_bias is None else gg_bias.view(shape)
     if not train:
         to_grad = gg * w * invstd + ggw * xhat + ggb
         to_input = ggw * grad_out * invstd
@@ -60,10 +64,24 @@ def _batch_norm_double_backward(grads, grad_out, input, weight, running_mean, ru
     out=["native_batch_norm_backward.out(Tensor grad_out, Tensor input, Tensor? weight, Tensor? running_mean, Tensor? "
          "running_var, Tensor? save_mean, Tensor? save_invstd, bool train, float eps, bool[3] output_mask, *, Tensor(a!) out0, "
          "Tensor(b!) out1, Tensor(c!) out2) -> (Tensor(a!), Tensor(b!), Tensor(c!))"],
-    grad={"grad_out, input, weight": _batch_norm_double_backward}, jvp="transposed", vmap="batch_norm_backward",
+    grad={"grad_out, input, weight": "_batch_norm_double_backward(grads[0], grads[1], grads[2], grad_out, input, weight, running_mean, running_var, "
+          "save_mean, save_invstd, train, eps)"}, jvp="transposed", vmap="batch_norm_backward",
 )
 def native_batch_norm_backward():
     """Gradients of native_batch_norm with respect to input, weight and bias."""
+
+
+@decomposed(
+    "batch_norm_backward(Tensor grad_out, Tensor input, Tensor weight, Tensor? running_mean, Tensor? running_var, Tensor? save_mean, "
+    "Tensor? save_var, bool update, float eps, bool[3] output_mask, Tensor reserve) -> (Tensor, Tensor, Tensor)",
+    python="function", out=False,
+    grad={"grad_out, input, weight": "_batch_norm_double_backward(grads[0], grads[1], grads[2], grad_out, input, weight, running_mean, running_var, "
+          "save_mean, save_var, update, eps)"}, jvp="transposed",
+)
+def batch_norm_backward(grad_out, input, weight, running_mean, running_var, save_mean, save_var, update, eps, output_mask, reserve):
+    """native_batch_norm_backward, with the reserve that other backends need."""
+    to_input, to_weight, to_bias = native_batch_norm_backward(grad_out, input, weight, running_mean, running_var, save_mean, save_var, update, eps, output_mask)
+    return to_input, to_weight, to_bias
 
 
 def _group_norm_grad(grads, input, weight, N, C, HxW, group, result1, result2):
@@ -239,12 +257,18 @@ def rms_norm(input, normalized_shape, weight, eps):
     return scaled.to(input.dtype) if half_precision else scaled
 
 
-@composite(
+def _batch_norm_grad(running, training):
+    """The gradient formula of a form of native_batch_norm."""
+    return f"native_batch_norm_backward(grad, input, weight, {running}, result1, result2, {training}, eps, [needs('input'), needs('weight'), needs('bias')])"
+
+
+@decomposed(
     "_native_batch_norm_legit(Tensor input, Tensor? weight, Tensor? bias, Tensor(a!) running_mean, Tensor(b!) running_var, "
     "bool training, float momentum, float eps) -> (Tensor, Tensor, Tensor)",
     python="function",
     out=["_native_batch_norm_legit.out(Tensor input, Tensor? weight, Tensor? bias, Tensor(a!) running_mean, Tensor(b!) running_var, bool training, "
          "float momentum, float eps, *, Tensor(d!) out, Tensor(e!) save_mean, Tensor(f!) save_invstd) -> (Tensor(d!), Tensor(e!), Tensor(f!))"],
+    grad={"input, weight, bias": _batch_norm_grad("running_mean, running_var", "training")}, jvp="transposed", constant=(1, 2),
 )
 def _native_batch_norm_legit(input, weight, bias, running_mean, running_var, training, momentum, eps):
     """native_batch_norm that says it writes the running statistics."""
@@ -252,12 +276,13 @@ def _native_batch_norm_legit(input, weight, bias, running_mean, running_var, tra
     return out, mean, invstd
 
 
-@composite(
+@decomposed(
     "_native_batch_norm_legit.no_stats(Tensor input, Tensor? weight, Tensor? bias, bool training, float momentum, float "
     "eps) -> (Tensor, Tensor, Tensor)",
     python="function",
     out=["_native_batch_norm_legit.no_stats_out(Tensor input, Tensor? weight, Tensor? bias, bool training, float momentum, float eps, *, "
          "Tensor(a!) out, Tensor(b!) save_mean, Tensor(c!) save_invstd) -> (Tensor(a!), Tensor(b!), Tensor(c!))"],
+    grad={"input, weight, bias": _batch_norm_grad("None, None", "training")}, jvp="transposed", constant=(1, 2),
 )
 def _native_batch_norm_legit_no_stats(input, weight, bias, training, momentum, eps):
     """native_batch_norm without running statistics."""
@@ -265,13 +290,15 @@ def _native_batch_norm_legit_no_stats(input, weight, bias, training, momentum, e
     return out, mean, invstd
 
 
-@composite(
+@decomposed(
     "_batch_norm_with_update(Tensor input, Tensor? weight, Tensor? bias, Tensor(a!) running_mean, Tensor(b!) running_var, "
     "float momentum, float eps) -> (Tensor, Tensor, Tensor, Tensor)",
     python="function",
     out=["_batch_norm_with_update.out(Tensor input, Tensor? weight, Tensor? bias, Tensor(a!) running_mean, Tensor(b!) "
          "running_var, float momentum, float eps, *, Tensor(d!) out, Tensor(e!) save_mean, Tensor(f!) save_invstd, Tensor(g!) "
          "reserve) -> (Tensor(d!), Tensor(e!), Tensor(f!), Tensor(g!))"],
+    grad={"input, weight, bias": "batch_norm_backward(grad, input, weight, running_mean, running_var, result1, result2, True, eps, "
+          "[needs('input'), needs('weight'), needs('bias')], result3)"}, jvp="transposed", constant=(1, 2, 3),
 )
 def _batch_norm_with_update(input, weight, bias, running_mean, running_var, momentum, eps):
     """native_batch_norm in training, with the reserve that other backends need."""
@@ -279,13 +306,27 @@ def _batch_norm_with_update(input, weight, bias, running_mean, running_var, mome
     return out, mean, invstd, aten.empty.memory_format([0], dtype=torch.uint8)
 
 
-@composite(
+@decomposed(
+    "_batch_norm_no_update(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, float momentum, float eps) -> "
+    "(Tensor, Tensor, Tensor, Tensor)",
+    python="function", out=True,
+    grad={"input, weight, bias": "batch_norm_backward(grad, input, weight, running_mean, running_var, result1, result2, False, eps, "
+          "[needs('input'), needs('weight'), needs('bias')], result3)"}, jvp="transposed", constant=(1, 2, 3),
+)
+def _batch_norm_no_update(input, weight, bias, running_mean, running_var, momentum, eps):
+    """native_batch_norm outside training, with the reserve that other backends need."""
+    out, mean, invstd = native_batch_norm(input, weight, bias, running_mean, running_var, False, momentum, eps)
+    return out, mean, invstd, aten.empty.memory_format([0], dtype=torch.uint8)
+
+
+@decomposed(
     "_native_batch_norm_legit_no_training(Tensor input, Tensor? weight, Tensor? bias, Tensor running_mean, Tensor "
     "running_var, float momentum, float eps) -> (Tensor, Tensor, Tensor)",
     python="function",
     out=["_native_batch_norm_legit_no_training.out(Tensor input, Tensor? weight, Tensor? bias, Tensor running_mean, Tensor "
          "running_var, float momentum, float eps, *, Tensor(a!) out0, Tensor(b!) out1, Tensor(c!) out2) -> (Tensor(a!), "
          "Tensor(b!), Tensor(c!))"],
+    grad={"input, weight, bias": _batch_norm_grad("running_mean, running_var", "False")}, jvp="transposed", constant=(1, 2),
 )
 def _native_batch_norm_legit_no_training(input, weight, bias, running_mean, running_var, momentum, eps):
     """native_batch_norm outside training."""
@@ -305,3 +346,20 @@ def norm_except_dim(v, pow, dim):
 def _weight_norm(v, g, dim):
     """The weight of direction v and magnitude g (Salimans & Kingma 2016)."""
     return v * (g / norm_except_dim(v, 2, dim))
+
+
+@decomposed("batch_norm_update_stats(Tensor input, Tensor? running_mean, Tensor? running_var, float momentum) -> (Tensor, Tensor)", python="function",
+            grad=None)
+def batch_norm_update_stats(input, running_mean, running_var, momentum):
+    """Mean and biased variance of each channel; running ones move towards the mean and the unbiased variance by `momentum`."""
+    dims = [0]
+    for i in range(2, input.ndim):
+        dims.append(i)
+    n = input.numel() // input.size(1)
+    mean = input.mean(dims)
+    var = input.var(dims, correction=0)
+    if running_mean is not None:
+        running_mean.lerp_(mean, momentum)
+    if running_var is not None:
+        running_var.lerp_(var * (n / (n - 1)), momentum)
+    return mean, var

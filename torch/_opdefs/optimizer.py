@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from .expr import maximum, sqrt
+from .expr import abs, maximum, minimum, sqrt, where
 from .language import kernel, pointwise
 
 STEP = dict(kinds="f", python="", grad=None, inplace=False, out=False)
+
+
+def addcmul(x, a, b, value):
+    """x + value a b; of tensors as that one operator, which rounds once."""
+    return x.apply("addcmul", x, a, b, value) if hasattr(x, "apply") else x + value * a * b
+
+
+def addcdiv(x, a, b, value):
+    """x + value a / b, likewise."""
+    return x.apply("addcdiv", x, a, b, value) if hasattr(x, "apply") else x + value * a / b
 
 
 def _adam(param, grad, mean, square, shrink, decay, rate1, beta2, rate2):
@@ -57,6 +67,98 @@ def adagrad_step(param, grad, total, sign, decay, lr, eps):
     grad = grad * sign + decay * param
     total = total + grad * grad
     return param - lr * grad / (sqrt(total) + eps), total
+
+
+@pointwise("_adadelta_step(Tensor param, Tensor grad, Tensor square, Tensor delta, float sign, float decay, float lr, float rho, float rate, "
+           "float eps) -> (Tensor, Tensor, Tensor)", **STEP)
+def adadelta_step(param, grad, square, delta, sign, decay, lr, rho, rate, eps):
+    """Adadelta (Zeiler, 2012)."""
+    grad = grad * sign + decay * param
+    square = rho * square + rate * grad * grad
+    step = sqrt(delta + eps) / sqrt(square + eps) * grad
+    return param - lr * step, square, rho * delta + rate * step * step
+
+
+@pointwise("_adamax_step(Tensor param, Tensor grad, Tensor mean, Tensor greatest, float sign, float decay, float rate1, float beta2, float eps, "
+           "float step) -> (Tensor, Tensor, Tensor)", **STEP)
+def adamax_step(param, grad, mean, greatest, sign, decay, rate1, beta2, eps, step):
+    """Adam with the infinity norm in place of the second moment (Kingma and Ba, 2015, section 7.1)."""
+    grad = grad * sign + decay * param
+    mean = mean + rate1 * (grad - mean)
+    greatest = maximum(greatest * beta2, abs(grad) + eps)
+    return param - step * mean / greatest, mean, greatest
+
+
+@pointwise("_nadam_step(Tensor param, Tensor grad, Tensor mean, Tensor square, float sign, float shrink, float decay, float rate1, float beta2, "
+           "float rate2, float correction, float eps, float of_grad, float of_mean) -> (Tensor, Tensor, Tensor)", **STEP)
+def nadam_step(param, grad, mean, square, sign, shrink, decay, rate1, beta2, rate2, correction, eps, of_grad, of_mean):
+    """Adam with Nesterov momentum (Dozat, 2016)."""
+    grad = grad * sign
+    param, mean, square = _adam(param, grad, mean, square, shrink, decay, rate1, beta2, rate2)
+    grad = grad + decay * param
+    return param - (of_grad * grad + of_mean * mean) / (sqrt(square * correction) + eps), mean, square
+
+
+@pointwise("_radam_step(Tensor param, Tensor grad, Tensor mean, Tensor square, float sign, float shrink, float decay, float rate1, float beta2, "
+           "float rate2, float eps, float step, float adaptive) -> (Tensor, Tensor, Tensor)", **STEP)
+def radam_step(param, grad, mean, square, sign, shrink, decay, rate1, beta2, rate2, eps, step, adaptive):
+    """Adam that takes plain steps along the mean until the second moment is known well (Liu et al., 2019)."""
+    param, mean, square = _adam(param, grad * sign, mean, square, shrink, decay, rate1, beta2, rate2)
+    return param - step * where(adaptive > 0.0, mean / (sqrt(square) + eps), mean), mean, square
+
+
+@pointwise("_asgd_step(Tensor param, Tensor grad, Tensor average, float sign, float decay, float shrink, float eta, float mu) -> (Tensor, Tensor)", **STEP)
+def asgd_step(param, grad, average, sign, decay, shrink, eta, mu):
+    """Averaged SGD (Polyak and Juditsky, 1992)."""
+    grad = grad * sign + decay * param
+    param = param * shrink - eta * grad
+    return param, average + mu * (param - average)
+
+
+@pointwise("_rprop_step(Tensor param, Tensor grad, Tensor prev, Tensor size, float sign, float shrink, float grow, float least, float greatest) -> "
+           "(Tensor, Tensor, Tensor)", **STEP)
+def rprop_step(param, grad, prev, size, sign, shrink, grow, least, greatest):
+    """Steps by the sign of the gradient, which grow while it stays and shrink when it turns (Riedmiller and Braun, 1993)."""
+    grad = grad * sign
+    agreement = grad * prev
+    size = size * where(agreement > 0.0, grow, where(agreement < 0.0, shrink, 1.0))
+    size = minimum(maximum(size, least), greatest)
+    grad = where(agreement < 0.0, 0.0, grad)
+    return param - where(grad > 0.0, size, where(grad < 0.0, -size, 0.0)), grad, size
+
+
+def _rmsprop(centered, momentum):
+    """One of the four forms of RMSprop (Hinton, 2012): with the variance in place of the second moment, and with momentum."""
+    states = ["square", *(["mean"] if centered else []), *(["buffer"] if momentum else [])]
+    name = f"_rmsprop{'_centered' if centered else ''}{'_momentum' if momentum else ''}_step"
+    schema = (f"{name}(Tensor param, Tensor grad, {', '.join(f'Tensor {s}' for s in states)}, float sign, float decay, float lr, float alpha, "
+              f"float rate, float eps, float momentum) -> ({', '.join(['Tensor'] * (1 + len(states)))})")
+
+    def step(param, grad, square, *rest):
+        others, (sign, decay, lr, alpha, rate, eps, heavy) = list(rest[:-7]), rest[-7:]
+        grad = grad * sign + decay * param
+        square = spread = addcmul(alpha * square, grad, grad, rate)
+        if centered:
+            others[0] = others[0] + rate * (grad - others[0])
+            spread = addcmul(square, others[0], others[0], -1.0)
+        root = sqrt(spread) + eps
+        if momentum:
+            others[-1] = addcdiv(heavy * others[-1], grad, root, 1.0)
+            return param - lr * others[-1], square, *others
+        return addcdiv(param, grad, root, -lr), square, *others
+
+    step.__doc__, step.__module__ = "RMSprop (Hinton, 2012).", __name__
+    pointwise(schema, **STEP)(step)
+    return step
+
+
+rmsprop_steps = {(centered, momentum): _rmsprop(centered, momentum) for centered in (False, True) for momentum in (False, True)}
+
+
+@kernel("_optimizer_step_(str law, Tensor(a!)[] params, Tensor[] grads, Tensor(b!)[] states, float[] numbers) -> ()", python="function", grad=None,
+        inplace=False, out=False)
+def optimizer_step():
+    """One of the steps above for all parameters: `states` and `numbers` hold those of the first one, then those of the second..."""
 
 
 ADAM = ("(Tensor(a!)[] self, Tensor(b!)[] grads, Tensor(c!)[] exp_avgs, Tensor(d!)[] exp_avg_sqs, Tensor(e!)[] max_exp_avg_sqs, "

@@ -143,7 +143,7 @@ def _div_mode(self, other, rounding_mode):
 
 decomposed(
     "div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor", "div.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor",
-    hidden=("div.Scalar_mode",), grad={"self": _grad_div_mode, "other": _grad_div_mode_other},
+    hidden=("div.Scalar_mode",), number_first=True, out_dtype="cast", grad={"self": _grad_div_mode, "other": _grad_div_mode_other},
     inplace=["div_.Tensor_mode(Tensor(a!) self, Tensor other, *, str? rounding_mode) -> Tensor(a!)",
              "div_.Scalar_mode(Tensor(a!) self, Scalar other, *, str? rounding_mode) -> Tensor(a!)"],
     out=["div.out_mode(Tensor self, Tensor other, *, str? rounding_mode, Tensor(a!) out) -> Tensor(a!)",
@@ -294,14 +294,22 @@ def lerp(x, end, weight):
 # ---- bounds ----
 
 
-def _grad_clamp(grad, self, min, max):
-    if min is not None and max is not None:
-        return where(logical_and(self >= min, self <= max), grad, scalar_tensor(0, dtype=grad.dtype))
-    if min is not None:
-        return where(self >= min, grad, scalar_tensor(0, dtype=grad.dtype))
-    if max is not None:
-        return where(self <= max, grad, scalar_tensor(0, dtype=grad.dtype))
-    return grad
+@composite("_where_inside(Tensor grad, Tensor? above, Tensor? below, bool alike) -> Tensor", python="")
+def _where_inside(grad, above, below, alike):
+    """The gradient where both conditions that are given hold; `alike`: they have one shape."""
+    if above is None and below is None:
+        return grad
+    zero = scalar_tensor(0, dtype=grad.dtype)
+    if below is None:
+        return where(above, grad, zero)
+    if above is None:
+        return where(below, grad, zero)
+    return where(above.logical_and_(below) if alike else logical_and(above, below), grad, zero)
+
+
+def _grad_clamp(alike):
+    """The gradient of clamp for its argument; numbers as bounds leave the shape alone."""
+    return f"_where_inside(grad, self >= min if min is not None else None, self <= max if max is not None else None, {alike})"
 
 
 def _grad_clamp_bounds(grad, self, min, max):
@@ -323,7 +331,7 @@ def _clamp(x, low, high):
     return x
 
 
-@pointwise("clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor", kinds="usf", operands=("min", "max"), grad={"self": _grad_clamp}, node="ClampBackward1")
+@pointwise("clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor", kinds="usf", operands=("min", "max"), grad={"self": _grad_clamp(True)}, node="ClampBackward1")
 def clamp(x, low, high):
     """x within [min, max]; NaN stays NaN.
 
@@ -335,7 +343,7 @@ def clamp(x, low, high):
 
 @pointwise("clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor", kinds=REALS,
            out=["clamp.Tensor_out(Tensor self, Tensor? min=None, Tensor? max=None, *, Tensor(a!) out) -> Tensor(a!)"],
-           grad={"self": _grad_clamp, "min, max": _grad_clamp_bounds}, jvp=None, node="ClampBackward0")
+           grad={"self": _grad_clamp(False), "min, max": _grad_clamp_bounds}, jvp=None, node="ClampBackward0")
 def clamp_tensor(x, low, high):
     """x within [min, max], element by element."""
     return _clamp(x, low, high)

@@ -3,7 +3,7 @@
 Each is an operator of its own, written in an element-wise one and a reduction. `reduction` is 0 for none, 1 for mean, 2 for sum.
 """
 
-from .activation import slope
+from .activation import call_text, slope
 from .expr import *
 from .language import *
 
@@ -13,11 +13,11 @@ def _documented(body, doc):
     return body
 
 
-def _elementwise(name, body, extra=""):
-    """Registers `_name`, the loss of an element; `_name_slope`, its gradient; `_name_curvature`, the gradient of that."""
-    options = {"kinds": FLOATING, "inplace": False, "out": False, "python": "", "grad": None}
+def _elementwise(name, body, extra="", flat=True):
+    """Registers `_name`, the loss of an element; `_name_slope`, its gradient; `_name_curvature`, the gradient of that, where `flat` piecewise constant."""
+    options = {"kinds": FLOATING, "inplace": False, "out": False, "python": ""}
     inputs = f"Tensor self, Tensor target{extra}"
-    pointwise(f"_{name}({inputs}) -> Tensor", **options)(_documented(body, f"{name} of each element."))
+    pointwise(f"_{name}({inputs}) -> Tensor", grad=UNKNOWN, **options)(_documented(body, f"{name} of each element."))
 
     def gradient(grad, x, y, *rest):
         *parameters, factor = rest
@@ -27,9 +27,12 @@ def _elementwise(name, body, extra=""):
         *parameters, factor = rest
         return slope(body, 2)(grad, grad_output, x, y, *parameters) * factor
 
-    pointwise(f"_{name}_slope(Tensor grad_output, {inputs}, Scalar factor) -> Tensor", **options)(
+    pointwise(f"_{name}_slope(Tensor grad_output, {inputs}, Scalar factor) -> Tensor", grad=UNKNOWN, **options)(
         _documented(gradient, f"factor times grad_output times the derivative of {name} by self."))
-    pointwise(f"_{name}_curvature(Tensor grad, Tensor grad_output, {inputs}, Scalar factor) -> Tensor", **options)(
+    third = {"self, target": UNKNOWN} if not flat else {}
+    schema = f"_{name}_curvature(Tensor grad0, Tensor grad_output, {inputs}, Scalar factor) -> Tensor"
+    linear = {argument: call_text(schema, **{argument: "grad"}) for argument in ("grad0", "grad_output")}
+    pointwise(schema, grad=linear | third, **options)(
         _documented(curvature, f"Gradient of _{name}_slope with respect to self."))
 
 
@@ -56,7 +59,7 @@ def _soft_margin(x, y):
 _elementwise("mse_loss", _mse)
 _elementwise("smooth_l1_loss", _smooth_l1, ", float beta")
 _elementwise("huber_loss", _huber, ", float delta")
-_elementwise("soft_margin_loss", _soft_margin)
+_elementwise("soft_margin_loss", _soft_margin, flat=False)
 
 
 @composite("_reduced_loss(Tensor self, int reduction) -> Tensor", python="")
@@ -78,7 +81,7 @@ def mse_loss(self, target, reduction):
             out=["mse_loss_backward.grad_input(Tensor grad_output, Tensor self, Tensor target, int reduction, *, Tensor(a!) grad_input) -> Tensor(a!)"],
             grad={"grad_output": "mse_loss_backward(grad, self, target, reduction)",
                   "self": "_mse_loss_curvature(grad, grad_output, self, target, 1.0 / self.numel() if reduction == 1 else 1.0)",
-                  "target": "-_mse_loss_curvature(grad, grad_output, self, target, 1.0 / self.numel() if reduction == 1 else 1.0)"}, jvp=None)
+                  "target": "-_mse_loss_curvature(grad, grad_output, self, target, 1.0 / self.numel() if reduction == 1 else 1.0)"}, jvp=None, out_dtype="cast")
 def mse_loss_backward(grad_output, self, target, reduction):
     """Gradient of mse_loss."""
     return _mse_loss_slope(grad_output, self, target, 1.0 / self.numel() if reduction == 1 else 1.0)  # noqa: F821
@@ -99,7 +102,7 @@ def smooth_l1_loss(self, target, reduction, beta):
                  "Tensor(a!) grad_input) -> Tensor(a!)"],
             grad={"grad_output": "smooth_l1_loss_backward(grad, self, target, reduction, beta)",
                   "self": "_smooth_l1_loss_curvature(grad, grad_output, self, target, beta, 1.0 / self.numel() if reduction == 1 else 1.0)",
-                  "target": "-_smooth_l1_loss_curvature(grad, grad_output, self, target, beta, 1.0 / self.numel() if reduction == 1 else 1.0)"}, jvp=None)
+                  "target": "-_smooth_l1_loss_curvature(grad, grad_output, self, target, beta, 1.0 / self.numel() if reduction == 1 else 1.0)"}, jvp=None, out_dtype="cast")
 def smooth_l1_loss_backward(grad_output, self, target, reduction, beta):
     """Gradient of smooth_l1_loss."""
     return _smooth_l1_loss_slope(grad_output, self, target, beta, 1.0 / self.numel() if reduction == 1 else 1.0)  # noqa: F821
@@ -135,7 +138,7 @@ def soft_margin_loss(self, target, reduction):
 @decomposed("soft_margin_loss_backward(Tensor grad_output, Tensor self, Tensor target, int reduction) -> Tensor", python="",
             out=["soft_margin_loss_backward.grad_input(Tensor grad_output, Tensor self, Tensor target, int reduction, *, Tensor(a!) grad_input) -> Tensor(a!)"],
             grad={"grad_output": "soft_margin_loss_backward(grad, self, target, reduction)",
-                  "self": "_soft_margin_loss_curvature(grad, grad_output, self, target, 1.0 / self.numel() if reduction == 1 else 1.0)"}, jvp=None)
+                  "self": "_soft_margin_loss_curvature(grad, grad_output, self, target, 1.0 / self.numel() if reduction == 1 else 1.0)"}, jvp=None, out_dtype="cast")
 def soft_margin_loss_backward(grad_output, self, target, reduction):
     """Gradient of soft_margin_loss."""
     return _soft_margin_loss_slope(grad_output, self, target, 1.0 / self.numel() if reduction == 1 else 1.0)  # noqa: F821
@@ -144,14 +147,14 @@ def soft_margin_loss_backward(grad_output, self, target, reduction):
 # ---- binary cross entropy ----
 
 
-@pointwise("_binary_cross_entropy(Tensor self, Tensor target) -> Tensor", kinds=FLOATING, inplace=False, out=False, python="", grad=None)
+@pointwise("_binary_cross_entropy(Tensor self, Tensor target) -> Tensor", kinds=FLOATING, inplace=False, out=False, python="", grad=UNKNOWN)
 def _binary_cross_entropy(x, y):
     """-(y log x + (1 - y) log(1 - x)), the logarithms at least -100."""
     return (y - 1.0) * maximum(log1p(-x), like(-100, x)) - y * maximum(log(x), like(-100, x))
 
 
 @pointwise("_binary_cross_entropy_slope(Tensor grad_output, Tensor self, Tensor target) -> Tensor", kinds=FLOATING, inplace=False, out=False, python="",
-           grad=None)
+           grad=UNKNOWN)
 def _binary_cross_entropy_slope(grad, x, y):
     """Gradient of _binary_cross_entropy with respect to self; finite also at 0 and 1."""
     return grad * (x - y) / maximum((1.0 - x) * x, like(1e-12, x))
@@ -214,7 +217,7 @@ def binary_cross_entropy_backward(grad_output, self, target, weight, reduction):
 
 
 @pointwise("_logit_cross_entropy(Tensor self, Tensor target, Tensor? weight=None, Tensor? pos_weight=None) -> Tensor", kinds=FLOATING, inplace=False,
-           out=False, python="", grad=None)
+           out=False, python="", grad=UNKNOWN)
 def _logit_cross_entropy(x, y, weight, pos_weight):
     """binary_cross_entropy of sigmoid(self) without overflow."""
     log_sigmoid = minimum(x, like(0, x)) - log1p(exp(-abs(x)))

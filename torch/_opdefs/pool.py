@@ -29,7 +29,7 @@ def max_pool2d_with_indices():
     python="nn",
     out=["max_pool2d_with_indices_backward.grad_input(Tensor grad_output, Tensor self, int[2] kernel_size, int[2] stride, "
          "int[2] padding, int[2] dilation, bool ceil_mode, Tensor indices, *, Tensor(a!) grad_input) -> Tensor(a!)"],
-    grad={"grad_output": "_gather_planes(grad, indices, 2)", "self": "zeros_like(grad)"}, jvp="transposed", vmap="merge<3>",
+    grad={"grad_output": "_gather_planes(grad, indices, 2)", "self": "zeros(self.shape, dtype=grad.dtype, device=grad.device)"}, jvp="transposed", vmap="merge<3>",
 )
 def max_pool2d_with_indices_backward():
     """Sends each gradient to the element that was largest."""
@@ -342,7 +342,7 @@ def adaptive_avg_pool3d(self, output_size):
     "count_include_pad=True) -> Tensor",
     python="function",
     out=["avg_pool1d.out(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], bool ceil_mode=False, bool "
-         "count_include_pad=True, *, Tensor(a!) out) -> Tensor(a!)"],
+         "count_include_pad=True, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact",
 )
 def avg_pool1d(self, kernel_size, stride, padding, ceil_mode, count_include_pad):
     """Mean of each window of (N, C, L) or (C, L)."""
@@ -386,7 +386,7 @@ def max_pool1d(self, kernel_size, stride, padding, dilation, ceil_mode):
 @composite(
     "adaptive_avg_pool1d(Tensor self, int[1] output_size) -> Tensor",
     python="function",
-    out=["adaptive_avg_pool1d.out(Tensor self, int[1] output_size, *, Tensor(a!) out) -> Tensor(a!)"],
+    out=["adaptive_avg_pool1d.out(Tensor self, int[1] output_size, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact",
 )
 def adaptive_avg_pool1d(self, output_size):
     """Means over windows so chosen that the output has a given length."""

@@ -70,7 +70,11 @@ def pow_scalar(x, y):
     >>> torch.pow(torch.tensor([2., 3.]), 2)
     tensor([4., 9.])
     """
-    if not isinstance(x, Expr) or not x.is_float:
+    if not isinstance(x, Expr):
+        whole = eq(y.imag, 0.0)
+        power = where(whole & eq(y.real, 3.0), x * x * x, where(whole & eq(y.real, -1.0), 1.0 / x, _pow(x, y)))
+        return where(whole & eq(y.real, 2.0), x * x, power)
+    if not x.is_float:
         return _pow(x, y)
     # the usual exponents need no logarithm
     power = where(eq(y, 3), x * x * x, where(eq(y, 0.5), sqrt(x), where(eq(y, -1), 1.0 / x, x)))

@@ -3,7 +3,7 @@
 The streams and transforms are PyTorch's, bit for bit (csrc/core/generator.h, csrc/cpu/random.cpp).
 """
 
-from .language import composite, decomposed, kernel
+from .language import UNKNOWN, composite, decomposed, kernel
 
 _FACTORY = "ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None"
 _FACTORY_LONG = _FACTORY.replace("dtype=None", "dtype=4")
@@ -126,7 +126,7 @@ def randint_like():
         "normal.float_Tensor(float mean, Tensor std, *, Generator? generator=None) -> Tensor",
         f"normal.float_float(float mean, float std, SymInt[] size, *, Generator? generator=None, {_FACTORY}) -> Tensor",
         grad={"mean": "zeros(mean.shape, dtype=grad.dtype, device=grad.device)", "std": "zeros(std.shape, dtype=grad.dtype, device=grad.device)"},
-        python="function", vmap="random")
+        python="function", vmap="random", out_dtype="cast")
 def normal():
     """Normal numbers, each with its own mean and standard deviation."""
 
@@ -137,7 +137,7 @@ def normal():
         grad={"self": "zeros_like(grad)", "p": "zeros_like(p)"}, hidden=("bernoulli.Tensor",),
         out=["bernoulli.out(Tensor self, *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)",
              "bernoulli.float_out(Tensor self, float p=0.5, *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)",
-             "bernoulli.Tensor_out(Tensor self, Tensor p, *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)"], vmap="random")
+             "bernoulli.Tensor_out(Tensor self, Tensor p, *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)"], vmap="random", out_dtype="cast")
 def bernoulli():
     """1 with probability self (or p), else 0."""
 
@@ -153,7 +153,7 @@ def poisson():
     """Poisson numbers of the rates self."""
 
 
-@kernel("binomial(Tensor count, Tensor prob, Generator? generator=None) -> Tensor", grad=None, python="function", vmap="random")
+@kernel("binomial(Tensor count, Tensor prob, Generator? generator=None) -> Tensor", grad=UNKNOWN, python="function", vmap="random")
 def binomial():
     """How many of `count` trials succeed, each with probability `prob`."""
 
@@ -164,12 +164,12 @@ def _standard_gamma():
     """Gamma numbers of the shapes self and rate 1."""
 
 
-@kernel("_standard_gamma_grad(Tensor self, Tensor output) -> Tensor", grad=None, python="function", vmap="shift")
+@kernel("_standard_gamma_grad(Tensor self, Tensor output) -> Tensor", grad=UNKNOWN, python="function", vmap="shift")
 def _standard_gamma_grad():
     """The derivatives of gamma samples by their shapes."""
 
 
-@kernel("_sample_dirichlet(Tensor self, Generator? generator=None) -> Tensor", grad=None, python="function", vmap="random")
+@kernel("_sample_dirichlet(Tensor self, Generator? generator=None) -> Tensor", grad=UNKNOWN, python="function", vmap="random")
 def _sample_dirichlet():
     """Dirichlet samples; the last dimension of self holds the concentrations."""
 
@@ -183,7 +183,7 @@ def native_dropout():
 
 
 @decomposed("native_dropout_backward(Tensor grad_output, Tensor mask, float scale) -> Tensor",
-            grad={"grad_output": "grad * (mask.to(grad.dtype) * scale)"}, python="")
+            grad={"grad_output": "grad * (mask.to(grad.dtype) * scale)"}, python="", out="below")
 def native_dropout_backward(grad_output, mask, scale):
     """grad_output * mask * scale."""
     return grad_output * (mask.to(grad_output.dtype) * scale)
@@ -205,7 +205,7 @@ def rrelu_with_noise():
 
 @decomposed("rrelu_with_noise_backward(Tensor grad_output, Tensor self, Tensor noise, Scalar lower, Scalar upper, bool training, "
             "bool self_is_result) -> Tensor",
-            grad={"grad_output": "rrelu_with_noise_backward(grad, self, noise, lower, upper, training, False)"}, python="")
+            grad={"grad_output": "rrelu_with_noise_backward(grad, self, noise, lower, upper, training, False)"}, python="", out="below")
 def rrelu_with_noise_backward(grad_output, self, noise, lower, upper, training, self_is_result):
     """The slopes times grad_output."""
     if training and upper - lower > 1e-6:

@@ -145,7 +145,7 @@ def select_copy(self, dim, index):
     return self.select(dim, index).clone(memory_format=torch.contiguous_format)
 
 
-@decomposed("slice_copy.Tensor(Tensor self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor", out=True, python="function",
+@decomposed("slice_copy.Tensor(Tensor self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor", out="below", python="function",
             grad={"self": "slice_backward(grad, self.shape, dim, 0 if start is None else start, 9223372036854775807 if end is None else end, step)"}, jvp="linear")
 def slice_copy(self, dim, start, end, step):
     """A copy of a slice of a dimension."""
@@ -201,6 +201,12 @@ def view_copy(self, size):
     return self.reshape(size).clone(memory_format=torch.contiguous_format)
 
 
+@decomposed("view_copy.dtype(Tensor self, ScalarType dtype) -> Tensor", out="below", python="", grad={"self": "grad.view(self.dtype)"}, jvp=None)
+def view_copy_dtype(self, dtype):
+    """A copy of what another dtype sees in the same bytes."""
+    return self.view(dtype).clone(memory_format=torch.contiguous_format)
+
+
 @decomposed("view_as_real_copy(Tensor self) -> Tensor", out=True, python="function", grad={"self": "view_as_complex(grad.contiguous())"}, jvp="linear")
 def view_as_real_copy(self):
     """A copy of a complex tensor as a real one."""
@@ -217,6 +223,8 @@ def view_as_complex_copy(self):
             grad={"self": "slice_backward(grad, self.shape, dim, start, start + length, 1)"}, jvp="linear")
 def narrow_copy(self, dim, start, length):
     """A copy of the part of a dimension from start on, of a length."""
+    if dim >= self.ndim:
+        raise RuntimeError(f"narrow_copy: Expected dim < {self.ndim} for a tensor of shape {self.shape}, but got dim {dim}")
     return self.narrow(dim, start, length).clone(memory_format=torch.contiguous_format)
 
 

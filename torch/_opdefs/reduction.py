@@ -68,14 +68,14 @@ def prod_fold():
 
 @reduction("prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor", widens=True,
            out=["prod.int_out(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)"],
-           grad={"self": "prod_backward(restore_dims(grad, self.ndim, [dim], keepdim), self, dim)"}, node="ProdBackward1")
+           grad={"self": "prod_backward(restore_dims(grad, self.ndim, [dim], keepdim), self, restore_dims(result, self.ndim, [dim], keepdim), dim)"}, node="ProdBackward1")
 def prod_dim():
     """Product over one dimension."""
     return prod_fold()
 
 
 @reduction("prod(Tensor self, *, ScalarType? dtype=None) -> Tensor", widens=True, kernels="prod_dim_int",
-           grad={"self": "prod_backward(grad, self.reshape([-1]), 0).view(self.shape)"},
+           grad={"self": "prod_backward(grad, self.reshape([-1]), result, 0).view(self.shape)"},
            out=["prod.out(Tensor self, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)"], node="ProdBackward0",
            vmap="prod(self.reshape([-1]), 0, False, dtype=dtype)")
 def prod():
@@ -248,15 +248,22 @@ def min():
 
 def _aminmax(grads, result0, result1, self, dim, keepdim):
     dims = [dim] if dim is not None else [i for i in range(self.ndim)]
-    low = restore_view(result0, self.shape, dims, keepdim) == self
-    g = restore_view(grads[0], self.shape, dims, keepdim) / low.sum(dims, True) * low
-    high = restore_view(result1, self.shape, dims, keepdim) == self
-    return g + restore_view(grads[1], self.shape, dims, keepdim) / high.sum(dims, True) * high
+    g = None
+    if grads[0] is not None:
+        part = restore_view(grads[0], self.shape, dims, keepdim)
+        low = self == restore_view(result0, self.shape, dims, keepdim)
+        g = part / low.sum(dims, True) * low
+    if grads[1] is not None:
+        part = restore_view(grads[1], self.shape, dims, keepdim)
+        high = self == restore_view(result1, self.shape, dims, keepdim)
+        to_high = part / high.sum(dims, True) * high
+        g = to_high if g is None else g + to_high
+    return g
 
 
 @reduction("aminmax(Tensor self, *, int? dim=None, bool keepdim=False) -> (Tensor min, Tensor max)", kinds=ORDERED, identity=False,
            empty="aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.",
-           grad={"self": _aminmax})
+           grad={"self": _aminmax}, out_dtype="exact")
 def aminmax():
     """Smallest and largest value, of all elements or over one dimension."""
     return Fold((math.inf, -math.inf), map=lambda x: (x, x), combine=lambda a, b: (minimum(a[0], b[0]), maximum(a[1], b[1])))
@@ -479,14 +486,14 @@ def linalg_vector_norm(ord):
     return total(lambda x: E.pow(modulus(x), ord), lambda a, count: E.pow(a[0], 1.0 / ord))
 
 
-@composite("norm.Scalar(Tensor self, Scalar p=2) -> Tensor")
+@composite("norm.Scalar(Tensor self, Scalar p=2) -> Tensor", out="below")
 def norm(self, p):
     """The p-norm of all elements."""
     return linalg_vector_norm(self, p, None, False)
 
 
 @decomposed("norm.ScalarOpt_dim(Tensor self, Scalar? p, int[1] dim, bool keepdim=False) -> Tensor",
-           grad={"self": "norm_backward(grad, self, p if p is not None else 2, result, dim, keepdim)"}, jvp=None,
+           grad={"self": "norm_backward(grad, self, p if p is not None else 2, result, dim, keepdim)"}, jvp=None, node="NormBackward1",
            out=["norm.out(Tensor self, Scalar? p, int[1] dim, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)"])
 def norm_dim(self, p, dim, keepdim):
     """The p-norm over dimensions."""
@@ -494,19 +501,25 @@ def norm_dim(self, p, dim, keepdim):
 
 
 @composite("norm.ScalarOpt_dim_dtype(Tensor self, Scalar? p, int[1] dim, bool keepdim, *, ScalarType dtype) -> Tensor",
-           out=["norm.dtype_out(Tensor self, Scalar? p, int[1] dim, bool keepdim, *, ScalarType dtype, Tensor(a!) out) -> Tensor(a!)"])
+           out=["norm.dtype_out(Tensor self, Scalar? p, int[1] dim, bool keepdim, *, ScalarType dtype, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact")
 def norm_dim_dtype(self, p, dim, keepdim, dtype):
     """The p-norm over dimensions, computed in `dtype`."""
     return linalg_vector_norm(self, p if p is not None else 2, dim, keepdim, dtype=dtype)
 
 
-@composite("norm.ScalarOpt_dtype(Tensor self, Scalar? p, *, ScalarType dtype) -> Tensor")
+@composite("norm.ScalarOpt_dtype(Tensor self, Scalar? p, *, ScalarType dtype) -> Tensor", out="below")
 def norm_dtype(self, p, dtype):
     """The p-norm of all elements, computed in `dtype`."""
     return linalg_vector_norm(self, p if p is not None else 2, None, False, dtype=dtype)
 
 
-@composite("dist(Tensor self, Tensor other, Scalar p=2) -> Tensor")
+def _dist_other(grad, self, other, p, result):
+    g = norm_backward(grad, self - other, p, result, None, False)
+    return None if g is None else -g
+
+
+@decomposed("dist(Tensor self, Tensor other, Scalar p=2) -> Tensor", jvp="transposed",
+            grad={"self": "norm_backward(grad, self - other, p, result, None, False)", "other": _dist_other}, out="below")
 def dist(self, other, p):
     """The p-norm of self - other."""
     return aten.norm.Scalar(self - other, p)

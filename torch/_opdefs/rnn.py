@@ -111,7 +111,11 @@ def rnn_direction(data, batch_sizes, h0, c0, weights, has_biases, mode, reverse)
 def rnn(data, batch_sizes, h0, c0, params, has_biases, num_layers, dropout, train, bidirectional, mode):
     """All layers and directions over packed rows."""
     directions = 2 if bidirectional else 1
+    if num_layers < 1 or h0.size(0) != num_layers * directions:
+        raise RuntimeError(f"Expected more hidden states in stacked_rnn: {num_layers} layers in {directions} directions, but the state has shape {h0.shape}")
     per = len(params) // (num_layers * directions)
+    if per < (4 if has_biases else 2):
+        raise RuntimeError(f"Expected weights and biases for {num_layers} layers in {directions} directions, but got {len(params)} parameters")
     states = []
     cells = []
     x = data

@@ -13,7 +13,7 @@ from .language import INT64, ORDERED, SAME, Fold, scan
 
 
 def _reversed_sum(grad, self, dim):
-    if self.ndim == 0:
+    if self.numel() <= 1 or self.size(dim) == 1:
         return grad
     return grad.flip([dim]).cumsum(dim).flip([dim])
 

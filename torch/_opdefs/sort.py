@@ -1,6 +1,6 @@
 """Order: sorting, selection, distinct values, binary search, counting."""
 
-from .language import composite, kernel
+from .language import UNKNOWN, composite, kernel
 
 
 def _selected(grad, self, dim, keepdim, result1):
@@ -21,7 +21,7 @@ def sort():
     """Sorts along dim; NaN is larger than everything, equal values keep their order. Gives values and where they were."""
 
 
-@composite("argsort.stable(Tensor self, *, bool stable, int dim=-1, bool descending=False) -> Tensor")
+@composite("argsort.stable(Tensor self, *, bool stable, int dim=-1, bool descending=False) -> Tensor", out="below")
 def argsort_stable(self, stable, dim, descending):
     """The indices that sort along dim."""
     _, indices = aten.sort.stable(self, stable=stable, dim=dim, descending=descending)
@@ -35,7 +35,7 @@ def argsort(self, dim, descending):
     return indices
 
 
-@composite("msort(Tensor self) -> Tensor", out=True)
+@composite("msort(Tensor self) -> Tensor", out=True, out_dtype="exact")
 def msort(self):
     """Sorts along the first dimension."""
     values, _ = aten.sort.default(self, 0, False)
@@ -53,7 +53,7 @@ def topk():
 @kernel("kthvalue(Tensor self, SymInt k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)",
         grad={"self": _selected},
         out=["kthvalue.values(Tensor self, SymInt k, int dim=-1, bool keepdim=False, *, Tensor(a!) values, Tensor(b!) indices) "
-             "-> (Tensor(a!) values, Tensor(b!) indices)"])
+             "-> (Tensor(a!) values, Tensor(b!) indices)"], out_apart=True)
 def kthvalue():
     """The k-th least element along dim (k counts from 1) and where it was."""
 
@@ -110,30 +110,30 @@ def mode():
 # ---- distinct values ----
 
 @kernel("_unique2(Tensor self, bool sorted=True, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)",
-        grad=None, python="function", vmap="dynamic")
+        grad=UNKNOWN, python="function", vmap="dynamic")
 def _unique2():
     """Distinct values in order, the place of each element among them, and how often each occurs."""
 
 
-@kernel("_unique(Tensor self, bool sorted=True, bool return_inverse=False) -> (Tensor, Tensor)", grad=None, python="function", vmap="dynamic")
+@kernel("_unique(Tensor self, bool sorted=True, bool return_inverse=False) -> (Tensor, Tensor)", grad=UNKNOWN, python="function", vmap="dynamic")
 def _unique():
     """Distinct values in order and the place of each element among them."""
 
 
 @kernel("unique_dim(Tensor self, int dim, bool sorted=True, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)",
-        grad=None, python="function", vmap="dynamic")
+        grad=UNKNOWN, python="function", vmap="dynamic")
 def unique_dim():
     """Distinct slices along dim, in lexicographic order."""
 
 
 @kernel("unique_consecutive(Tensor self, bool return_inverse=False, bool return_counts=False, int? dim=None) -> (Tensor, Tensor, Tensor)",
-        grad=None, python="function", vmap="dynamic")
+        grad=UNKNOWN, python="function", vmap="dynamic")
 def unique_consecutive():
     """Values with runs of equal ones joined."""
 
 
 @kernel("unique_dim_consecutive(Tensor self, int dim, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)",
-        grad=None, python="function", vmap="dynamic")
+        grad=UNKNOWN, python="function", vmap="dynamic")
 def unique_dim_consecutive():
     """Slices along dim with runs of equal ones joined."""
 

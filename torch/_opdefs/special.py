@@ -92,7 +92,7 @@ def _grad_mvlgamma(grad, self, p):
     return grad * total
 
 
-@decomposed("mvlgamma(Tensor self, int p) -> Tensor", grad={"self": _grad_mvlgamma}, jvp=None, inplace=True, out=True)
+@decomposed("mvlgamma(Tensor self, int p) -> Tensor", grad={"self": _grad_mvlgamma}, jvp=None, inplace=True, out=True, out_dtype="cast")
 def mvlgamma(self, p):
     """The logarithm of the multivariate gamma function of dimension p.
 
@@ -101,6 +101,8 @@ def mvlgamma(self, p):
     """
     if p < 1:
         raise RuntimeError("p has to be greater than or equal to 1")
+    if self.is_complex():
+        raise NotImplementedError(f"\"mvlgamma_cpu\" not implemented for '{self.dtype:ScalarType}'")
     x = self if self.is_floating_point() else self.to(torch.float32)  # noqa: F821
     shifts = arange(-p / 2.0 + 0.5, 0.5, 0.5, dtype=x.dtype, device=x.device)  # noqa: F821
     return (x.unsqueeze(-1) + shifts).lgamma_().sum([-1]) + p * (p - 1) * 0.28618247146235004
@@ -116,7 +118,7 @@ def _grad_igammac(grad, self, other):
     return -grad * ((self - 1) * other.log() - other - log_gamma).exp()
 
 
-@pointwise("igamma(Tensor self, Tensor other) -> Tensor", kinds=FLOATING, grad={"other": _grad_igamma}, jvp=None)
+@pointwise("igamma(Tensor self, Tensor other) -> Tensor", kinds=FLOATING, grad={"self": UNKNOWN, "other": _grad_igamma}, jvp=None)
 def igamma(a, x):
     """The regularized lower incomplete gamma function.
 
@@ -126,7 +128,7 @@ def igamma(a, x):
     return call("kd_igamma", a, x)
 
 
-@pointwise("igammac(Tensor self, Tensor other) -> Tensor", kinds=FLOATING, grad={"other": _grad_igammac}, jvp=None)
+@pointwise("igammac(Tensor self, Tensor other) -> Tensor", kinds=FLOATING, grad={"self": UNKNOWN, "other": _grad_igammac}, jvp=None)
 def igammac(a, x):
     """The regularized upper incomplete gamma function, 1 - igamma.
 

@@ -12,7 +12,7 @@ def upsample_nearest1d():
 
 
 @kernel("upsample_nearest1d_backward(Tensor grad_output, SymInt[1] output_size, SymInt[3] input_size, float? scales=None) -> Tensor",
-        grad={"grad_output": "upsample_nearest1d(grad, output_size, scales)"}, out=False, python="", vmap="merge<2>")
+        grad={"grad_output": "upsample_nearest1d(grad, output_size, scales)"}, out="grad_input", python="", vmap="merge<2>")
 def upsample_nearest1d_backward():
     """The gradient of upsample_nearest1d."""
 
@@ -35,12 +35,12 @@ def upsample_nearest2d():
 
 
 @kernel("upsample_nearest2d_backward(Tensor grad_output, SymInt[2] output_size, SymInt[4] input_size, float? scales_h=None, float? scales_w=None) -> Tensor",
-        grad={"grad_output": "upsample_nearest2d(grad, output_size, scales_h, scales_w)"}, out=False, python="", vmap="merge<3>")
+        grad={"grad_output": "upsample_nearest2d(grad, output_size, scales_h, scales_w)"}, out="grad_input", python="", vmap="merge<3>")
 def upsample_nearest2d_backward():
     """The gradient of upsample_nearest2d."""
 
 
-@composite("upsample_nearest2d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor", python="nn")
+@composite("upsample_nearest2d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor", python="nn", out="below")
 def upsample_nearest2d_vec(input, output_size, scale_factors):
     """upsample_nearest2d by size or by factors."""
     size = []
@@ -58,7 +58,7 @@ def upsample_nearest3d():
 
 
 @kernel("upsample_nearest3d_backward(Tensor grad_output, SymInt[3] output_size, SymInt[5] input_size, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor",
-        grad={"grad_output": "upsample_nearest3d(grad, output_size, scales_d, scales_h, scales_w)"}, out=False, python="", vmap="merge<4>")
+        grad={"grad_output": "upsample_nearest3d(grad, output_size, scales_d, scales_h, scales_w)"}, out="grad_input", python="", vmap="merge<4>")
 def upsample_nearest3d_backward():
     """The gradient of upsample_nearest3d."""
 
@@ -81,7 +81,7 @@ def _upsample_nearest_exact1d():
 
 
 @kernel("_upsample_nearest_exact1d_backward(Tensor grad_output, SymInt[1] output_size, SymInt[3] input_size, float? scales=None) -> Tensor",
-        grad={"grad_output": "_upsample_nearest_exact1d(grad, output_size, scales)"}, out=False, python="", vmap="merge<2>")
+        grad={"grad_output": "_upsample_nearest_exact1d(grad, output_size, scales)"}, out="grad_input", python="", vmap="merge<2>")
 def _upsample_nearest_exact1d_backward():
     """The gradient of _upsample_nearest_exact1d."""
 
@@ -104,7 +104,7 @@ def _upsample_nearest_exact2d():
 
 
 @kernel("_upsample_nearest_exact2d_backward(Tensor grad_output, SymInt[2] output_size, SymInt[4] input_size, float? scales_h=None, float? scales_w=None) -> Tensor",
-        grad={"grad_output": "_upsample_nearest_exact2d(grad, output_size, scales_h, scales_w)"}, out=False, python="", vmap="merge<3>")
+        grad={"grad_output": "_upsample_nearest_exact2d(grad, output_size, scales_h, scales_w)"}, out="grad_input", python="", vmap="merge<3>")
 def _upsample_nearest_exact2d_backward():
     """The gradient of _upsample_nearest_exact2d."""
 
@@ -127,7 +127,7 @@ def _upsample_nearest_exact3d():
 
 
 @kernel("_upsample_nearest_exact3d_backward(Tensor grad_output, SymInt[3] output_size, SymInt[5] input_size, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor",
-        grad={"grad_output": "_upsample_nearest_exact3d(grad, output_size, scales_d, scales_h, scales_w)"}, out=False, python="", vmap="merge<4>")
+        grad={"grad_output": "_upsample_nearest_exact3d(grad, output_size, scales_d, scales_h, scales_w)"}, out="grad_input", python="", vmap="merge<4>")
 def _upsample_nearest_exact3d_backward():
     """The gradient of _upsample_nearest_exact3d."""
 
@@ -150,7 +150,7 @@ def upsample_linear1d():
 
 
 @kernel("upsample_linear1d_backward(Tensor grad_output, SymInt[1] output_size, SymInt[3] input_size, bool align_corners, float? scales=None) -> Tensor",
-        grad={"grad_output": "upsample_linear1d(grad, output_size, align_corners, scales)"}, out=False, python="", vmap="merge<2>")
+        grad={"grad_output": "upsample_linear1d(grad, output_size, align_corners, scales)"}, out="grad_input", python="", vmap="merge<2>")
 def upsample_linear1d_backward():
     """The gradient of upsample_linear1d."""
 
@@ -173,12 +173,12 @@ def upsample_bilinear2d():
 
 
 @kernel("upsample_bilinear2d_backward(Tensor grad_output, SymInt[2] output_size, SymInt[4] input_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor",
-        grad={"grad_output": "upsample_bilinear2d(grad, output_size, align_corners, scales_h, scales_w)"}, out=False, python="", vmap="merge<3>")
+        grad={"grad_output": "upsample_bilinear2d(grad, output_size, align_corners, scales_h, scales_w)"}, out="grad_input", python="", vmap="merge<3>")
 def upsample_bilinear2d_backward():
     """The gradient of upsample_bilinear2d."""
 
 
-@composite("upsample_bilinear2d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor", python="nn")
+@composite("upsample_bilinear2d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor", python="nn", out="below")
 def upsample_bilinear2d_vec(input, output_size, align_corners, scale_factors):
     """upsample_bilinear2d by size or by factors."""
     size = []
@@ -197,7 +197,7 @@ def upsample_trilinear3d():
 
 
 @kernel("upsample_trilinear3d_backward(Tensor grad_output, SymInt[3] output_size, SymInt[5] input_size, bool align_corners, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor",
-        grad={"grad_output": "upsample_trilinear3d(grad, output_size, align_corners, scales_d, scales_h, scales_w)"}, out=False, python="", vmap="merge<4>")
+        grad={"grad_output": "upsample_trilinear3d(grad, output_size, align_corners, scales_d, scales_h, scales_w)"}, out="grad_input", python="", vmap="merge<4>")
 def upsample_trilinear3d_backward():
     """The gradient of upsample_trilinear3d."""
 
@@ -220,7 +220,7 @@ def upsample_bicubic2d():
 
 
 @kernel("upsample_bicubic2d_backward(Tensor grad_output, SymInt[2] output_size, SymInt[4] input_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor",
-        grad={"grad_output": "upsample_bicubic2d(grad, output_size, align_corners, scales_h, scales_w)"}, out=False, python="", vmap="merge<3>")
+        grad={"grad_output": "upsample_bicubic2d(grad, output_size, align_corners, scales_h, scales_w)"}, out="grad_input", python="", vmap="merge<3>")
 def upsample_bicubic2d_backward():
     """The gradient of upsample_bicubic2d."""
 
@@ -243,7 +243,7 @@ def _upsample_bilinear2d_aa():
 
 
 @kernel("_upsample_bilinear2d_aa_backward(Tensor grad_output, SymInt[2] output_size, SymInt[4] input_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor",
-        grad={"grad_output": "_upsample_bilinear2d_aa(grad, output_size, align_corners, scales_h, scales_w)"}, out=False, python="", vmap="merge<3>")
+        grad={"grad_output": "_upsample_bilinear2d_aa(grad, output_size, align_corners, scales_h, scales_w)"}, out="grad_input", python="", vmap="merge<3>")
 def _upsample_bilinear2d_aa_backward():
     """The gradient of _upsample_bilinear2d_aa."""
 
@@ -266,7 +266,7 @@ def _upsample_bicubic2d_aa():
 
 
 @kernel("_upsample_bicubic2d_aa_backward(Tensor grad_output, SymInt[2] output_size, SymInt[4] input_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor",
-        grad={"grad_output": "_upsample_bicubic2d_aa(grad, output_size, align_corners, scales_h, scales_w)"}, out=False, python="", vmap="merge<3>")
+        grad={"grad_output": "_upsample_bicubic2d_aa(grad, output_size, align_corners, scales_h, scales_w)"}, out="grad_input", python="", vmap="merge<3>")
 def _upsample_bicubic2d_aa_backward():
     """The gradient of _upsample_bicubic2d_aa."""
 
@@ -294,7 +294,7 @@ def col2im():
     """Columns added back to their patches: the transpose of im2col."""
 
 
-@composite("affine_grid_generator(Tensor theta, SymInt[] size, bool align_corners) -> Tensor", python="function")
+@composite("affine_grid_generator(Tensor theta, SymInt[] size, bool align_corners) -> Tensor", python="function", out="below")
 def affine_grid_generator(theta, size, align_corners):
     """The grid of an affine map: theta (N, 2, 3) and size (N, C, H, W) to (N, H, W, 2), or one dimension more."""
     if len(size) != 4 and len(size) != 5:

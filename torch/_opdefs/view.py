@@ -1,6 +1,6 @@
 """Views: the same elements under another shape, and the operators that put values at a view's place."""
 
-from .language import composite, kernel
+from .language import composite, decomposed, kernel
 
 # ---- shape ----
 
@@ -20,7 +20,7 @@ def view_dtype():
     """The same bytes read as another dtype; the last dimension grows or shrinks with the width."""
 
 
-@kernel("_unsafe_view(Tensor self, SymInt[] size) -> Tensor", out=False, python="", grad={"self": "grad.reshape(self.shape)"}, jvp="linear", vmap="shift")
+@kernel("_unsafe_view(Tensor self, SymInt[] size) -> Tensor", out="below", python="", grad={"self": "grad.reshape(self.shape)"}, jvp="linear", vmap="shift")
 def unsafe_view():
     """A view of a tensor that nobody else holds, so that autograd need not know that it is one."""
 
@@ -175,7 +175,7 @@ def atleast_3d_sequence(tensors):
 # ---- broadcasting ----
 
 
-@kernel("expand(Tensor(a) self, SymInt[] size, *, bool implicit=False) -> Tensor(a)", python="method", grad={"self": "grad"}, jvp="linear")
+@kernel("expand(Tensor(a) self, SymInt[] size, *, bool implicit=False) -> Tensor(a)", python="method", grad={"self": "sum_to_size(grad, self.shape)"}, jvp="linear")
 def expand():
     """Dimensions of size 1 repeated without a copy (stride 0), new ones in front; -1 keeps a size.
 
@@ -479,13 +479,13 @@ def split_sizes(self, split_size, dim):
     return self.split_with_sizes(split_size, dim)
 
 
-@kernel("unsafe_split.Tensor(Tensor self, SymInt split_size, int dim=0) -> Tensor[]", grad={"self": "cat(with_zeros(grads, self.shape, dim, [split_size]), dim)"}, jvp="linear")
+@kernel("unsafe_split.Tensor(Tensor self, SymInt split_size, int dim=0) -> Tensor[]", grad={"self": "cat(with_zeros(grads, self.shape, dim, [split_size]), dim)"}, jvp="linear", out="below")
 def unsafe_split():
     """Parts of a dimension that autograd does not treat as views."""
 
 
 @kernel("unsafe_split_with_sizes(Tensor self, SymInt[] split_sizes, int dim=0) -> Tensor[]",
-        grad={"self": "cat(with_zeros(grads, self.shape, dim, split_sizes), dim)"}, jvp="linear")
+        grad={"self": "cat(with_zeros(grads, self.shape, dim, split_sizes), dim)"}, jvp="linear", out="below")
 def unsafe_split_with_sizes():
     """Parts of the given lengths that autograd does not treat as views."""
 
@@ -546,6 +546,8 @@ def tensor_split(self, sections, dim):
     if sections <= 0:
         raise RuntimeError("number of sections must be larger than 0, got ", sections)
     n = self.size(dim)
+    if sections > n + 16777216:
+        raise ValueError(f"tensor_split: {sections} sections are too many for a dimension of size {n}")
     parts = []
     start = 0
     for i in range(sections):
@@ -637,7 +639,7 @@ def detach():
     """The same elements without their history: gradients stop here."""
 
 
-@kernel("lift(Tensor self) -> Tensor", python="", grad={"self": "grad"}, out=False, vmap="shift")
+@kernel("lift(Tensor self) -> Tensor", python="", grad={"self": "grad"}, out="below", vmap="shift")
 def lift():
     """The tensor, where a function transform may wrap it."""
 
@@ -645,6 +647,12 @@ def lift():
 @kernel("lift_fresh(Tensor(a) self) -> Tensor(a)", python="", grad={"self": "grad"})
 def lift_fresh():
     """A tensor that was just made, where a function transform may wrap it."""
+
+
+@decomposed("lift_fresh_copy(Tensor self) -> Tensor", python="", grad={"self": "grad"}, out=True)
+def lift_fresh_copy(self):
+    """A copy of a tensor that was just made."""
+    return clone(self)
 
 
 @composite("positive(Tensor(a) self) -> Tensor(a)")
@@ -690,7 +698,7 @@ def real(self):
     if not self.is_complex():
         return self
     whole = _conj(self) if self.is_conj() else self
-    return whole.view_as_real().select(-1, 0)
+    return whole.view_as_real().select(self.ndim, 0)
 
 
 @composite("imag(Tensor(a) self) -> Tensor(a)", python="function")
@@ -699,8 +707,8 @@ def imag(self):
     if not self.is_complex():
         raise RuntimeError("imag is not implemented for tensors with non-complex dtypes.")
     if self.is_conj():
-        return _neg_view(_conj(self).view_as_real().select(-1, 1))
-    return self.view_as_real().select(-1, 1)
+        return _neg_view(_conj(self).view_as_real().select(self.ndim, 1))
+    return self.view_as_real().select(self.ndim, 1)
 
 
 # ---- values at a view's place ----

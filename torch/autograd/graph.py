@@ -15,7 +15,8 @@ from torch import _C
 from torch.utils.hooks import RemovableHandle
 
 __all__ = ["saved_tensors_hooks", "save_on_cpu", "disable_saved_tensors_hooks", "register_multi_grad_hook", "allow_mutation_on_saved_tensors",
-           "Node", "GradientEdge", "get_gradient_edge", "increment_version", "set_warn_on_accumulate_grad_stream_mismatch"]
+           "Node", "GradientEdge", "get_gradient_edge", "increment_version", "set_warn_on_accumulate_grad_stream_mismatch",
+           "set_override_stale_capture_stream", "region_activation_memory_budget"]
 
 class Node(abc.ABC):
     """A node of the graph: what ``tensor.grad_fn`` is. Any such object is an instance of this class."""
@@ -79,6 +80,16 @@ def increment_version(tensor) -> None:
 
 def set_warn_on_accumulate_grad_stream_mismatch(enabled: bool) -> None:
     """Whether to warn where gradients arrive on another CUDA stream than the leaf's. There are no streams on the CPU."""
+
+
+def set_override_stale_capture_stream(enabled: bool) -> None:
+    """Whether a CUDA stream outside of a graph capture is replaced by the capturing one. There are no streams on the CPU."""
+
+
+def region_activation_memory_budget(budget: float):
+    """The share of activations that a compiled function may keep: RuntimeError, since eager calls keep what their formulas name."""
+    raise RuntimeError("torch.autograd.graph.region_activation_memory_budget can only be used inside a torch.compile region; it has no effect in "
+                       "eager mode. Use torch.utils.checkpoint there.")
 
 
 class saved_tensors_hooks:

@@ -120,67 +120,69 @@ def _simple(name, test, *, is_discrete=False, event_dim=0, doc=""):
 
 
 class _Bounded(Constraint):
-    """A constraint with bounds, shown in its repr."""
-
-    bounds: tuple = ()
-
-    def __init__(self, *bounds):
-        for name, value in zip(self.bounds, bounds, strict=True):
-            setattr(self, name, value)
+    """A constraint with bounds, which its repr shows."""
 
     def __repr__(self):
-        return f"{self.__class__.__name__[1:]}({', '.join(f'{n}={getattr(self, n)}' for n in self.bounds)})"
+        return f"{self.__class__.__name__[1:]}({', '.join(f'{name}={value}' for name, value in vars(self).items())})"
 
 
-class _GreaterThan(_Bounded):
-    bounds = ("lower_bound",)
+class _Above(_Bounded):
+    def __init__(self, lower_bound):
+        self.lower_bound = lower_bound
 
+
+class _Below(_Bounded):
+    def __init__(self, upper_bound):
+        self.upper_bound = upper_bound
+
+
+class _Between(_Bounded):
+    def __init__(self, lower_bound, upper_bound):
+        self.lower_bound, self.upper_bound = lower_bound, upper_bound
+
+
+class _GreaterThan(_Above):
     def check(self, value):
         return self.lower_bound < value
 
 
-class _GreaterThanEq(_GreaterThan):
+class _GreaterThanEq(_Above):
     def check(self, value):
         return self.lower_bound <= value
 
 
-class _LessThan(_Bounded):
-    bounds = ("upper_bound",)
-
+class _LessThan(_Below):
     def check(self, value):
         return value < self.upper_bound
 
 
-class _Interval(_Bounded):
-    bounds = ("lower_bound", "upper_bound")
-
+class _Interval(_Between):
     def check(self, value):
         return (self.lower_bound <= value) & (value <= self.upper_bound)
 
 
-class _HalfOpenInterval(_Interval):
+class _HalfOpenInterval(_Between):
     def check(self, value):
         return (self.lower_bound <= value) & (value < self.upper_bound)
 
 
-class _IntegerInterval(_Interval):
+class _IntegerInterval(_Between):
     is_discrete = True
 
     def check(self, value):
         return (value % 1 == 0) & (self.lower_bound <= value) & (value <= self.upper_bound)
 
 
-class _IntegerGreaterThan(_GreaterThan):
+class _IntegerGreaterThan(_Above):
     is_discrete = True
 
     def check(self, value):
         return (value % 1 == 0) & (value >= self.lower_bound)
 
 
-class _Multinomial(_Bounded):
+class _Multinomial(_Below):
     """Counts of a number of trials, along the last dimension."""
 
-    bounds = ("upper_bound",)
     is_discrete = True
     event_dim = 1
 
@@ -212,6 +214,9 @@ class _Cat(Constraint):
 
 class _Stack(_Cat):
     """Constraints on the slices of a dimension."""
+
+    def __init__(self, cseq, dim=0):
+        super().__init__(cseq, dim)
 
     def check(self, value):
         return torch.stack([c.check(v) for v, c in zip(value.unbind(self.dim), self.cseq)], self.dim)

@@ -28,8 +28,8 @@ class GeneralizedPareto(Distribution):
         upper = torch.where(self.concentration < 0, self.loc - self.scale / self.concentration, inf)
         return constraints.interval(self.loc, upper)
 
-    def _log_survival(self, value):
-        """log(1 - cdf), which is -z where the concentration is zero."""
+    def log_survival_function(self, value):
+        """log(1 - cdf(value)): -z where the concentration is zero, z = (value - loc) / scale."""
         z, c = (value - self.loc) / self.scale, self.concentration
         zero = torch.isclose(c, torch.zeros_like(c))
         safe = torch.where(zero, torch.ones_like(c), c)
@@ -53,12 +53,16 @@ class GeneralizedPareto(Distribution):
     def log_prob(self, value):
         if self._validate_args:
             self._validate_sample(value)
-        return (1 + self.concentration) * self._log_survival(value) - self.scale.log()
+        return (1 + self.concentration) * self.log_survival_function(value) - self.scale.log()
 
     def cdf(self, value):
         if self._validate_args:
             self._validate_sample(value)
-        return -torch.expm1(self._log_survival(value))
+        return -torch.expm1(self.log_survival_function(value))
+
+    def log_cdf(self, value):
+        """log(cdf(value))."""
+        return torch.log1p(-torch.exp(self.log_survival_function(value)))
 
     def icdf(self, value):
         c, t = self.concentration, -torch.log1p(-value)

@@ -12,6 +12,7 @@ from .beta import Beta
 from .binomial import Binomial
 from .categorical import Categorical
 from .cauchy import Cauchy
+from .continuous_bernoulli import ContinuousBernoulli
 from .dirichlet import Dirichlet
 from .distribution import Distribution
 from .exponential import Exponential
@@ -127,6 +128,13 @@ def _kl_cauchy(p, q):
 def _kl_exponential(p, q):
     ratio = q.rate / p.rate
     return -ratio.log() + ratio - 1
+
+
+@register_kl(ContinuousBernoulli, ContinuousBernoulli)
+def _kl_continuous_bernoulli(p, q):
+    own = p._log_normalizing_constant() + torch.log1p(-p.probs)
+    other = q._log_normalizing_constant() + torch.log1p(-q.probs)
+    return p.mean * (p.logits - q.logits) + own - other
 
 
 @register_kl(Gamma, Gamma)
@@ -298,6 +306,12 @@ def _to_gumbel(p, q):
     return -p.entropy() + q.scale.log() + (p.mean - q.loc) * t + (q.loc * t).exp() * _mean_exp(p, t)
 
 
+def _to_continuous_bernoulli(p, q):
+    kl = -p.entropy() - p.mean * q.logits - torch.log1p(-q.probs) - q._log_normalizing_constant()
+    return torch.where((p.high > 1) | (p.low < 0), inf, kl) if isinstance(p, Uniform) else kl
+
+
+@register_kl(ContinuousBernoulli, Uniform)
 @register_kl(Beta, Uniform)
 def _kl_beta_uniform(p, q):
     return torch.where((q.low > 0) | (q.high < 1), inf, (q.high - q.low).log() - p.entropy())
@@ -309,8 +323,9 @@ def _kl_uniform_pareto(p, q):
     return torch.where(p.low < q.scale, inf, kl)
 
 
-for _sources, _target, _formula in (((Uniform, Exponential, Gamma, Beta, Gumbel, Pareto), Normal, _to_normal),
-                                    ((Uniform, Gamma, Beta, Pareto), Exponential, _to_exponential),
+for _sources, _target, _formula in (((Uniform, Exponential, Gamma, Beta, Gumbel, Pareto, ContinuousBernoulli), Normal, _to_normal),
+                                    ((Uniform, Gamma, Beta, Pareto, ContinuousBernoulli), Exponential, _to_exponential),
+                                    ((Uniform, Beta), ContinuousBernoulli, _to_continuous_bernoulli),
                                     ((Uniform, Exponential, Beta, Pareto), Gamma, _to_gamma),
                                     ((Normal, Uniform, Exponential, Gamma), Gumbel, _to_gumbel)):
     for _source in _sources:
@@ -322,7 +337,8 @@ def _never(p, q):
     return torch.full(torch.broadcast_shapes(p.batch_shape, q.batch_shape), inf)
 
 
-for _outside in ((Beta, Pareto), (Exponential, Beta), (Exponential, Pareto), (Exponential, Uniform), (Gamma, Beta),
+for _outside in ((Beta, Pareto), (ContinuousBernoulli, Pareto), (Exponential, ContinuousBernoulli), (Gamma, ContinuousBernoulli),
+                 (Gumbel, ContinuousBernoulli), (Laplace, ContinuousBernoulli), (Normal, ContinuousBernoulli), (Pareto, ContinuousBernoulli), (Exponential, Beta), (Exponential, Pareto), (Exponential, Uniform), (Gamma, Beta),
                  (Gamma, Pareto), (Gamma, Uniform), (Gumbel, Beta), (Gumbel, Exponential), (Gumbel, Gamma), (Gumbel, Pareto), (Gumbel, Uniform),
                  (Laplace, Beta), (Laplace, Exponential), (Laplace, Gamma), (Laplace, Pareto), (Laplace, Uniform), (Normal, Beta),
                  (Normal, Exponential), (Normal, Gamma), (Normal, Pareto), (Normal, Uniform), (Pareto, Beta), (Pareto, Uniform),

@@ -573,7 +573,7 @@ class CorrCholeskyTransform(Transform):
         t = y_vec / left_vec.sqrt()
         return (t.log1p() - t.neg().log1p()) / 2
 
-    def log_abs_det_jacobian(self, x, y):
+    def log_abs_det_jacobian(self, x, y, intermediates=None):
         left = 1 - (y * y).cumsum(dim=-1)
         rows = tril_matrix_to_vec(left, diag=-2)
         shrink = 0.5 * rows.log().sum(-1)

@@ -7,7 +7,8 @@ tensor([1., 1., 1.])
 from __future__ import annotations
 
 import torch
-from torch._functorch.eager_transforms import functionalize, grad, grad_and_value, hessian, jacfwd, jacrev, jvp, linearize, vjp
+from torch._functorch.eager_transforms import grad, grad_and_value, hessian, jacfwd, jacrev, jvp, linearize, vjp
+from torch._functorch.functionalization import functionalize
 from torch._functorch.rearrange import rearrange
 from torch._functorch.vmap import vmap
 

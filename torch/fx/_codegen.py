@@ -32,6 +32,7 @@ reflectable_magic_methods = {
     name: magic_methods[name] for name in
     "add sub mul floordiv truediv div mod pow lshift rshift and_ or_ xor getitem matmul".split()}
 
+SYMBOLIC = tuple(getattr(torch, name) for name in ("SymInt", "SymFloat", "SymBool") if hasattr(torch, name))
 _COLORS = {"red": 31, "green": 32, "blue": 34}
 
 
@@ -73,14 +74,17 @@ def dtype_text(dtype: torch.dtype) -> str:
 
 def tensor_text(value: Any, stride: bool = False, device: bool = False, paint: Callable = _plain) -> str:
     """A tensor, or a record of one, as an annotation: `f32[2, 3]`; with `stride` and `device` `f32[2, 3][3, 1]cpu`."""
-    if isinstance(value, (torch.SymInt, torch.SymFloat, torch.SymBool)) if hasattr(torch, "SymInt") else False:
+    if isinstance(value, SYMBOLIC):
         return f"Sym({value})"
     if not (hasattr(value, "shape") and hasattr(value, "dtype")):
         return ""
-    sizes = lambda items: f"[{', '.join(map(str, items))}]"  # noqa: E731
-    text = paint(dtype_text(value.dtype), "red") + paint(sizes(value.shape), "blue")
-    text += paint(sizes(value.stride()) if stride and isinstance(value, torch.Tensor) else "", "blue", "dim")
-    return text + paint(str(value.device) if device and isinstance(value, torch.Tensor) else "", "green", "dim")
+    def listed(sizes):
+        return f"[{', '.join(map(str, sizes))}]"
+
+    is_tensor = isinstance(value, torch.Tensor)
+    text = paint(dtype_text(value.dtype), "red") + paint(listed(value.shape), "blue")
+    text += paint(listed(value.stride()) if stride and is_tensor else "", "blue", "dim")
+    return text + paint(str(value.device) if device and is_tensor else "", "green", "dim")
 
 
 @dataclass

@@ -264,7 +264,7 @@ class GraphModule(torch.nn.Module):
                  f"class {module_name}(torch.nn.Module):", "    def __init__(self):", "        super().__init__()"]
         pickled = []
         for name, child in self.named_children():
-            if type(child).__module__.startswith("torch.nn.") and not list(child.children()) and "(" in repr(child) and type(child).forward:
+            if type(child).__module__.startswith("torch.nn.") and not list(child.children()):
                 lines.append(f"        setattr(self, {name!r}, {child!r})")
             else:
                 torch.save(child, folder / f"{name}.pt")

@@ -333,6 +333,7 @@ class Node:
             include_tensor_metadata: also dtype, shape, stride and device of the result, where `meta` has them.
         """
         kind = _type_repr(self.type) if self.type else ""
+        space = " " if kind else ""
         if self.op == "placeholder" and placeholder_names is not None:
             placeholder_names.append(f"{self.target} : {kind}" if kind else self.target)
             return None
@@ -344,9 +345,8 @@ class Node:
             from ._codegen import tensor_text
 
             if text := tensor_text(value, stride=True, device=True):
-                kind = f'{type(value).__name__} "{text}"'
-        head = f"%{self.name} : {kind}{'' if kind.endswith(chr(34)) or not kind else ' '}[num_users={len(self.users)}] = {self.op}"
-        head += f"[target={_target_text(self.target)}]"
+                kind, space = f'{type(value).__name__} "{text}"', ""
+        head = f"%{self.name} : {kind}{space}[num_users={len(self.users)}] = {self.op}[target={_target_text(self.target)}]"
         if self.op == "placeholder":
             return head + (f"(default={self.args[0]})" if self.args else "")
         if self.op == "get_attr":

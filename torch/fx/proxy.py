@@ -13,7 +13,7 @@ from typing import Any, Callable, Iterator
 import torch
 
 from . import traceback as fx_traceback
-from ._codegen import magic_methods, reflectable_magic_methods
+from ._codegen import SYMBOLIC, magic_methods, reflectable_magic_methods
 from .graph import Graph
 from .node import _LEAVES, Node, base_types, map_aggregate
 from .operator_schemas import check_for_mutable_operation
@@ -142,7 +142,7 @@ class TracerBase:
             return self.create_node("call_function", kind, (), fields)
         if hasattr(a, "__fx_create_arg__"):
             return a.__fx_create_arg__(self)
-        if isinstance(a, _SYMBOLIC):
+        if isinstance(a, SYMBOLIC):
             return a
         raise NotImplementedError(f"argument of type: {kind}")
 
@@ -170,9 +170,6 @@ class TracerBase:
     def keys(self, obj: Proxy) -> Any:
         """The keys of a proxy, asked for by ``**``; a call of its method `keys` by default."""
         return Attribute(obj, "keys")()
-
-
-_SYMBOLIC = tuple(getattr(torch, name) for name in ("SymInt", "SymFloat", "SymBool") if hasattr(torch, name))
 
 
 def _checked_key(key: Any) -> Any:

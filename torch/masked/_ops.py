@@ -10,8 +10,9 @@ def _broadcast_mask(input, mask):
     """`mask` in the shape of input."""
     if mask.ndim > input.ndim:
         raise IndexError(f"_input_mask expected broadcastable mask (got mask dimensionality higher than of the input): {mask.ndim} and {input.ndim}")
-    mask = mask if mask.dtype == torch.bool else mask.bool()
-    return mask if mask.shape == input.shape else torch.broadcast_to(mask, input.shape)
+    if mask.shape != input.shape:
+        mask = torch.broadcast_to(mask.clone(), input.shape)     # later writes to the mask do not count
+    return mask if mask.dtype == torch.bool else mask.bool()
 
 
 def _lowest(dtype):
@@ -26,7 +27,8 @@ def _filled(input, mask, value):
     """input with `value` where the mask is false."""
     if mask is None:
         return input
-    return torch.where(_broadcast_mask(input, mask), input, torch.tensor(value, dtype=input.dtype, device=input.device))
+    mask = _broadcast_mask(input, mask)
+    return torch.where(mask, input, torch.tensor(value, dtype=input.dtype, device=input.device))
 
 
 def _dims(dim, ndim):
@@ -52,15 +54,16 @@ def _reduced_input(input, dtype, integers_widen=True):
 
 
 def _count(input, dim, keepdim, mask):
-    """How many elements each result is made of."""
-    kept = torch.ones(input.shape, dtype=torch.int64, device=input.device) if mask is None else _broadcast_mask(input, mask).to(torch.int64)
-    return torch.sum(kept, dim, keepdim=bool(keepdim)) if dim else kept
+    """How many elements each result is made of; mask is in the shape of input."""
+    if mask is None:
+        return sum(torch.ones(input.shape, dtype=torch.int64, device=input.device), dim, keepdim=keepdim)
+    return torch.sum(mask, dim, keepdim=bool(keepdim))
 
 
 def sum(input, dim=None, *, keepdim=False, dtype=None, mask=None):
     """The sum along dim (an int, a tuple, or None for all) of the elements that the mask selects; 0 if there are none."""
     x = _filled(_reduced_input(input, dtype), mask, 0)
-    return torch.sum(x, _dims(dim, input.ndim), keepdim=bool(keepdim), dtype=dtype)
+    return torch.sum(x, _dims(dim, input.ndim), keepdim=bool(keepdim), dtype=x.dtype)
 
 
 def prod(input, dim=None, *, keepdim=False, dtype=None, mask=None):
@@ -102,12 +105,10 @@ def mean(input, dim=None, *, keepdim=False, dtype=None, mask=None):
     """The mean along dim of the elements that the mask selects; NaN if there are none."""
     if dtype is None and input.dtype == torch.bool:
         raise TypeError("mean of boolean tensors: give a dtype")
-    dims = _dims(dim, input.ndim)
     x = _reduced_input(input, dtype, integers_widen=False)
-    if mask is None:
-        return torch.mean(x, dims, keepdim=bool(keepdim)) if x.is_floating_point() or x.is_complex() else \
-            sum(x, dims, keepdim=keepdim, dtype=x.dtype) / _count(x, dims, keepdim, None)
-    return sum(x, dims, keepdim=keepdim, dtype=x.dtype, mask=mask) / _count(x, dims, keepdim, mask)
+    mask = None if mask is None else _broadcast_mask(input, mask)
+    count = _count(input, dim, keepdim, mask)
+    return sum(x, dim, keepdim=keepdim, dtype=x.dtype, mask=mask) / count
 
 
 def median(input, dim=-1, *, keepdim=False, dtype=None, mask=None):
@@ -115,9 +116,7 @@ def median(input, dim=-1, *, keepdim=False, dtype=None, mask=None):
     x = _reduced_input(input, dtype, integers_widen=False)
     if not x.is_floating_point():
         raise ValueError(f"input must be a floating-point tensor, got {x.dtype}")
-    if mask is None:
-        return torch.median(x, dim, bool(keepdim)).values
-    if torch.isnan(x).any():
+    if mask is not None and torch.isnan(x).any():
         raise ValueError("masked median expects no fully masked out rows if any element of them is NaN")
     return torch.nanmedian(_filled(x, mask, math.nan), dim, bool(keepdim)).values
 
@@ -138,11 +137,10 @@ def norm(input, ord=2.0, dim=None, *, keepdim=False, dtype=None, mask=None):
     """The vector norm of order `ord` along dim of the elements that the mask selects."""
     x = _reduced_input(input, dtype, integers_widen=False)
     identity = math.inf if ord is not None and ord < 0 else 0
-    return torch.linalg.vector_norm(_filled(x, mask, identity), ord, _dims(dim, input.ndim), bool(keepdim), dtype=dtype)
+    return torch.linalg.vector_norm(_filled(x, mask, identity), ord, _dims(dim, input.ndim), bool(keepdim), dtype=x.dtype)
 
 
 def _variance(input, dim, unbiased, correction, keepdim, dtype, mask, root):
-    dims = _dims(dim, input.ndim)
     x = _reduced_input(input, dtype, integers_widen=False)
     if not (x.is_floating_point() or x.is_complex()):
         x = x.to(torch.float32)
@@ -150,16 +148,18 @@ def _variance(input, dim, unbiased, correction, keepdim, dtype, mask, root):
         raise ValueError("give correction or unbiased, not both")
     if correction is None:
         correction = 1 if unbiased is None or unbiased else 0
-    if mask is None:
-        return (torch.std if root else torch.var)(x, dims, correction=correction, keepdim=bool(keepdim)).to(x.dtype)
-    count = _count(x, dims, True, mask)
-    centred = x - sum(x, dims, keepdim=True, mask=mask) / count
-    squares = centred * centred.conj() if x.is_complex() else centred * centred
-    total = sum(squares.real if x.is_complex() else squares, dims, keepdim=keepdim, mask=mask)
+    mask = None if mask is None else _broadcast_mask(input, mask)
+    count = _count(input, dim, True, mask)
+    centred = x - sum(x, dim, keepdim=True, mask=mask) / count
+    squares = centred * centred.conj()
+    total = sum(squares, dim, keepdim=keepdim, mask=mask)
     if not keepdim:
         count = count.reshape(total.shape)
-    result = total / torch.clamp(count - correction, min=0)
-    return (result.sqrt() if root else result).to(x.dtype)
+    if correction != 0:
+        count = count.to(x.abs().dtype if x.is_complex() else x.dtype) - float(correction)
+        count = torch.maximum(count, count.new_zeros([]))
+    result = total / count
+    return result.sqrt() if root else result
 
 
 def var(input, dim=None, unbiased=None, *, correction=None, keepdim=False, dtype=None, mask=None):
@@ -174,12 +174,14 @@ def std(input, dim=None, unbiased=None, *, correction=None, keepdim=False, dtype
 
 def cumsum(input, dim, *, dtype=None, mask=None):
     """Running sums along dim; what the mask leaves out adds nothing."""
-    return torch.cumsum(_filled(_reduced_input(input, dtype), mask, 0), _dims(dim, input.ndim)[0], dtype=dtype)
+    x = _reduced_input(input, dtype)
+    return torch.cumsum(_filled(x, mask, 0), _dims(dim, input.ndim)[0], dtype=x.dtype)
 
 
 def cumprod(input, dim, *, dtype=None, mask=None):
     """Running products along dim; what the mask leaves out multiplies nothing."""
-    return torch.cumprod(_filled(_reduced_input(input, dtype), mask, 1), _dims(dim, input.ndim)[0], dtype=dtype)
+    x = _reduced_input(input, dtype)
+    return torch.cumprod(_filled(x, mask, 1), _dims(dim, input.ndim)[0], dtype=x.dtype)
 
 
 def softmax(input, dim, *, dtype=None, mask=None):
@@ -204,4 +206,4 @@ def normalize(input, ord, dim, *, eps=1e-12, dtype=None, mask=None):
     """x / max(norm(x), eps) along dim, the norm over the elements that the mask selects, 0 elsewhere."""
     x = _reduced_input(input, dtype, integers_widen=False)
     size = norm(x, ord, dim, keepdim=True, mask=mask)
-    return _filled(x, mask, 0) / torch.clamp_min(size, eps)
+    return _filled(x, mask, 0) / torch.maximum(size, size.new_full([], eps))

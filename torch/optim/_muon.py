@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from .optimizer import UpdateRule, _number
+from ._update_rule import UpdateRule, _number
 
 __all__ = ["Muon"]
 

@@ -1,8 +1,8 @@
 """Adadelta."""
 
-from .optimizer import UpdateRule, _number, check, check_common, zeros_like
+from ._update_rule import UpdateRule, apply_rule, check, check_common, signed, zeros_like
 
-__all__ = ["Adadelta"]
+__all__ = ["Adadelta", "adadelta"]
 
 
 class Adadelta(UpdateRule):
@@ -18,10 +18,19 @@ class Adadelta(UpdateRule):
     def _start(self, param, group):
         return {"square_avg": zeros_like(param), "acc_delta": zeros_like(param)}
 
-    def _update(self, param, grad, state, group):
-        rho, eps = group["rho"], group["eps"]
-        squares, deltas = state["square_avg"], state["acc_delta"]
-        squares.mul_(rho).addcmul_(grad, grad, value=1 - rho)
-        delta = deltas.add(eps).sqrt_().div_(squares.add(eps).sqrt_()).mul_(grad)
-        deltas.mul_(rho).addcmul_(delta, delta, value=1 - rho)
-        param.add_(delta, alpha=-_number(group["lr"]))
+    def _law(self, group):
+        return "_adadelta_step"
+
+    def _operands(self, group):
+        return "square_avg", "acc_delta"
+
+    def _numbers(self, state, group):
+        rho = group["rho"]
+        return signed(group), group["weight_decay"], group["lr"], rho, 1 - rho, group["eps"]
+
+
+def adadelta(params, grads, square_avgs, acc_deltas, state_steps, capturable=False, foreach=None, differentiable=False, has_complex=False, *,
+             lr, rho, eps, weight_decay, maximize):
+    """One step of :class:`Adadelta` on lists of parameters, gradients and states, which are changed in place."""
+    apply_rule(Adadelta, params, grads, {"square_avg": square_avgs, "acc_delta": acc_deltas, "step": state_steps}, lr=lr, rho=rho, eps=eps,
+               weight_decay=weight_decay, maximize=maximize, foreach=foreach, capturable=capturable, differentiable=differentiable)

@@ -2,7 +2,7 @@
 
 import torch
 
-from .optimizer import UpdateRule, _number
+from ._update_rule import UpdateRule, _number
 
 __all__ = ["Adafactor"]
 

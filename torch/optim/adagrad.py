@@ -2,9 +2,9 @@
 
 import torch
 
-from .optimizer import UpdateRule, _number, check, check_common
+from ._update_rule import UpdateRule, _number, apply_rule, check, check_common, signed
 
-__all__ = ["Adagrad"]
+__all__ = ["Adagrad", "adagrad"]
 
 
 class Adagrad(UpdateRule):
@@ -36,19 +36,32 @@ class Adagrad(UpdateRule):
             for param in group["params"]:
                 self.state[param]["sum"].share_memory_()
 
+    def _law(self, group):
+        return "_adagrad_step"
+
+    def _operands(self, group):
+        return ("sum",)
+
+    def _numbers(self, state, group):
+        return signed(group), group["weight_decay"], group["lr"] / (1 + (_number(state["step"]) - 1) * group["lr_decay"]), group["eps"]
+
     def _update(self, param, grad, state, group):
-        size = _number(group["lr"]) / (1 + (_number(state["step"]) - 1) * group["lr_decay"])
-        total = state["sum"]
-        if grad.is_sparse:
-            grad = grad.coalesce()
-            rows, values = grad._indices(), grad._values()
+        if not grad.is_sparse:
+            return super()._update(param, grad, state, group)
+        _, _, size, eps = self._numbers(state, group)
+        total, grad = state["sum"], grad.coalesce()
+        rows, values = grad._indices(), grad._values()
 
-            def like_grad(entries):
-                return torch.sparse_coo_tensor(rows, entries, grad.size())
+        def like_grad(entries):
+            return torch.sparse_coo_tensor(rows, entries, grad.size())
 
-            total.add_(like_grad(values.pow(2)))
-            root = total.sparse_mask(grad)._values().sqrt_().add_(group["eps"])
-            param.add_(like_grad(values / root), alpha=-size)
-        else:
-            total.addcmul_(grad, grad, value=1)
-            param.addcdiv_(grad, total.sqrt().add_(group["eps"]), value=-size)
+        total.add_(like_grad(values.pow(2)))
+        root = total.sparse_mask(grad)._values().sqrt_().add_(eps)
+        param.add_(like_grad(values / root), alpha=-float(size))
+
+
+def adagrad(params, grads, state_sums, state_steps, fused=None, grad_scale=None, found_inf=None, has_sparse_grad=False, foreach=None,
+            differentiable=False, has_complex=False, *, lr, weight_decay, lr_decay, eps, maximize):
+    """One step of :class:`Adagrad` on lists of parameters, gradients and states, which are changed in place."""
+    apply_rule(Adagrad, params, grads, {"sum": state_sums, "step": state_steps}, lr=lr, lr_decay=lr_decay, eps=eps, weight_decay=weight_decay,
+               maximize=maximize, foreach=foreach, fused=fused, differentiable=differentiable)

@@ -1,12 +1,10 @@
 """Adam and AdamW."""
 
-import math
-
 import torch
 
-from .optimizer import UpdateRule, _number, check_common, zeros_like
+from ._update_rule import UpdateRule, _number, apply_rule, check_common, decays, signed, zeros_like
 
-__all__ = ["Adam"]
+__all__ = ["Adam", "adam"]
 
 
 class Adam(UpdateRule):
@@ -19,8 +17,6 @@ class Adam(UpdateRule):
 
     Parameters of one dtype are updated together in one kernel where possible (`fused=False` or `foreach=True` forbids it).
     """
-
-    _decay_in_gradient = False
 
     def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, amsgrad=False, *, foreach=None,
                  maximize=False, capturable=False, differentiable=False, fused=None, decoupled_weight_decay=False):
@@ -51,59 +47,42 @@ class Adam(UpdateRule):
             state["max_exp_avg_sq"] = zeros_like(param)
         return state
 
-    def _step_group(self, group):
-        if not self._step_fused(group):
-            super()._step_group(group)
+    def _law(self, group):
+        return "_amsgrad_step" if group["amsgrad"] else "_adam_step"
 
-    def _step_fused(self, group):
-        """All parameters in one kernel; False when this group has to go one by one."""
-        decoupled = group["decoupled_weight_decay"]
-        fused = getattr(torch, "_fused_adamw_" if decoupled else "_fused_adam_", None)
-        if fused is None or group["differentiable"] or group["fused"] is False or group["foreach"]:
+    def _operands(self, group):
+        return ("exp_avg", "exp_avg_sq", "max_exp_avg_sq") if group["amsgrad"] else ("exp_avg", "exp_avg_sq")
+
+    def _numbers(self, state, group):
+        (beta1, beta2), step = group["betas"], _number(state["step"])
+        return (signed(group), *decays(group), 1 - beta1, beta2, 1 - beta2, group["lr"] / (1 - beta1**step), (1 - beta2**step) ** -0.5, group["eps"])
+
+    def _apply_kernel(self, ready, group):
+        if not self._fits_kernel(ready, group):
             return False
         params, grads, means, squares, greatest, steps = lists = ([], [], [], [], [], [])
-        for param, grad, state in self._ready(group):
-            if (param.dtype != torch.float32 or grad.dtype != torch.float32 or grad.layout != torch.strided
-                    or param.device.type != "cpu"):
-                return False
+        for param, grad, state in ready:
+            state["step"] += 1
             for values, value in zip(lists, (param, grad, state["exp_avg"], state["exp_avg_sq"],
                                              state.get("max_exp_avg_sq"), state["step"])):
                 if value is not None:
                     values.append(value)
         if params:
-            for step in steps:
-                step += 1
             beta1, beta2 = group["betas"]
+            fused = torch._fused_adamw_ if group["decoupled_weight_decay"] else torch._fused_adam_
             fused(params, grads, means, squares, greatest, steps, lr=float(group["lr"]), beta1=float(beta1),
                   beta2=float(beta2), weight_decay=group["weight_decay"], eps=group["eps"], amsgrad=group["amsgrad"],
                   maximize=group["maximize"])
         return True
 
-    def _update(self, param, grad, state, group):
-        beta1, beta2 = group["betas"]
-        lr, decay = group["lr"], group["weight_decay"]
-        if not (group["differentiable"] or group["capturable"]):
-            lr, beta1, beta2 = _number(lr), _number(beta1), _number(beta2)
-        step = _number(state["step"])
-        if decay:
-            if group["decoupled_weight_decay"]:
-                param.mul_(1 - lr * decay)
-            else:
-                grad = grad.add(param, alpha=decay)
-        mean, square = state["exp_avg"], state["exp_avg_sq"]
-        mean.lerp_(grad, 1 - beta1)
-        if isinstance(beta2, torch.Tensor):
-            square.mul_(beta2).add_(grad * grad * (1 - beta2))
-        else:
-            square.mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
-        correction1, correction2 = 1 - beta1**step, 1 - beta2**step
-        if group["amsgrad"]:
-            torch.maximum(state["max_exp_avg_sq"], square, out=state["max_exp_avg_sq"])
-            square = state["max_exp_avg_sq"]
-        root = correction2.sqrt() if isinstance(correction2, torch.Tensor) else math.sqrt(correction2)
-        denominator = (square.sqrt() / root).add_(group["eps"])
-        size = lr / correction1
-        if isinstance(size, torch.Tensor):
-            param.addcdiv_(mean * -size, denominator)
-        else:
-            param.addcdiv_(mean, denominator, value=-size)
+
+def adam(params, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs, state_steps, foreach=None, capturable=False, differentiable=False, fused=None,
+         grad_scale=None, found_inf=None, has_complex=False, decoupled_weight_decay=False, *, amsgrad, beta1, beta2, lr, weight_decay, eps, maximize):
+    """One step of :class:`Adam` on lists of parameters, gradients and states, which are changed in place."""
+    if found_inf is not None and found_inf.item():
+        return
+    if grad_scale is not None:
+        grads = [grad / grad_scale for grad in grads]
+    states = {"exp_avg": exp_avgs, "exp_avg_sq": exp_avg_sqs, "max_exp_avg_sq": max_exp_avg_sqs, "step": state_steps}
+    apply_rule(Adam, params, grads, states, lr=lr, betas=(beta1, beta2), eps=eps, weight_decay=weight_decay, amsgrad=amsgrad, maximize=maximize,
+               foreach=foreach, fused=fused, capturable=capturable, differentiable=differentiable, decoupled_weight_decay=decoupled_weight_decay)

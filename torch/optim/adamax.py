@@ -1,10 +1,8 @@
 """Adamax."""
 
-import torch
+from ._update_rule import UpdateRule, _number, apply_rule, check_common, signed, zeros_like
 
-from .optimizer import UpdateRule, _number, check_common, zeros_like
-
-__all__ = ["Adamax"]
+__all__ = ["Adamax", "adamax"]
 
 
 class Adamax(UpdateRule):
@@ -19,10 +17,19 @@ class Adamax(UpdateRule):
     def _start(self, param, group):
         return {"exp_avg": zeros_like(param), "exp_inf": zeros_like(param)}
 
-    def _update(self, param, grad, state, group):
+    def _law(self, group):
+        return "_adamax_step"
+
+    def _operands(self, group):
+        return "exp_avg", "exp_inf"
+
+    def _numbers(self, state, group):
         beta1, beta2 = group["betas"]
-        mean, greatest = state["exp_avg"], state["exp_inf"]
-        mean.lerp_(grad, 1 - beta1)
-        greatest.copy_(torch.maximum(greatest * beta2, grad.abs() + group["eps"]))
-        correction = 1 - beta1 ** _number(state["step"])
-        param.addcdiv_(mean, greatest, value=-_number(group["lr"]) / correction)
+        return signed(group), group["weight_decay"], 1 - beta1, beta2, group["eps"], group["lr"] / (1 - beta1 ** _number(state["step"]))
+
+
+def adamax(params, grads, exp_avgs, exp_infs, state_steps, foreach=None, maximize=False, differentiable=False, capturable=False, has_complex=False, *,
+           eps, beta1, beta2, lr, weight_decay):
+    """One step of :class:`Adamax` on lists of parameters, gradients and states, which are changed in place."""
+    apply_rule(Adamax, params, grads, {"exp_avg": exp_avgs, "exp_inf": exp_infs, "step": state_steps}, lr=lr, betas=(beta1, beta2), eps=eps,
+               weight_decay=weight_decay, maximize=maximize, foreach=foreach, capturable=capturable, differentiable=differentiable)

@@ -2,9 +2,9 @@
 
 import torch
 
-from .optimizer import UpdateRule, _number, check_common, zeros_like
+from ._update_rule import UpdateRule, _number, apply_rule, check_common, signed, zeros_like
 
-__all__ = ["ASGD"]
+__all__ = ["ASGD", "asgd"]
 
 
 class ASGD(UpdateRule):
@@ -21,12 +21,22 @@ class ASGD(UpdateRule):
         return {"eta": torch.tensor(float(group["lr"]), dtype=torch.float32),
                 "mu": torch.ones((), dtype=torch.float32), "ax": zeros_like(param)}
 
-    def _update(self, param, grad, state, group):
+    def _law(self, group):
+        return "_asgd_step"
+
+    def _operands(self, group):
+        return ("ax",)
+
+    def _numbers(self, state, group):
         lr, lambd, step = _number(group["lr"]), group["lambd"], _number(state["step"])
         eta, mu = _number(state["eta"]), _number(state["mu"])
-        param.mul_(1 - lambd * eta)
-        param.add_(grad, alpha=-eta)
-        average = state["ax"]
-        average.copy_(param) if mu == 1 else average.add_(param.sub(average).mul_(mu))
         state["eta"].fill_(lr / (1 + lambd * lr * step) ** group["alpha"])
         state["mu"].fill_(1 / max(1, step - group["t0"]))
+        return signed(group), group["weight_decay"], 1 - lambd * eta, eta, mu
+
+
+def asgd(params, grads, axs, mus, etas, state_steps, foreach=None, maximize=False, differentiable=False, capturable=False, has_complex=False, *,
+         lambd, lr, t0, alpha, weight_decay):
+    """One step of :class:`ASGD` on lists of parameters, gradients and states, which are changed in place."""
+    apply_rule(ASGD, params, grads, {"ax": axs, "mu": mus, "eta": etas, "step": state_steps}, lr=lr, lambd=lambd, t0=t0, alpha=alpha,
+               weight_decay=weight_decay, maximize=maximize, foreach=foreach, capturable=capturable, differentiable=differentiable)

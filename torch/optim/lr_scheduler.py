@@ -399,13 +399,20 @@ class SequentialLR(LRScheduler):
         # Each schedule moved the rates when it was made: back to the start, then the first one's first epoch.
         for group in optimizer.param_groups:
             _set(group, "lr", group["initial_lr"])
-        for scheduler in self._schedulers:
-            scheduler.last_epoch -= 1
+        self.recursive_undo()
         first = self._schedulers[0]
         first._is_initial = True
         first.step()
         first._is_initial = False
         self._last_lr = first.get_last_lr()
+
+    def recursive_undo(self, sched=None):
+        """Takes back the epoch that each schedule counted when it was made."""
+        sched = self if sched is None else sched
+        for inner in getattr(sched, "_schedulers", ()):
+            self.recursive_undo(inner)
+        if not hasattr(sched, "_schedulers"):
+            sched.last_epoch -= 1
 
     def step(self):
         """Go to the next epoch."""

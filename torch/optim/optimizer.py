@@ -1,9 +1,12 @@
-"""Optimizer, the base class, and UpdateRule, the driver that all first-order methods share."""
+"""Optimizer, the base class."""
 
+import contextlib
 import warnings
 from collections import OrderedDict, defaultdict
+from collections.abc import Callable
 from copy import deepcopy
 from itertools import chain
+from typing import Any
 
 import torch
 from torch.utils.hooks import RemovableHandle
@@ -78,12 +81,14 @@ class Optimizer:
     ``param_groups`` is the list of groups, each a dict; ``state`` maps a parameter to its dict of state.
     """
 
+    OptimizerPreHook = Callable[["Optimizer", tuple[Any, ...], dict[str, Any]], "tuple[tuple[Any, ...], dict[str, Any]] | None"]
+    OptimizerPostHook = Callable[["Optimizer", tuple[Any, ...], dict[str, Any]], None]
+
     def __init__(self, params, defaults):
         self.defaults = defaults
         self._make_hooks()
         cls = type(self)
-        if not getattr(cls.step, "hooked", False):
-            cls.step = _with_hooks(cls.step)
+        cls.step = cls.profile_hook_step(cls.step)
         if isinstance(params, torch.Tensor):
             raise TypeError("params argument given to the optimizer should be an iterable of Tensors or dicts, but got "
                             + torch.typename(params))
@@ -97,6 +102,11 @@ class Optimizer:
         for group in groups:
             self.add_param_group(dict(group))
 
+    @staticmethod
+    def profile_hook_step(func):
+        """`func`, a step, with the hooks around it that are registered when it runs."""
+        return func if getattr(func, "hooked", False) else _with_hooks(func)
+
     def _make_hooks(self):
         for name in ("step_pre", "step_post", "state_dict_pre", "state_dict_post", "load_state_dict_pre",
                      "load_state_dict_post"):
@@ -108,8 +118,7 @@ class Optimizer:
     def __setstate__(self, state):
         self.__dict__.update(state)
         self._make_hooks()
-        if not getattr(type(self).step, "hooked", False):
-            type(self).step = _with_hooks(type(self).step)
+        type(self).step = self.profile_hook_step(type(self).step)
         self.defaults.setdefault("differentiable", False)
 
     def __repr__(self):
@@ -264,113 +273,23 @@ class Optimizer:
             hook(self)
 
 
-def _number(value):
-    """A Python number for a tensor of one element."""
-    return value.item() if isinstance(value, torch.Tensor) else value
+@contextlib.contextmanager
+def swap_in_optimizer_params_and_state(optimizer, swapin_parameters, swapin_optim_state):
+    """Inside the `with` block the optimizer works on other parameters (in the order of its own) and a state like that of `state_dict()`.
 
-
-def check(name, value, valid):
-    """Raise the usual ValueError for an option out of range."""
-    if not valid:
-        raise ValueError(f"Invalid {name}: {value}")
-
-
-def check_common(lr, eps=None, weight_decay=None, betas=None, foreach=None, capturable=False):
-    """Check the options that most optimizers have."""
-    if isinstance(lr, torch.Tensor):
-        if foreach and not capturable:
-            raise ValueError("lr as a Tensor is not supported for capturable=False and foreach=True")
-        if lr.numel() != 1:
-            raise ValueError("Tensor lr must be 1-element")
-    check("learning rate", lr, lr >= 0.0)
-    if eps is not None:
-        check("epsilon value", eps, eps >= 0.0)
-    if betas is not None:
-        if isinstance(betas[0], torch.Tensor) != isinstance(betas[1], torch.Tensor):
-            raise ValueError("betas must be either both floats or both Tensors")
-        for i, beta in enumerate(betas):
-            check(f"beta parameter at index {i}", beta, 0.0 <= beta < 1.0)
-            if isinstance(beta, torch.Tensor):
-                if foreach and not capturable:
-                    raise ValueError(f"betas[{i}] as a Tensor is not supported for capturable=False and foreach=True")
-                if beta.numel() != 1:
-                    raise ValueError(f"Tensor betas[{i}] must be 1-element")
-    if weight_decay is not None:
-        check("weight_decay value", weight_decay, weight_decay >= 0.0)
-
-
-class UpdateRule(Optimizer):
-    """Driver of optimizers that update each parameter by itself.
-
-    A method is two functions: ``_start(param, group)`` gives the tensors of its state, ``_update(param, grad, state,
-    group)`` changes parameter and state in place. The driver finds the gradients, turns complex tensors into real ones
-    of twice the size, counts steps and adds L2 decay.
+    Afterwards it has its own again. In-place changes of the given tensors stay; what was assigned anew inside is dropped.
+    Raises ValueError where the numbers of parameters or groups differ.
     """
-
-    _counts_steps = True
-    _decay_in_gradient = True
-    _accepts_sparse = False
-
-    def _start(self, param, group):
-        return {}
-
-    def _update(self, param, grad, state, group):
-        raise NotImplementedError
-
-    def _new_state(self, param, group):
-        state = {"step": torch.tensor(0.0, dtype=torch.float32)} if self._counts_steps else {}
-        state.update(self._start(param, group))
-        return state
-
-    def _ready(self, group):
-        """(parameter, gradient, state) of every parameter that has a gradient."""
-        for param in group["params"]:
-            grad = param.grad
-            if grad is None:
-                continue
-            if grad.is_sparse and not self._accepts_sparse:
-                raise RuntimeError(f"{type(self).__name__} does not support sparse gradients")
-            state = self.state[param]
-            if not state:
-                state.update(self._new_state(param, group))
-            yield param, grad, state
-
-    def _step_group(self, group):
-        for param, grad, state in self._ready(group):
-            if self._counts_steps:
-                state["step"] += 1
-            if group.get("maximize"):
-                grad = -grad
-            if self._decay_in_gradient and group.get("weight_decay"):
-                if grad.is_sparse:
-                    raise RuntimeError("weight_decay option is not compatible with sparse gradients")
-                grad = grad.add(param, alpha=group["weight_decay"])
-            if not param.is_complex():
-                self._update(param, grad, state, group)
-            else:
-                self._update_complex(param, grad, state, group)
-
-    def _update_complex(self, param, grad, state, group):
-        real = {name: torch.view_as_real(value) if isinstance(value, torch.Tensor) and value.is_complex() else value
-                for name, value in state.items()}
-        given = dict(real)
-        self._update(torch.view_as_real(param), torch.view_as_real(grad), real, group)
-        for name, value in real.items():
-            if value is not given.get(name):
-                state[name] = value
-
-    def step(self, closure=None):
-        """Update the parameters; `closure`, if given, computes gradients and returns the loss, which is returned."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
-        for group in self.param_groups:
-            with torch.set_grad_enabled(bool(group.get("differentiable")) and torch.is_grad_enabled()):
-                self._step_group(group)
-        return loss
-
-
-def zeros_like(param):
-    """Zeros in the parameter's memory format."""
-    return torch.zeros_like(param, memory_format=torch.preserve_format)
+    own_groups, own_state = optimizer.param_groups, optimizer.state
+    given, groups = list(swapin_parameters), swapin_optim_state["param_groups"]
+    if len(given) != sum(len(group["params"]) for group in own_groups):
+        raise ValueError(f"the optimizer has {sum(len(group['params']) for group in own_groups)} parameters, but {len(given)} are given")
+    if [len(group["params"]) for group in groups] != [len(group["params"]) for group in own_groups]:
+        raise ValueError("the given state has other parameter groups than the optimizer")
+    by_number = dict(zip((number for group in groups for number in group["params"]), given))
+    optimizer.param_groups = [{**group, "params": [by_number[number] for number in group["params"]]} for group in groups]
+    optimizer.state = defaultdict(dict, {by_number.get(key, key): dict(value) for key, value in swapin_optim_state["state"].items()})
+    try:
+        yield
+    finally:
+        optimizer.param_groups, optimizer.state = own_groups, own_state

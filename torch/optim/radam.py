@@ -2,15 +2,13 @@
 
 import math
 
-from .optimizer import UpdateRule, _number, check_common, zeros_like
+from ._update_rule import UpdateRule, _number, apply_rule, check_common, decays, signed, zeros_like
 
-__all__ = ["RAdam"]
+__all__ = ["RAdam", "radam"]
 
 
 class RAdam(UpdateRule):
     """Adam whose step is rectified by the variance of the adaptive learning rate; Liu et al. 2019."""
-
-    _decay_in_gradient = False
 
     def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, decoupled_weight_decay=False, *,
                  foreach=None, maximize=False, capturable=False, differentiable=False):
@@ -22,23 +20,28 @@ class RAdam(UpdateRule):
     def _start(self, param, group):
         return {"exp_avg": zeros_like(param), "exp_avg_sq": zeros_like(param)}
 
-    def _update(self, param, grad, state, group):
+    def _law(self, group):
+        return "_radam_step"
+
+    def _operands(self, group):
+        return "exp_avg", "exp_avg_sq"
+
+    def _numbers(self, state, group):
         beta1, beta2 = group["betas"]
-        lr, decay, step = _number(group["lr"]), group["weight_decay"], _number(state["step"])
-        if decay:
-            if group["decoupled_weight_decay"]:
-                param.mul_(1 - lr * decay)
-            else:
-                grad = grad.add(param, alpha=decay)
-        mean, square = state["exp_avg"], state["exp_avg_sq"]
-        mean.lerp_(grad, 1 - beta1)
-        square.mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
+        step = _number(state["step"])
         correction2 = 1 - beta2**step
-        size = lr / (1 - beta1**step)
+        size, adaptive = group["lr"] / (1 - beta1**step), 0.0
         greatest = 2 / (1 - beta2) - 1  # length of the approximated simple moving average, in the limit and now
         length = greatest - 2 * step * beta2**step / correction2
         if length > 5:
-            size *= math.sqrt((length - 4) * (length - 2) * greatest / ((greatest - 4) * (greatest - 2) * length))
-            param.addcdiv_(mean, square.sqrt().add_(group["eps"]), value=-size * math.sqrt(correction2))
-        else:
-            param.add_(mean, alpha=-size)
+            rectified = math.sqrt((length - 4) * (length - 2) * greatest / ((greatest - 4) * (greatest - 2) * length))
+            size, adaptive = size * rectified * math.sqrt(correction2), 1.0
+        return signed(group), *decays(group), 1 - beta1, beta2, 1 - beta2, group["eps"], size, adaptive
+
+
+def radam(params, grads, exp_avgs, exp_avg_sqs, state_steps, decoupled_weight_decay=False, foreach=None, differentiable=False, capturable=False,
+          has_complex=False, maximize=False, *, beta1, beta2, lr, weight_decay, eps):
+    """One step of :class:`RAdam` on lists of parameters, gradients and states, which are changed in place."""
+    apply_rule(RAdam, params, grads, {"exp_avg": exp_avgs, "exp_avg_sq": exp_avg_sqs, "step": state_steps}, lr=lr, betas=(beta1, beta2), eps=eps,
+               weight_decay=weight_decay, decoupled_weight_decay=decoupled_weight_decay, maximize=maximize, foreach=foreach,
+               capturable=capturable, differentiable=differentiable)

@@ -1,8 +1,8 @@
 """RMSprop."""
 
-from .optimizer import UpdateRule, _number, check, check_common, zeros_like
+from ._update_rule import UpdateRule, apply_rule, check, check_common, signed, zeros_like
 
-__all__ = ["RMSprop"]
+__all__ = ["RMSprop", "rmsprop"]
 
 
 class RMSprop(UpdateRule):
@@ -18,23 +18,23 @@ class RMSprop(UpdateRule):
             "capturable": capturable, "foreach": foreach, "maximize": maximize, "differentiable": differentiable})
 
     def _start(self, param, group):
-        state = {"square_avg": zeros_like(param)}
-        if group["momentum"] > 0:
-            state["momentum_buffer"] = zeros_like(param)
-        if group["centered"]:
-            state["grad_avg"] = zeros_like(param)
-        return state
+        return {name: zeros_like(param) for name in self._operands(group)}
 
-    def _update(self, param, grad, state, group):
-        alpha, lr = group["alpha"], _number(group["lr"])
-        square = state["square_avg"]
-        square.mul_(alpha).addcmul_(grad, grad, value=1 - alpha)
-        if group["centered"]:
-            mean = state["grad_avg"].lerp_(grad, 1 - alpha)
-            square = square.addcmul(mean, mean, value=-1)
-        denominator = square.sqrt().add_(group["eps"])
-        if group["momentum"] > 0:
-            velocity = state["momentum_buffer"].mul_(group["momentum"]).addcdiv_(grad, denominator)
-            param.add_(velocity, alpha=-lr)
-        else:
-            param.addcdiv_(grad, denominator, value=-lr)
+    def _law(self, group):
+        return f"_rmsprop{'_centered' if group['centered'] else ''}{'_momentum' if group['momentum'] > 0 else ''}_step"
+
+    def _operands(self, group):
+        return ("square_avg", *(["grad_avg"] if group["centered"] else []), *(["momentum_buffer"] if group["momentum"] > 0 else []))
+
+    def _numbers(self, state, group):
+        alpha = group["alpha"]
+        return signed(group), group["weight_decay"], group["lr"], alpha, 1 - alpha, group["eps"], group["momentum"]
+
+
+def rmsprop(params, grads, square_avgs, grad_avgs, momentum_buffer_list, state_steps, foreach=None, maximize=False, differentiable=False,
+            capturable=False, has_complex=False, *, lr, alpha, eps, weight_decay, momentum, centered):
+    """One step of :class:`RMSprop` on lists of parameters, gradients and states, which are changed in place."""
+    apply_rule(RMSprop, params, grads,
+               {"square_avg": square_avgs, "grad_avg": grad_avgs, "momentum_buffer": momentum_buffer_list, "step": state_steps}, lr=lr, alpha=alpha,
+               eps=eps, weight_decay=weight_decay, momentum=momentum, centered=centered, maximize=maximize, foreach=foreach, capturable=capturable,
+               differentiable=differentiable)

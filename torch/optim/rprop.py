@@ -2,9 +2,9 @@
 
 import torch
 
-from .optimizer import UpdateRule, _number, check_common, zeros_like
+from ._update_rule import UpdateRule, _number, apply_rule, check_common, signed, zeros_like
 
-__all__ = ["Rprop"]
+__all__ = ["Rprop", "rprop"]
 
 
 class Rprop(UpdateRule):
@@ -23,12 +23,18 @@ class Rprop(UpdateRule):
         size = complex(size, size) if param.is_complex() else size
         return {"prev": zeros_like(param), "step_size": torch.full_like(param, size)}
 
-    def _update(self, param, grad, state, group):
-        shrink, grow = group["etas"]
-        least, greatest = group["step_sizes"]
-        agreement = grad.mul(state["prev"]).sign()
-        factor = torch.where(agreement > 0, grow, torch.where(agreement < 0, shrink, 1.0)).to(grad.dtype)
-        state["step_size"].mul_(factor).clamp_(least, greatest)
-        grad = torch.where(agreement < 0, 0.0, grad)
-        param.addcmul_(grad.sign(), state["step_size"], value=-1)
-        state["prev"].copy_(grad)
+    def _law(self, group):
+        return "_rprop_step"
+
+    def _operands(self, group):
+        return "prev", "step_size"
+
+    def _numbers(self, state, group):
+        return signed(group), *group["etas"], *group["step_sizes"]
+
+
+def rprop(params, grads, prevs, step_sizes, state_steps, foreach=None, capturable=False, maximize=False, differentiable=False, has_complex=False, *,
+          step_size_min, step_size_max, etaminus, etaplus):
+    """One step of :class:`Rprop` on lists of parameters, gradients and states, which are changed in place."""
+    apply_rule(Rprop, params, grads, {"prev": prevs, "step_size": step_sizes, "step": state_steps}, etas=(etaminus, etaplus),
+               step_sizes=(step_size_min, step_size_max), maximize=maximize, foreach=foreach, capturable=capturable, differentiable=differentiable)

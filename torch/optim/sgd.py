@@ -1,10 +1,8 @@
 """Stochastic gradient descent."""
 
-import torch
+from ._update_rule import UpdateRule, apply_rule, check, check_common, signed
 
-from .optimizer import UpdateRule, check, check_common
-
-__all__ = ["SGD"]
+__all__ = ["SGD", "sgd"]
 
 
 class SGD(UpdateRule):
@@ -45,45 +43,34 @@ class SGD(UpdateRule):
     def _new_state(self, param, group):
         return {"momentum_buffer": None} if group["momentum"] else {}
 
-    def _step_group(self, group):
-        if not self._step_fused(group):
-            super()._step_group(group)
+    def _law(self, group):
+        return "_momentum_step" if group["momentum"] else "_sgd_step"
 
-    def _step_fused(self, group):
-        """All parameters in one kernel; False when this group has to go one by one."""
-        fused = getattr(torch, "_fused_sgd_", None)
-        if fused is None or group["differentiable"] or group["fused"] is False or group["foreach"]:
-            return False
-        ready = list(self._ready(group))
-        if not ready or not all(param.dtype == torch.float32 and grad.dtype == torch.float32 and grad.layout == torch.strided
-                                and param.device.type == "cpu" for param, grad, _ in ready):
-            return False
-        momentum = group["momentum"]
-        buffers = []
-        first = bool(momentum) and all(state["momentum_buffer"] is None for _, _, state in ready)
-        if momentum:
-            if not first and any(state["momentum_buffer"] is None for _, _, state in ready):
-                return False
-            for param, _, state in ready:
-                if first:
-                    state["momentum_buffer"] = torch.empty_like(param, memory_format=torch.preserve_format)
-                buffers.append(state["momentum_buffer"])
-        fused([param for param, _, _ in ready], [grad for _, grad, _ in ready], buffers,
-              weight_decay=group["weight_decay"], momentum=momentum, lr=float(group["lr"]), dampening=group["dampening"],
-              nesterov=group["nesterov"], maximize=group["maximize"], is_first_step=first)
-        return True
+    def _operands(self, group):
+        return ("momentum_buffer",) if group["momentum"] else ()
+
+    def _numbers(self, state, group):
+        momentum, numbers = group["momentum"], (signed(group), group["weight_decay"], group["lr"])
+        if not momentum:
+            return numbers
+        rate = 1.0 if state["momentum_buffer"] is None else 1.0 - group["dampening"]
+        return (*numbers, momentum, rate, *((1.0, momentum) if group["nesterov"] else (0.0, 1.0)))
 
     def _update(self, param, grad, state, group):
-        momentum = group["momentum"]
-        if momentum:
-            velocity = state.get("momentum_buffer")
-            if velocity is None:
-                velocity = state["momentum_buffer"] = grad.detach().clone()
-            else:
-                velocity.mul_(momentum).add_(grad, alpha=1 - group["dampening"])
-            grad = grad.add(velocity, alpha=momentum) if group["nesterov"] else velocity
-        lr = group["lr"]
-        if isinstance(lr, torch.Tensor) and lr.requires_grad:
-            param.addcmul_(grad, lr, value=-1)
+        if not grad.is_sparse:
+            super()._update(param, grad, state, group)
+        elif group["momentum"]:
+            raise RuntimeError("SGD with momentum does not support sparse gradients")
         else:
-            param.add_(grad, alpha=-float(lr))
+            param.add_(grad, alpha=-float(group["lr"]))
+
+
+def sgd(params, d_p_list, momentum_buffer_list, has_sparse_grad=False, foreach=None, fused=None, grad_scale=None, found_inf=None, *,
+        weight_decay, momentum, lr, dampening, nesterov, maximize):
+    """One step of :class:`SGD` on lists of parameters, gradients and buffers (None at first), which are changed in place."""
+    if found_inf is not None and found_inf.item():
+        return
+    if grad_scale is not None:
+        d_p_list = [grad / grad_scale for grad in d_p_list]
+    apply_rule(SGD, params, d_p_list, {"momentum_buffer": momentum_buffer_list}, lr=lr, momentum=momentum, dampening=dampening,
+               weight_decay=weight_decay, nesterov=nesterov, maximize=maximize, foreach=foreach, fused=fused)

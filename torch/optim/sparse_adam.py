@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from .optimizer import UpdateRule, _number, check_common, zeros_like
+from ._update_rule import UpdateRule, _number, check_common, zeros_like
 
 __all__ = ["SparseAdam"]
 

@@ -4,16 +4,18 @@ import weakref
 
 import torch
 
-__all__ = ["set_module", "swap_tensors"]
+__all__ = ["ThroughputBenchmark", "set_module", "swap_tensors"]
 
 _LAZY = ("benchmark", "data", "checkpoint", "dlpack", "_pytree", "hooks", "model_zoo", "deterministic", "weak", "_python_dispatch", "serialization")
 
 
 def __getattr__(name):
-    if name in _LAZY:
-        import importlib
+    import importlib
 
+    if name in _LAZY:
         return importlib.import_module(f"{__name__}.{name}")
+    if name == "ThroughputBenchmark":
+        return importlib.import_module("torch.utils.throughput_benchmark").ThroughputBenchmark
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

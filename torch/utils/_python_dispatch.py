@@ -44,7 +44,7 @@ class TorchDispatchMode:
         return self
 
     def __exit__(self, exc_type, exc_value, traceback):
-        _C._pop_torch_dispatch_stack()
+        _pop_mode(getattr(self, "_mode_key", None))
 
     @classmethod
     def push(cls, *args, **kwargs):
@@ -54,7 +54,33 @@ class TorchDispatchMode:
     @classmethod
     def is_infra_mode(cls):
         """Is this one of the modes that tracing itself puts on the stack?"""
+        return getattr(cls, "_mode_key", None) is not None
+
+    @classmethod
+    def ignore_compile_internals(cls):
+        """Does the mode leave alone what a compiled region runs?"""
         return False
+
+
+class KeyedMode(TorchDispatchMode):
+    """A mode of tracing: at most one of each `_mode_key` is on, below all other modes; entering one sets aside the one that was on."""
+
+    _mode_key: int
+
+    def __init__(self):
+        super().__init__()
+        self._set_aside: list = []
+
+    def __enter__(self):
+        self._set_aside.append(_C._unset_dispatch_mode(self._mode_key))
+        _C._set_dispatch_mode(self)
+        return self
+
+    def __exit__(self, exc_type, exc_value, traceback):
+        _C._unset_dispatch_mode(self._mode_key)
+        before = self._set_aside.pop()
+        if before is not None:
+            _C._set_dispatch_mode(before)
 
 
 class BaseTorchDispatchMode(TorchDispatchMode):
@@ -78,17 +104,46 @@ def _push_mode(mode):
 
 
 def _pop_mode(k=None):
-    return _C._pop_torch_dispatch_stack()
+    return _C._pop_torch_dispatch_stack() if k is None else _C._unset_dispatch_mode(k)
 
 
 @contextlib.contextmanager
 def _pop_mode_temporarily(k=None):
-    """The innermost mode is off inside; gives it."""
-    mode = _pop_mode()
+    """The innermost mode (or that of a key) is off inside; gives it."""
+    mode = _pop_mode(k)
     try:
         yield mode
     finally:
         _push_mode(mode)
+
+
+def _detect_infra_mode(key):
+    """The mode of this `torch._C._TorchDispatchModeKey` that is on, or None."""
+    return _C._get_dispatch_mode(key)
+
+
+def _unset_infra_mode(key):
+    """Takes the mode of a key off; gives it, or None."""
+    return _C._unset_dispatch_mode(key)
+
+
+@contextlib.contextmanager
+def _disable_infra_mode(key):
+    """The mode of a key is off inside; gives it, or None."""
+    mode = _C._unset_dispatch_mode(key)
+    try:
+        yield mode
+    finally:
+        if mode is not None:
+            _push_mode(mode)
+
+
+def _get_dispatch_stack_at(index):
+    return _C._get_dispatch_stack_at(index)
+
+
+def _len_torch_dispatch_stack():
+    return _C._len_torch_dispatch_stack()
 
 
 @contextlib.contextmanager

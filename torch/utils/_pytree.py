@@ -10,17 +10,23 @@ Example::
 import functools
 import json
 from collections import OrderedDict, defaultdict, deque, namedtuple
+from collections.abc import Callable, Iterable
+from typing import Any
 
 __all__ = [
     "PyTree", "Context", "FlattenFunc", "UnflattenFunc", "TreeSpec", "LeafSpec", "register_pytree_node", "tree_flatten",
     "tree_flatten_with_path", "tree_unflatten", "tree_iter", "tree_leaves", "tree_leaves_with_path", "tree_structure",
     "tree_map", "tree_map_with_path", "tree_map_", "tree_map_only", "tree_map_only_", "tree_all", "tree_any", "tree_all_only",
-    "tree_any_only", "treespec_dumps", "treespec_loads", "treespec_pprint", "is_namedtuple", "keystr", "key_get",
+    "tree_any_only", "tree_is_leaf", "treespec_dumps", "treespec_loads", "treespec_pprint", "is_namedtuple", "is_namedtuple_class",
+    "is_namedtuple_instance", "is_structseq", "is_structseq_class", "is_structseq_instance", "keystr", "key_get", "FlattenFn", "UnflattenFn",
+    "DumpableContext", "ToDumpableContextFn", "FromDumpableContextFn", "PyTreeSpec",
 ]
 
-PyTree = object
-Context = object
-FlattenFunc = UnflattenFunc = object
+PyTree = Context = DumpableContext = Any
+FlattenFunc = FlattenFn = Callable[[PyTree], "tuple[list[Any], Context]"]
+UnflattenFunc = UnflattenFn = Callable[[Iterable[Any], Context], PyTree]
+ToDumpableContextFn = Callable[[Context], DumpableContext]
+FromDumpableContextFn = Callable[[DumpableContext], Context]
 
 NodeDef = namedtuple("NodeDef", ["type", "flatten_fn", "unflatten_fn", "flatten_with_keys_fn"])
 SUPPORTED_NODES = {}
@@ -104,15 +110,51 @@ register_pytree_node(
 
 def is_namedtuple(obj):
     """Whether `obj` is an instance, or a class, made by namedtuple."""
-    cls = obj if isinstance(obj, type) else type(obj)
-    return issubclass(cls, tuple) and isinstance(getattr(cls, "_fields", None), tuple) and cls.__bases__ == (tuple,)
+    return is_namedtuple_class(obj if isinstance(obj, type) else type(obj))
+
+
+def is_namedtuple_instance(obj):
+    """Whether `obj` is an instance of a class made by namedtuple."""
+    return is_namedtuple_class(type(obj))
+
+
+def is_namedtuple_class(cls):
+    """Whether `cls` was made by namedtuple."""
+    return isinstance(cls, type) and issubclass(cls, tuple) and isinstance(getattr(cls, "_fields", None), tuple) and cls.__bases__ == (tuple,)
+
+
+def is_structseq(obj):
+    """Whether `obj` is an instance, or a class, of C's named tuples, such as the results of torch.max."""
+    return is_structseq_class(obj if isinstance(obj, type) else type(obj))
+
+
+def is_structseq_instance(obj):
+    """Whether `obj` is an instance of one of C's named tuples."""
+    return is_structseq_class(type(obj))
+
+
+def is_structseq_class(cls):
+    """Whether `cls` is one of C's named tuples."""
+    return isinstance(cls, type) and cls.__bases__ == (tuple,) and all(
+        isinstance(getattr(cls, name, None), int) for name in ("n_fields", "n_sequence_fields", "n_unnamed_fields"))
 
 
 def _node_type(tree):
     kind = type(tree)
-    if kind not in SUPPORTED_NODES and kind.__module__ == "torch.return_types" and issubclass(kind, tuple):
-        register_pytree_node(kind, lambda items: (list(items), None), lambda items, _: kind(items))
-    return namedtuple if kind not in SUPPORTED_NODES and is_namedtuple(kind) else kind
+    if kind in SUPPORTED_NODES or not issubclass(kind, tuple):
+        return kind
+    if is_namedtuple_class(kind):
+        return namedtuple
+    if kind.__module__ == "torch.return_types":
+        from torch.return_types import pytree_register_structseq
+
+        pytree_register_structseq(kind)
+    return kind
+
+
+def tree_is_leaf(tree, is_leaf=None):
+    """Whether a tree is a single leaf."""
+    return _node_type(tree) not in SUPPORTED_NODES or (is_leaf is not None and is_leaf(tree))
 
 
 class TreeSpec:
@@ -181,6 +223,7 @@ class LeafSpec(TreeSpec):
         super().__init__(None, None, [])
 
 
+PyTreeSpec = TreeSpec
 _LEAF = LeafSpec()
 _LEAF_SPEC = _LEAF
 
@@ -347,14 +390,14 @@ def tree_map_with_path(func, tree, *rests, is_leaf=None):
     return tree_unflatten([func(path, leaf, *rest) for (path, leaf), *rest in zip(pairs, *others)], spec)
 
 
-def keystr(path):
+def keystr(kp):
     """A path as text, such as ``['a'][0]``."""
-    return "".join(map(str, path))
+    return "".join(map(str, kp))
 
 
-def key_get(obj, path):
-    """What is at `path` inside `obj`."""
-    for key in path:
+def key_get(obj, kp):
+    """What is at the path `kp` inside `obj`."""
+    for key in kp:
         obj = key.get(obj)
     return obj
 

@@ -13,10 +13,17 @@ class DLDeviceType(enum.IntEnum):
     kDLCPU = 1
     kDLCUDA = 2
     kDLCUDAHost = 3
+    kDLOpenCL = 4
+    kDLVulkan = 7
     kDLMetal = 8
+    kDLVPI = 9
     kDLROCM = 10
+    kDLROCMHost = 11
+    kDLExtDev = 12
     kDLCUDAManaged = 13
     kDLOneAPI = 14
+    kDLWebGPU = 15
+    kDLHexagon = 16
     kDLMAIA = 17
 
 
@@ -25,6 +32,7 @@ def to_dlpack(tensor):
     return tensor.__dlpack__()
 
 
-def from_dlpack(ext_tensor, **kwargs):
-    """A tensor over the memory of `ext_tensor`, an object with ``__dlpack__`` or a DLPack capsule."""
-    return torch.from_dlpack(ext_tensor, **kwargs)
+def from_dlpack(ext_tensor, *, device=None, copy=None):
+    """A tensor over the memory of `ext_tensor`, an object with ``__dlpack__`` or a DLPack capsule; on `device` and a `copy` where asked for."""
+    asked = {name: value for name, value in (("device", device), ("copy", copy)) if value is not None}
+    return torch.from_dlpack(ext_tensor, **asked)

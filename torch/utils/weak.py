@@ -57,6 +57,21 @@ class WeakIdKeyDictionary(MutableMapping):
     def __len__(self):
         return sum(1 for _ in self)
 
+    def keyrefs(self):
+        """The weak references to the keys."""
+        return list(self.data)
+
+    def pop(self, key, *args):
+        """Takes an entry out; the value, or the default given. KeyError without either."""
+        return self.data.pop(self.ref_type(key), *args)
+
+    def update(self, dict=None, **kwargs):
+        """Takes over the entries of a mapping or of pairs."""
+        for key, value in (dict.items() if hasattr(dict, "items") else dict or ()):
+            self[key] = value
+        for key, value in kwargs.items():
+            self[key] = value
+
     def copy(self):
         """A dict of the same kind with the same entries."""
         return type(self)(self, self.ref_type)

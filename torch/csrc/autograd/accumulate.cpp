@@ -33,7 +33,7 @@ Tensor clone_like(const Tensor& grad, const Tensor& variable) {
   if (!variable.is_non_overlapping_and_dense() || !same(grad.sizes(), variable.sizes()))
     return ops::clone(grad, MemoryFormat::contiguous);
   bool watched = tls.interposed || grad->unusual();
-  Tensor made = watched ? ops::new_empty_strided(grad, variable.sizes(), variable.strides(), grad.dtype(), std::nullopt,
+  Tensor made = watched ? ops::new_empty_strided(grad, variable.sizes(), variable.strides(), grad.dtype(), Layout::strided,
                                                  grad.device(), std::nullopt)
                         : empty_strided(variable.sizes(), variable.strides(), grad.options());
   return ops::copy_(made, grad, false);

@@ -69,7 +69,9 @@ struct MetaView {
 // Indexing as in Python: negative counts from the end.
 template <class List>
 decltype(auto) at(List&& list, int64_t i) {
-  return list[i < 0 ? i + int64_t(list.size()) : i];
+  const int64_t n = int64_t(list.size()), k = i < 0 ? i + n : i;
+  KD_CHECK(k >= 0 && k < n, Index, "list index ", i, " is out of range for ", n, " elements");
+  return list[k];
 }
 template <class List>
 auto slice_of(const List& list, int64_t low, int64_t high) {

@@ -167,7 +167,7 @@ void add_into(Tensor& sum, Tensor grad) {
 // Makes `grad` look like the tensor whose gradient it is: sums broadcast dimensions, takes the real part, converts.
 void fit(Tensor& grad, const OutputMeta& meta, const char* name, int64_t i) {
   if (meta.dtype == DType::none) return;
-  if (__builtin_expect(!same(grad.sizes(), meta.sizes), 0)) {
+  if (__builtin_expect(!same(grad.sizes(), meta.sizes), 0) && !same_sizes(grad.sizes(), meta.sizes)) {
     KD_CHECK(expandable_to(meta.sizes, grad.sizes()), Runtime, "Function ", name, " returned an invalid gradient at index ", i,
              " - got ", grad.sizes(), " but expected shape compatible with ", IntList(meta.sizes));
     grad = sum_to(grad, meta.sizes);
@@ -317,6 +317,7 @@ bool will_run(const Node& node) {
   int64_t at = current->find(&node);
   return at >= 0 && (current->slots[at].needed || current->slots[at].target);
 }
+bool reaches_all_leaves() { return !current || !current->filtered; }
 int64_t current_graph_task() { return current ? int64_t(current->id) : -1; }
 const Node* current_node() { return current ? current->running : nullptr; }
 

@@ -35,9 +35,8 @@ Tensor repeat_backward(const Tensor& grad, IntList repeats, IntList sizes) {
     if (r == 0) return ops::zeros(sizes, grad.dtype(), std::nullopt, grad.device(), std::nullopt);
   size_t lead = repeats.size() - sizes.size();
   Tensor t = grad;
-  Dims leading;
-  for (size_t i = 0; i < lead; i++) leading.push_back(int64_t(i));
-  if (!leading.empty()) t = ops::sum_dim_IntList(t, IntList(leading), false, DType::none);
+  const int64_t first = 0;
+  for (size_t i = 0; i < lead; i++) t = ops::sum_dim_IntList(t, IntList(&first, 1), false, DType::none);
   Dims split, runs;
   for (size_t i = 0; i < sizes.size(); i++) {
     int64_t r = repeats[lead + i];
@@ -134,6 +133,8 @@ Dims moved_dims(int64_t ndim, IntList source, IntList destination) {
 
 Dims int_values(const Tensor& t) {
   // reads memory, as no operator should show in a graph for it
+  KD_CHECK(t.storage()->data || !t.numel(), NotImplemented,
+           "sizes that are elements of a tensor on the meta device are not known");
   Tensor flat = contiguous_of(with_memory(t));
   Dims values;
   for (int64_t i = 0; i < t.numel(); i++) values.push_back(item(alias(flat, {}, {}, flat.offset() + i)).to_int());
@@ -187,11 +188,10 @@ Tensor as_strided_backward(const Tensor& grad, IntList self_sizes, IntList self_
   Tensor storage = ops::new_zeros(grad, Dims{extent}, DType::none, std::nullopt, std::nullopt, std::nullopt);
   bool view_overlaps = may_overlap(sizes, strides), self_overlaps = may_overlap(self_sizes, self_strides);
   auto places = [&](IntList n, IntList s, int64_t at) {
-    Tensor all = ops::arange(Scalar(extent), DType::int64, std::nullopt, grad.device(), std::nullopt);
+    Tensor all = ops::arange_start(Scalar(int64_t(0)), Scalar(extent), DType::int64, std::nullopt, grad.device(), std::nullopt);
     return ops::reshape(ops::as_strided(all, n, s, at), Dims{-1});
   };
-  if (view_overlaps)
-    storage = ops::index_add(storage, 0, places(sizes, strides, offset - start), ops::reshape(g, Dims{-1}), Scalar(1));
+  if (view_overlaps) ops::index_add_(storage, 0, places(sizes, strides, offset - start), ops::reshape(g, Dims{-1}), Scalar(1));
   else ops::copy_(ops::as_strided(storage, sizes, strides, offset - start), g, false);
   if (self_overlaps) {  // elements that self shows several times: each gets its share
     Tensor index = places(self_sizes, self_strides, self_offset - start);
@@ -203,6 +203,43 @@ Tensor as_strided_backward(const Tensor& grad, IntList self_sizes, IntList self_
 }
 
 bool grad_enabled() { return tls.grad_enabled; }
+
+Tensor tensor_of(IntList values, const Tensor& like) {
+  Tensor t = ops::empty_memory_format(Dims{int64_t(values.size())}, like.dtype(), std::nullopt, like.device(), std::nullopt,
+                                      std::nullopt);
+  if (t.is_meta() || t->has(TensorImpl::PythonDispatch)) return t;
+  Tensor numbers = empty(t.sizes(), {DType::int64, t.device()});
+  std::copy(values.begin(), values.end(), numbers.data<int64_t>());
+  copy_into(t, numbers);
+  return t;
+}
+
+DType accumulation_dtype(DType d) {
+  return d == DType::float32     ? DType::float64
+         : d == DType::complex64 ? DType::complex128
+         : is_reduced_float(d)   ? DType::float32
+                                 : d;
+}
+
+double default_rtol(const Tensor& A) {
+  bool wide = A.dtype() == DType::float64 || A.dtype() == DType::complex128;
+  return (wide ? std::numeric_limits<double>::epsilon() : double(std::numeric_limits<float>::epsilon())) *
+         double(std::max(A.size(-1), A.size(-2)));
+}
+
+void require_probabilities(const Tensor& q, std::string_view message) {
+  if (q.is_meta() || q->has(TensorImpl::PythonDispatch)) return;
+  Tensor values = contiguous_of(converted(q, DType::float64));
+  const double* p = values.data<double>();
+  for (int64_t i = 0; i < values.numel(); i++) KD_CHECK(p[i] >= 0 && p[i] <= 1, Runtime, message);
+}
+
+void require_real(const Tensor& diagonal, std::string_view message) {
+  if (!is_complex(diagonal.dtype()) || diagonal.is_meta() || diagonal->has(TensorImpl::PythonDispatch)) return;
+  Tensor values = contiguous_of(converted(diagonal, DType::complex128));
+  auto* z = values.data<std::complex<double>>();
+  for (int64_t i = 0; i < values.numel(); i++) KD_CHECK(std::abs(z[i].imag()) <= 1e-2, Runtime, message);
+}
 
 bool has_format(const Tensor& t, std::optional<MemoryFormat> format) {
   return !format || *format == MemoryFormat::preserve || t.is_contiguous(*format);

@@ -14,7 +14,7 @@ Tensor restore_dims(const Tensor& grad, int64_t ndim, std::optional<IntList> dim
 Tensor restore_view(const Tensor& t, IntList sizes, std::optional<IntList> dim, bool keepdim);
 // How many elements a reduction over `dim` folds into one.
 int64_t reduced_count(IntList sizes, std::optional<IntList> dim);
-Tensor prod_backward(const Tensor& grad, const Tensor& self, int64_t dim);
+Tensor prod_backward(const Tensor& grad, const Tensor& self, const Tensor& result, int64_t dim);
 Tensor cumprod_backward(const Tensor& grad, const Tensor& self, int64_t dim, const Tensor& result);
 Tensor logcumsumexp_backward(const Tensor& grad, const Tensor& self, const Tensor& result, int64_t dim);
 Tensor var_backward(const Tensor& grad, const Tensor& self, std::optional<IntList> dim, std::optional<Scalar> correction,
@@ -51,9 +51,18 @@ Dims common_shape(TensorList tensors);
 Dims broadcast_sizes(IntList a, IntList b);
 Dims moved_dims(int64_t ndim, IntList source, IntList destination);
 Dims int_values(const Tensor& t);
+// A vector of these numbers, in the dtype and on the device of `like`.
+Tensor tensor_of(IntList values, const Tensor& like);
 
 // Is the formula itself recorded (create_graph)? Then it must not go through values that carry no gradient.
 bool grad_enabled();
+// What sums of this dtype are to be kept in where digits matter: the next wider floating type.
+DType accumulation_dtype(DType d);
+void require_probabilities(const Tensor& q, std::string_view message);
+// Below this share of the largest, a singular value counts as zero: eps times the longer side.
+double default_rtol(const Tensor& A);
+// Of eigenvectors, whose phase is arbitrary: a gradient with an imaginary part along them says that the loss depends on it.
+void require_real(const Tensor& diagonal, std::string_view message);
 
 // ---- copies ----
 // Is `t` laid out as this format asks? Preserve and no format: always.

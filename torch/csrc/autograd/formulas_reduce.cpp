@@ -75,10 +75,10 @@ Tensor norm_backward(const Tensor& grad, const Tensor& self, const Scalar& ord, 
   };
   if (p == 0) return {};
   if (p == 1) return ops::mul_Tensor(ops::sgn(self), g);
-  if (p == 2) return ops::mul_Tensor(self, without_zero_norms(ops::div_Tensor(g, norm)));
+  if (p == 2) return ops::mul_Tensor(g, without_zero_norms(ops::div_Tensor(self, norm)));
   if (std::isinf(p)) {  // the elements that attain it share the gradient
     Tensor size = ops::abs(self);
-    Tensor mask = ops::logical_or(ops::eq_Tensor(size, norm), ops::isnan(size));
+    Tensor attained = ops::eq_Tensor(size, norm), mask = ops::logical_or(attained, ops::isnan(size));
     Tensor share = ops::div_Tensor(g, ops::sum_dim_IntList(mask, dim, true, DType::none));
     return ops::mul_Tensor(ops::sgn(self), ops::mul_Tensor(share, mask));
   }

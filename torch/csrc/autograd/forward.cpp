@@ -121,10 +121,13 @@ void pointwise_jvp(ForwardContext& c) {
     node->next[k].fn = nullptr;
     Tensor part = out[k];
     if (!part.defined()) continue;
-    if (complex && part.is_complex()) part = ops::conj(part);
+    if (complex && part.is_complex()) part = ops::resolve_conj(ops::conj(part));
     total = total.defined() ? ops::add_Tensor(total, part, Scalar(1)) : part;
   }
   if (total.defined() && total.is_complex() && !c.result().is_complex()) total = ops::real(total);
+  IntList sizes = c.result().sizes();
+  if (total.defined() && !same(total.sizes(), sizes))
+    total = ops::clone(ops::expand(total, sizes, false), MemoryFormat::contiguous);
   c.set(0, std::move(total));
 }
 
@@ -264,6 +267,15 @@ static void overwrite_tangent(const Tensor& t, const Tensor& tangent, uint32_t l
   set_tangent(t, place, level);
 }
 
+// A formula may hand on the tangent of an argument as it is; later writes to the argument are not to reach the result.
+static bool shares_tangent(const Op& op, const Value* args, const Tensor& tangent, uint32_t level) {
+  for (int i = 0; i < op.nargs; i++) {
+    const Tensor* t = args[i].is_tensor() ? tangent_at(args[i].tensor_, level) : nullptr;
+    if (t && t->storage() == tangent.storage()) return true;
+  }
+  return false;
+}
+
 static void propagate(const Op& op, const Derivative& d, const Value* primals, const OwnedValue* rets, uint32_t level,
                       std::span<const Tensor> results) {
   TensorVec out(int64_t(results.size()));
@@ -274,7 +286,9 @@ static void propagate(const Op& op, const Derivative& d, const Value* primals, c
     if (op.inplace && !out[i].defined() && tangent_at(results[i].get(), level)) out[i] = zeros_of(detach(results[i]));
     if (!out[i].defined()) continue;
     if (op.inplace) overwrite_tangent(results[i], out[i], level);
-    else set_tangent(results[i], out[i], level);
+    else
+      set_tangent(results[i],
+                  op.is_view || !shares_tangent(op, primals, out[i], level) ? out[i] : ops::clone(out[i], std::nullopt), level);
   }
 }
 
@@ -328,6 +342,8 @@ void set_tangent(const Tensor& t, Tensor tangent, uint32_t level) {
            "Trying to set a forward gradient that has a different size than that of the original "
            "Tensor, this is not supported. Tensor is of size ",
            t.sizes(), " while the given forward gradient is of size ", tangent.sizes(), ".");
+  if (tangent.is_conj() != t.is_conj())
+    tangent = t.is_conj() ? ops::conj(ops::conj_physical(tangent)) : ops::resolve_conj(tangent);
   auto& all = autograd_meta(t).tangents;
   std::erase_if(all, [&](const Tangent& x) { return x.level == level || !is_open(x.level); });
   auto at = std::find_if(all.begin(), all.end(), [&](const Tangent& x) { return x.level > level; });

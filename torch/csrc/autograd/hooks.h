@@ -36,8 +36,10 @@ struct PythonAutograd {
   // saved_tensors_hooks: returns what pack made and the unpack callable (two references), or false without hooks
   bool (*pack)(const Tensor& t, void** packed, void** unpack);
   Tensor (*unpack)(void* packed, void* unpack);
-  void (*anomaly_record)(Node& node);        // keeps the Python stack in node.metadata
-  void (*anomaly_report)(const Node& node);  // warns with the stack of a node that failed
+  void (*anomaly_record)(Node& node);                        // keeps the Python stack in node.metadata
+  void (*anomaly_report)(const Node& node);                  // warns with the stack of a node that failed
+  void (*note_write)(VersionCounter& version);               // keeps the line of the user's program that is running
+  std::string (*told_write)(const VersionCounter& version);  // "file:line", or nothing
 };
 extern PythonAutograd python_autograd;
 

@@ -45,11 +45,17 @@ void Tensor::bump_version() const {
              "See https://github.com/pytorch/rfcs/pull/17 for more details.");
     return;
   }
-  if (!p_->version) p_->version = Ref<VersionCounter>::make();
-  p_->version->value.fetch_add(1, std::memory_order_relaxed);
+  VersionCounter& version = p_->version_counter();
+  version.value.fetch_add(1, std::memory_order_relaxed);
+  if (__builtin_expect(version.watched.load(std::memory_order_relaxed), 0) && python_autograd.note_write)
+    python_autograd.note_write(version);
 }
 
-Tensor detach(const Tensor& t) { return alias(t); }
+Tensor detach(const Tensor& t) {
+  if (!t->has(TensorImpl::PythonDispatch) || tls.torch_dispatch_disabled) return alias(t);
+  BelowAutograd below;  // a subclass decides what its copy is
+  return ops::detach(t);
+}
 
 Ref<Node> accumulator_of(const Tensor& leaf) {
   AutogradMeta* m = leaf->autograd;

@@ -120,6 +120,8 @@ void SavedTensor::save(const Tensor& t, bool output) {
       return;
     }
   }
+  if (t->version) t->version->watched.store(true, std::memory_order_relaxed);
+  else t->set(TensorImpl::Watched, true);
   if (!output) tensor = t;
   else if (tls.interposed || t->has(TensorImpl::PythonDispatch))
     tensor = [&] {
@@ -133,6 +135,11 @@ void SavedTensor::save(const Tensor& t, bool output) {
 void SavedTensor::pack(void* packed, void* unpack_callable) {
   hook_data = packed;
   unpack = unpack_callable;
+}
+
+static std::string last_write(const Tensor& t) {
+  std::string place = t->version && python_autograd.told_write ? python_autograd.told_write(*t->version) : std::string();
+  return place.empty() ? place : concat(" It was last changed at ", place, ".");
 }
 
 Tensor SavedTensor::unpack_for(const Node& node) const {
@@ -162,7 +169,8 @@ Tensor SavedTensor::unpack_for(const Node& node) const {
              ? "the backtrace further above shows the operation that failed to compute its gradient. The variable in question "
                "was changed in there or anywhere later. Good luck!"
              : "enable anomaly detection to find the operation that failed to compute its gradient, with "
-               "torch.autograd.set_detect_anomaly(True, check_nan=False).");
+               "torch.autograd.set_detect_anomaly(True, check_nan=False).",
+         last_write(tensor));
   }
   if (!is_output) return tensor;
   Tensor t;
@@ -235,14 +243,22 @@ Tensor BackwardContext::saved(int slot) const {
   KD_CHECK(!node.released, Runtime, kFreed);
   const SaveSlot& s = node.derivative->saves[slot];
   if (s.source == SaveSlot::Arg && node.values[s.index].is_number()) return wrap_number(node.values[s.index].scalar());
-  return node.tensors[node.begins[slot]].unpack_for(node);
+  return unpack(node.begins[slot]);
+}
+
+Tensor BackwardContext::unpack(int i) const {
+  const SavedTensor& t = node.tensors[i];
+  if (!t.unpack) return t.unpack_for(node);
+  for (const auto& [at, tensor] : unpacked)
+    if (at == i) return tensor;
+  return unpacked.emplace_back(i, t.unpack_for(node)).second;
 }
 
 SmallVec<Tensor, 4> BackwardContext::saved_list(int slot) const {
   KD_CHECK(!node.released, Runtime, kFreed);
   SmallVec<Tensor, 4> list;
   int first = node.begins[slot], n = node.slot_length(slot);
-  for (int i = first; i < first + n; i++) list.push_back(node.tensors[i].unpack_for(node));
+  for (int i = first; i < first + n; i++) list.push_back(unpack(i));
   return list;
 }
 

@@ -110,8 +110,9 @@ struct OpNode final : Node {
 // What generated formulas see. Slots are numbered as in Derivative::saves.
 struct BackwardContext {
   const OpNode& node;
-  const TensorVec& grads;  // of the forward's results; undefined means zero
-  TensorVec& out;          // one per edge
+  const TensorVec& grads;                                  // of the forward's results; undefined means zero
+  TensorVec& out;                                          // one per edge
+  mutable std::vector<std::pair<int, Tensor>> unpacked{};  // by user's hooks, which run once for each saved tensor
 
   const Tensor& grad(int i = 0) const { return grads[i]; }
   Tensor grad_or_zeros(int i) const;                 // zeros of the result's shape where no gradient arrived
@@ -119,6 +120,7 @@ struct BackwardContext {
   bool needs_element(int input, int element) const;  // likewise of an element of a list
   Tensor saved(int slot) const;
   SmallVec<Tensor, 4> saved_list(int slot) const;
+  Tensor unpack(int i) const;
   const SavedMeta& meta(int slot) const;
   std::span<const SavedMeta> metas(int slot) const;  // of a list
   bool has(int slot) const;                          // was an optional argument given?
@@ -153,6 +155,7 @@ TensorVec run_backward(const SmallVec<Edge, 4>& roots, TensorList grads, const S
 bool edge_needed(const Node& node, int edge);              // by the backward that runs now
 bool in_backward();                                        // on this thread
 bool will_run(const Node& node);                           // in the backward that runs now
+bool reaches_all_leaves();                                 // no inputs were named to the current backward
 int64_t current_graph_task();                              // its number, -1 outside of backward
 const Node* current_node();                                // the node that runs now
 void queue_callback(void (*callback)(void*), void* data);  // when the current backward ends

@@ -14,12 +14,14 @@ int64_t wrap_dim(int64_t d, int64_t ndim) {
 
 int64_t numel_of(IntList sizes) {
   int64_t n = 1;
-  bool overflow = false, zero = false;
+  bool overflow = false, zero = false, symbolic = false;
   for (int64_t s : sizes) {
     KD_CHECK(s >= 0, Runtime, "Trying to create tensor with negative dimension ", s, ": ", sizes);
     zero |= s == 0;
+    symbolic |= is_symbolic(s);
     overflow |= __builtin_mul_overflow(n, s, &n);
   }
+  if (__builtin_expect(symbolic, 0) && !zero) return std::accumulate(sizes.begin(), sizes.end(), int64_t(1), product);
   KD_CHECK(!overflow || zero, Runtime, "numel: integer multiplication overflow with sizes=", sizes);
   return zero ? 0 : n;
 }
@@ -31,7 +33,7 @@ static Dims dense_strides(IntList sizes, const Order& order) {
   int64_t stride = 1;
   for (int64_t d : order) {
     strides[d] = stride;
-    stride *= std::max<int64_t>(sizes[d], 1);
+    stride = product(stride, std::max<int64_t>(sizes[d], 1));
   }
   return strides;
 }

@@ -8,8 +8,7 @@
 namespace kindling {
 
 Ref<Storage> Storage::allocate(size_t nbytes, Device device) {
-  KD_CHECK(device.type != DeviceType::cuda, Runtime,
-           "Found no NVIDIA driver on your system: this build of torch runs on the CPU");
+  KD_CHECK(device.type != DeviceType::cuda, Assertion, "Torch not compiled with CUDA enabled");
   void* data = device.type == DeviceType::cpu ? allocator::allocate(nbytes) : nullptr;
   Storage* s = new (allocator::allocate_object(sizeof(Storage))) Storage;
   s->data = static_cast<char*>(data);

@@ -36,7 +36,7 @@ static bool row_major(IntList sizes, IntList strides) {
   for (size_t i = sizes.size(); i-- > 0;) {
     if (sizes[i] == 1) continue;
     if (strides[i] != expected) return false;
-    expected *= sizes[i];
+    expected = product(expected, sizes[i]);
   }
   return true;
 }
@@ -64,7 +64,7 @@ void TensorImpl::set_sizes_contiguous(IntList sizes) {
   int64_t stride = 1;
   for (int i = ndim; i-- > 0;) {
     dims[ndim + i] = stride;
-    stride *= std::max<int64_t>(dims[i], 1);
+    stride = product(stride, std::max<int64_t>(dims[i], 1));
   }
   numel = n;
   set(Contiguous, true);
@@ -243,7 +243,7 @@ Scalar item(const Tensor& t) {
            "to rewrite what you're doing with other operations. If error is occurring somewhere inside PyTorch internals, please file "
            "a bug report.");
   KD_CHECK(t.numel() == 1, Runtime, "a Tensor with ", t.numel(), " elements cannot be converted to Scalar");
-  KD_CHECK(t.is_cpu(), Runtime, "Tensor.item() cannot be called on meta tensors");
+  KD_CHECK(t.is_cpu() && t.storage()->data, Runtime, "Tensor.item() cannot be called on meta tensors");
   Scalar s = load_scalar(t.raw(), t.dtype());
   if (t.is_conj()) s.im = -s.im;
   return t.is_neg() ? -s : s;
@@ -258,7 +258,7 @@ Tensor alias(const Tensor& t, IntList sizes, IntList strides, int64_t offset) {
   r->layout = t->layout;
   r->storage = t->storage;
   if (!t->has(TensorImpl::Inference)) {
-    if (!t->version) t->version = Ref<VersionCounter>::make();
+    t->version_counter();
     r->version = t->version;
   }
   constexpr uint16_t inherited = TensorImpl::Conj | TensorImpl::Neg | TensorImpl::Inference | TensorImpl::Batched;

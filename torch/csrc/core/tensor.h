@@ -7,6 +7,7 @@
 #include "ref.h"
 #include "scalar.h"
 #include "storage.h"
+#include "symbolic.h"
 
 namespace kindling {
 
@@ -15,6 +16,10 @@ struct AutogradMeta;  // autograd/meta.h: made only when a tensor takes part in 
 // Counts in-place writes; shared by a tensor and its views, so that saved tensors can tell that they changed.
 struct VersionCounter final : RefCounted {
   std::atomic<uint32_t> value{0};
+  // Where the last write to a tensor that autograd has saved came from: a name that lives for ever, and a line of it.
+  std::atomic<bool> watched{false};
+  std::atomic<uint32_t> line{0};
+  std::atomic<void*> file{nullptr};
 };
 
 struct TensorImpl final {
@@ -26,7 +31,13 @@ struct TensorImpl final {
     PythonDispatch = 16,  // a subclass with __torch_dispatch__
     Inference = 32,       // made in inference mode: no version counter, no autograd
     OwnsPyObject = 64,    // C++ keeps the Python object alive (its last Python reference went away first)
-    Batched = 128,        // stands for one example of a batch: the storage is a BatchStorage (vmap/batch.h), without memory
+    Watched = 128,        // what a version counter will be from its start
+    Batched = 256,        // stands for one example of a batch: the storage is a BatchStorage (vmap/batch.h), without memory
+    // What a wrapper's class, and not this object, knows: Python asks its __torch_dispatch__.
+    AskStrides = 512,
+    AskSizes = 1024,
+    AskDevice = 2048,
+    AskLayout = 4096,
   };
 
   mutable std::atomic<uint32_t> refs{1};
@@ -48,6 +59,13 @@ struct TensorImpl final {
   bool unusual() const { return flags & kUnusual; }
   bool has(Flag f) const { return flags & f; }
   void set(Flag f, bool on) { flags = on ? flags | f : flags & ~f; }
+  VersionCounter& version_counter() {
+    if (!version) {
+      version = Ref<VersionCounter>::make();
+      version->watched.store(has(Watched), std::memory_order_relaxed);
+    }
+    return *version;
+  }
   void set_sizes_strides(IntList sizes, IntList strides);  // also numel and Contiguous
   void set_sizes_contiguous(IntList sizes);
 };

@@ -408,7 +408,21 @@ void check_dtypes(const Tensor& input, const Tensor& weight, const Tensor& bias)
            ") and bias type (", bias.defined() ? info(bias.dtype()).name : "", ") should be the same");
 }
 
-Dims output_sizes(const Tensor& input, const Tensor& weight, const Tensor& bias, const Parameters& p) {
+void check_kernel(const Tensor& weight) {
+  for (int64_t d = 2; d < weight.dim(); d++)
+    KD_CHECK(weight.size(d) > 0, Runtime,
+             "convolution: a kernel has at least one element in each dimension, but weight has size ", weight.sizes());
+}
+
+// A stride beyond the padded input gives one output, whatever it is.
+void clip_strides(const Tensor& input, Parameters& p) {
+  for (int64_t d = 2; d < input.dim(); d++) {
+    const int64_t at = 3 - input.dim() + d;
+    p.stride[at] = std::min(p.stride[at], std::max<int64_t>(input.size(d) + 2 * p.pad[at], 1));
+  }
+}
+
+Dims output_sizes(const Tensor& input, const Tensor& weight, const Tensor& bias, Parameters& p) {
   int64_t dims = weight.dim() - 2, groups = p.groups;
   KD_CHECK(weight.size(0) >= groups && weight.size(0) % groups == 0, Runtime, "Given groups=", groups,
            ", expected weight to be divisible by ", groups, " at dimension 0, but got weight of size [", weight.sizes(),
@@ -422,6 +436,8 @@ Dims output_sizes(const Tensor& input, const Tensor& weight, const Tensor& bias,
   Dims out{input.size(0), weight.size(0)};
   std::string have, need;
   bool fits = true;
+  check_kernel(weight);
+  clip_strides(input, p);
   for (int64_t d = 0; d < dims; d++) {
     int64_t at = 3 - dims + d, padded = input.size(2 + d) + 2 * p.pad[at], kernel = p.dilation[at] * (weight.size(2 + d) - 1) + 1;
     have += concat(d ? " x " : "", padded);
@@ -436,6 +452,7 @@ Dims output_sizes(const Tensor& input, const Tensor& weight, const Tensor& bias,
 
 Dims transposed_sizes(const Tensor& input, const Tensor& weight, const Tensor& bias, IntList output_padding,
                       const Parameters& p) {
+  check_kernel(weight);
   int64_t dims = weight.dim() - 2, extra[3] = {0, 0, 0};
   expand_list(output_padding, dims, extra, "output_padding");
   KD_CHECK(input.size(1) == weight.size(0), Runtime, "Given transposed=1, weight of size ", weight.sizes(), ", expected input",
@@ -511,6 +528,8 @@ std::tuple<Tensor, Tensor, Tensor> convolution_backward(const Tensor& grad_outpu
                                                         IntList dilation, bool transposed, IntList output_padding, int64_t groups,
                                                         std::span<const Value> output_mask) {
   conv::Parameters p = conv::read(weight, stride, padding, dilation, groups);
+  conv::check_kernel(weight);
+  if (!transposed) conv::clip_strides(input, p);
   bool meta = grad_output.is_meta() || input.is_meta();
   Tensor g = meta ? grad_output : conv::in_float(grad_output), x = meta ? input : conv::in_float(input),
          w = meta ? weight : conv::dense(conv::in_float(weight));

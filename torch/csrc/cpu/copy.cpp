@@ -7,6 +7,7 @@
 #include "convert.h"
 #include "kernels.h"
 #include "loop.h"
+#include "outputs.h"
 #include "scratch.h"
 
 namespace kindling {
@@ -166,13 +167,26 @@ Tensor converted(const Tensor& t, DType d) {
 
 // ---- in-place and out= forms ----
 
-static void copy_result(const Op& op, const Tensor& target, const Tensor& result) {
+// What C++ calls the element type: PyTorch's messages about outputs say it so.
+static const char* element_name(DType d) {
+  static const char* const names[] = {"bool",          "unsigned char",  "signed char",  "short int",         "int",
+                                      "long int",      "unsigned short", "unsigned int", "unsigned long int", "c10::Half",
+                                      "c10::BFloat16", "float",          "double"};
+  if (d == DType::complex64) return "c10::complex<float>";
+  if (d == DType::complex128) return "c10::complex<double>";
+  return d <= DType::float64 ? names[int(d)] : info(d).name;
+}
+
+static void copy_result(const Op& op, const Tensor& target, const Tensor& result, bool exact) {
   if (op.inplace && target->unusual()) {
     ops::copy_(target, result, false);
     return;
   }
   KD_CHECK(!result->has(TensorImpl::Batched), Runtime, "vmap: ", op.name, " cannot write the results of a batch to ",
            op.inplace ? "a tensor that all examples share" : "out=");
+  if (exact)
+    KD_CHECK(target.dtype() == result.dtype(), Runtime, "Expected out tensor to have dtype ", element_name(result.dtype()),
+             ", but got ", element_name(target.dtype()), " instead");
   KD_CHECK(can_cast(result.dtype(), target.dtype()), Runtime, "result type ", legacy_name(result.dtype()),
            " can't be cast to the desired output type ", legacy_name(target.dtype()));
   check_no_internal_overlap(target);
@@ -198,7 +212,19 @@ static void functional_arguments(const Op& op, const Op& functional, const Value
   }
 }
 
-void derived_form(const Op& op, const Value* args, OwnedValue* rets) {
+static void check_apart(const Op& op, const Value* args, const Tensor& target) {
+  auto check = [&](const Value& v) {
+    if (v.is_tensor()) KD_CHECK(overlap(target, v.tensor()) == Overlap::None, Runtime, kSharedWithInput);
+  };
+  for (int i = 0; i < op.nargs && !op.args[i].out; i++) {
+    if (args[i].tag != Tag::List) check(args[i]);
+    else
+      for (const Value& e : args[i].list()) check(e);
+  }
+}
+
+template <bool exact, bool apart>
+static void run_form(const Op& op, const Value* args, OwnedValue* rets) {
   constexpr int kResults = 8, kArguments = 32;
   const Op& functional = *op.functional;
   OwnedValue results[kResults];
@@ -209,15 +235,22 @@ void derived_form(const Op& op, const Value* args, OwnedValue* rets) {
   for (int i = 0; i < functional.nrets; i++) {
     const Value& target = op.inplace ? args[0] : args[op.nargs - functional.nrets + i];
     if (target.is_tensor()) {
-      copy_result(op, target.tensor(), results[i].tensor());
+      if (apart) check_apart(op, args, target.tensor());
+      copy_result(op, target.tensor(), results[i].tensor(), exact);
       if (i < op.nrets) rets[i] = OwnedValue(target.tensor());
     } else {
       KD_CHECK(target.list().size() == results[i].list().size(), Runtime, op.name, ": expected ", results[i].list().size(),
                " tensors in out, got ", target.list().size());
-      for (size_t k = 0; k < target.list().size(); k++) copy_result(op, target.list()[k].tensor(), results[i].list()[k].tensor());
+      for (size_t k = 0; k < target.list().size(); k++)
+        copy_result(op, target.list()[k].tensor(), results[i].list()[k].tensor(), exact);
     }
   }
 }
+
+void derived_form(const Op& op, const Value* args, OwnedValue* rets) { run_form<false, false>(op, args, rets); }
+void exact_form(const Op& op, const Value* args, OwnedValue* rets) { run_form<true, false>(op, args, rets); }
+void apart_form(const Op& op, const Value* args, OwnedValue* rets) { run_form<false, true>(op, args, rets); }
+void exact_apart_form(const Op& op, const Value* args, OwnedValue* rets) { run_form<true, true>(op, args, rets); }
 
 // ---- operators ----
 

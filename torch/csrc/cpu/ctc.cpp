@@ -106,6 +106,7 @@ void backward_one(const Batch& b, int64_t n, const T* log_alpha, int64_t width, 
 }
 
 std::vector<int64_t> numbers(const Tensor& t) {
+  KD_CHECK(!t.is_meta(), NotImplemented, "ctc_loss: the shape of the result depends on lengths that are on the meta device");
   const Tensor longs = dense(cast(t, DType::int64));
   return {longs.data<int64_t>(), longs.data<int64_t>() + longs.numel()};
 }
@@ -120,6 +121,7 @@ std::tuple<Tensor, Tensor> _ctc_loss(const Tensor& log_probs, const Tensor& targ
   const int64_t width = 2 * b.longest + 1;
   Tensor loss = empty(Dims{b.samples}, log_probs.options()),
          log_alpha = empty(Dims{b.samples, b.steps, width}, log_probs.options());
+  if (loss.is_meta()) return {loss, log_alpha};
   visit<kFloatsT>(log_probs.dtype(), "ctc_loss_cpu", [&]<class T>(Of<T>) {
     std::fill_n(log_alpha.data<T>(), log_alpha.numel(), T(kNever));
     parallel_for(0, b.samples, 1, [&](int64_t from, int64_t to) {
@@ -141,6 +143,7 @@ Tensor _ctc_loss_backward(const Tensor& grad_, const Tensor& log_probs, const Te
   const Tensor grad = dense(grad_), log_alpha = dense(log_alpha_), loss = dense(neg_log_likelihood);
   const int64_t width = log_alpha.sizes()[2];
   Tensor result = ops::zeros(log_probs.sizes(), log_probs.dtype(), std::nullopt, log_probs.device(), std::nullopt);
+  if (result.is_meta()) return result;
   visit<kFloatsT>(log_probs.dtype(), "ctc_loss_backward_cpu", [&]<class T>(Of<T>) {
     parallel_for(0, b.samples, 1, [&](int64_t from, int64_t to) {
       for (int64_t n = from; n < to; n++) {

@@ -33,7 +33,7 @@ struct Bags {
       : indices(checked_indices(given, "embedding_bag")), offsets(dense(cast(starts, DType::int64))) {
     count = offsets.numel() - (include_last ? 1 : 0);
     const int64_t n = indices.numel();
-    for (int64_t b = 0; b < offsets.numel(); b++) {
+    for (int64_t b = 0; b < offsets.numel() && !offsets.is_meta(); b++) {
       const int64_t v = offsets.data<int64_t>()[b];
       KD_CHECK(b > 0 || v == 0, Runtime,
                "offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. However, got ",
@@ -74,6 +74,8 @@ Tensor embedding_dense_backward(const Tensor& grad_output, const Tensor& indices
   const Tensor grad = dense(grad_output);
   std::vector<int64_t> count(scale_grad_by_freq ? num_weights : 0);
   const int64_t* index = indices.data<int64_t>();
+  for (int64_t i = 0; i < n; i++)
+    if (index[i] != padding_idx) check_row(index[i], num_weights, i, "embedding_dense_backward()");
   if (scale_grad_by_freq)
     for (int64_t i = 0; i < n; i++) count[index[i]]++;
   visit<kFloatsT | kHalvesT | kComplexT>(grad.dtype(), "embedding_backward", [&]<class T>(Of<T>) {
@@ -129,6 +131,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> _embedding_bag(const Tensor& weight_,
   Tensor bag_of = empty(Dims{n}, longs), sizes = empty(Dims{bags.count}, longs);
   Tensor winners = ops::zeros(mode == kMaxBag ? Dims{bags.count, width} : Dims{bags.count}, DType::int64, std::nullopt,
                               weight.device(), std::nullopt);
+  if (result.is_meta()) return {result, bag_of, sizes, winners};
   const int64_t* index = bags.indices.data<int64_t>();
   for (int64_t i = 0; i < n; i++) check_row(index[i], rows, i, "embedding_bag()");
   visit<kFloatsT | kHalvesT>(weight.dtype(), "embedding_bag", [&]<class T>(Of<T>) {
@@ -179,9 +182,14 @@ Tensor _embedding_bag_dense_backward(const Tensor& grad_, const Tensor& indices_
   const Tensor scale = per_sample_weights.defined() ? dense(per_sample_weights) : Tensor();
   const int64_t width = grad.sizes()[1], n = indices.numel(), bags = grad.sizes()[0];
   Tensor result = ops::zeros(Dims{num_weights, width}, grad.dtype(), std::nullopt, grad.device(), std::nullopt);
-  const int64_t *index = indices.data<int64_t>(), *bag = offset2bag.data<int64_t>(), *sizes = bag_size.data<int64_t>();
+  if (result.is_meta()) return result;
+  const Tensor bag_of = dense(offset2bag), count_of = dense(bag_size), winners = dense(maximum_indices);
+  const int64_t *index = indices.data<int64_t>(), *bag = bag_of.data<int64_t>(), *sizes = count_of.data<int64_t>();
   std::vector<int64_t> count(num_weights);
-  for (int64_t i = 0; i < n; i++) count[index[i]]++;
+  for (int64_t i = 0; i < n; i++) {
+    check_row(index[i], num_weights, i, "embedding_bag()");
+    count[index[i]]++;
+  }
   visit<kFloatsT | kHalvesT>(grad.dtype(), "embedding_bag_backward", [&]<class T>(Of<T>) {
     using C = compute_t<T>;
     auto add = [&](int64_t row, int64_t b, int64_t j, C w) {
@@ -190,7 +198,7 @@ Tensor _embedding_bag_dense_backward(const Tensor& grad_, const Tensor& indices_
     };
     if (mode == kMaxBag) {
       for (int64_t b = 0; b < bags; b++)
-        for (int64_t j = 0; j < width && sizes[b] > 0; j++) add(maximum_indices.data<int64_t>()[b * width + j], b, j, C(1));
+        for (int64_t j = 0; j < width && sizes[b] > 0; j++) add(winners.data<int64_t>()[b * width + j], b, j, C(1));
       return;
     }
     for (int64_t i = 0; i < n; i++) {
@@ -210,10 +218,12 @@ Tensor _embedding_bag_per_sample_weights_backward(const Tensor& grad_, const Ten
   const Tensor offset2bag = dense(offset2bag_);
   const int64_t width = grad.sizes()[1];
   Tensor result = empty(Dims{indices.numel()}, grad.options());
+  if (result.is_meta()) return result;
+  const Tensor bag_of = dense(offset2bag);
   visit<kFloatsT | kHalvesT>(grad.dtype(), "embedding_bag_per_sample_weights_backward", [&]<class T>(Of<T>) {
     for (int64_t i = 0; i < indices.numel(); i++) {
       const int64_t v = indices.data<int64_t>()[i];
-      const T *g = grad.data<T>() + offset2bag.data<int64_t>()[i] * width, *row = weight.data<T>() + v * width;
+      const T *g = grad.data<T>() + bag_of.data<int64_t>()[i] * width, *row = weight.data<T>() + v * width;
       compute_t<T> sum = 0;
       for (int64_t j = 0; j < width && v != padding_idx; j++) sum += load(g[j]) * load(row[j]);
       result.data<T>()[i] = store_as<T>(sum);

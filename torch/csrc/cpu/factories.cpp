@@ -101,16 +101,27 @@ template <class T>
 struct Even {
   T start, end, step;
   int64_t steps;
+  DType narrow = DType::none;
   Even(T a, T b, int64_t n) : start(a), end(b), step(n > 1 ? (b - a) / T(n - 1) : T(0)), steps(n) {}
-  // In the narrow floats the step itself is one of their numbers.
+  // The narrow floats: the step, its multiples and the values are all numbers of theirs.
   Even rounded(DType d) const {
     Even r = *this;
-    char bits[16];
-    store_scalar(bits, Scalar(double(step)), d);
-    r.step = T(load_scalar(bits, d).to_double());
+    r.narrow = is_reduced_float(d) ? d : DType::none;
+    r.step = r.held(step);
     return r;
   }
-  T operator()(int64_t i) const { return i < steps / 2 || steps == 1 ? start + step * T(i) : end - step * T(steps - 1 - i); }
+  T held(T v) const {
+    if constexpr (std::is_same_v<T, float>) {
+      if (narrow == DType::none) return v;
+      char bits[16];
+      store_scalar(bits, Scalar(double(v)), narrow);
+      return T(load_scalar(bits, narrow).to_double());
+    }
+    return v;
+  }
+  T operator()(int64_t i) const {
+    return held(i < steps / 2 || steps == 1 ? start + held(step * T(i)) : end - held(step * T(steps - 1 - i)));
+  }
 };
 
 Tensor make_even(const Scalar& start, const Scalar& end, int64_t steps, DType dtype, std::optional<Layout> layout,
@@ -143,6 +154,7 @@ Scalar zero_dim(const Tensor& t, const char* name) {
 Tensor triangle_indices(int64_t rows, int64_t columns, int64_t offset, bool lower, TensorOptions o) {
   KD_CHECK(rows >= 0, Runtime, "row must be non-negative, got", rows);
   KD_CHECK(columns >= 0, Runtime, "col must be non-negative, got", columns);
+  numel_of(Dims{2, rows, columns});  // refuses what is too large to count
   const auto bound = [&](int64_t r, int64_t extra) { return std::clamp<int64_t>(r + offset + extra, 0, columns); };
   const auto first = [&](int64_t r) { return lower ? 0 : bound(r, 0); };
   const auto last = [&](int64_t r) { return lower ? bound(r, 1) : columns; };

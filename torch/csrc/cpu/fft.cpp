@@ -324,6 +324,15 @@ Dims wrapped(IntList dims, int64_t ndim) {
   return r;
 }
 
+// The dimensions of a transform between real and complex: some, none of them empty.
+Dims transformed(IntList dim, const Tensor& self) {
+  KD_CHECK(!dim.empty(), Runtime, "fft: a transform needs at least one dimension");
+  Dims dims = wrapped(dim, self.dim());
+  for (int64_t d : dims)
+    KD_CHECK(self.sizes()[d] > 0, Runtime, "Invalid number of data points (", self.sizes()[d], ") specified");
+  return dims;
+}
+
 // All of `dims` of a contiguous complex tensor, in place.
 void transform_dims(const Tensor& t, IntList dims, bool forward, double scale) {
   if (t.is_meta() || t.numel() == 0) return;
@@ -423,7 +432,7 @@ Tensor _fft_c2c(const Tensor& self, IntList dim, int64_t normalization, bool for
 
 Tensor _fft_r2c(const Tensor& self, IntList dim, int64_t normalization, bool onesided) {
   KD_CHECK(self.is_floating(), Runtime, "_fft_r2c expects a real floating point tensor, got ", info(self.dtype()).name);
-  const Dims dims = wrapped(dim, self.dim());
+  const Dims dims = transformed(dim, self);
   const int64_t last = IntList(dims).back(), n = self.sizes()[last], kept = n / 2 + 1;
   const double scale = scale_of(normalization, self.sizes(), dims);
   const TensorOptions options{to_complex(self.dtype()), self.device()};
@@ -458,8 +467,9 @@ Tensor _fft_r2c(const Tensor& self, IntList dim, int64_t normalization, bool one
 
 Tensor _fft_c2r(const Tensor& self, IntList dim, int64_t normalization, int64_t n) {
   KD_CHECK(self.is_complex(), Runtime, "_fft_c2r expects a complex tensor, got ", info(self.dtype()).name);
-  const Dims dims = wrapped(dim, self.dim());
+  const Dims dims = transformed(dim, self);
   const int64_t last = IntList(dims).back(), kept = n / 2 + 1;
+  KD_CHECK(n > 0, Runtime, "Invalid number of data points (", n, ") specified");
   const TensorOptions options{to_real(self.dtype()), self.device()};
   Dims sizes(self.sizes());
   sizes[last] = n;

@@ -31,7 +31,7 @@ std::vector<double> limits_of(const Tensor& points, int64_t dimensions, std::spa
     KD_CHECK(int64_t(range.size()) == 2 * dimensions, Runtime, name, ": for a ", dimensions,
              "-dimensional histogram range should have ", 2 * dimensions, " elements, but got ", int64_t(range.size()));
     std::copy(range.begin(), range.end(), limits.begin());
-  } else {
+  } else if (!points.is_meta()) {
     visit<kFloatsT>(points.dtype(), name, [&](auto of) {
       using T = typename decltype(of)::type;
       const T* p = points.data<T>();

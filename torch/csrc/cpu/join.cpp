@@ -270,7 +270,7 @@ Tensor repeat_interleave_Tensor(const Tensor& repeats_, std::optional<int64_t> o
 // ---- membership ----
 
 Tensor isin_Tensor_Tensor(const Tensor& elements, const Tensor& test_elements, bool, bool invert) {
-  Tensor result = empty(elements.sizes(), {DType::bool_, elements.device()});
+  Tensor result = empty(elements.sizes(), {DType::bool_, test_elements.is_meta() ? test_elements.device() : elements.device()});
   if (result.is_meta()) return result;
   ResultType type;
   type.add(elements);

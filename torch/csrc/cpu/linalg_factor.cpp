@@ -78,6 +78,8 @@ std::tuple<Tensor, Tensor> linalg_cholesky_ex(const Tensor& self, bool upper, bo
 
 Tensor _cholesky_solve_helper(const Tensor& self, const Tensor& A, bool upper) {
   Tensor X = column_major_copy(self), factor = column_major_copy(A);
+  KD_CHECK(rows(factor) == columns(factor) && rows(factor) == rows(X) && batch_count(factor) == batch_count(X), Runtime,
+           "cholesky_solve: a factor of size ", A.sizes(), " does not go with a right-hand side of size ", self.sizes());
   if (X.is_meta() || X.numel() == 0) return X;
   int n = int(rows(X)), k = int(columns(X)), info = 0;
   visit_type(X.dtype(), "cholesky_solve_cpu", [&](auto tag) {

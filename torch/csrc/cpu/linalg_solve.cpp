@@ -196,6 +196,12 @@ void each_diagonal(const Tensor& LU, const Tensor& pivots, F&& fn) {
   }
 }
 
+// A matrix has the determinant of its transpose, which LAPACK takes without a copy where rows lie in a run.
+std::tuple<Tensor, Tensor, Tensor> determinant_factors(const Tensor& A) {
+  bool transposed = A.is_contiguous() && !is_complex(A.dtype());
+  return kernels::linalg_lu_factor_ex(transposed ? ops::transpose_int(A, -2, -1) : A, true, false);
+}
+
 }  // namespace
 
 namespace kernels {
@@ -204,7 +210,7 @@ std::tuple<Tensor, Tensor, Tensor> _linalg_det(const Tensor& A) {
   check_square(A, "linalg.det");
   check_float(A, "linalg.det");
   Tensor det = empty(batch_sizes(A), A.options());
-  auto factors = linalg_lu_factor_ex(A, true, false);
+  auto factors = determinant_factors(A);
   const Tensor &LU = std::get<0>(factors), &pivots = std::get<1>(factors);
   if (det.is_meta()) return {det, LU, pivots};
   visit_type(A.dtype(), "det", [&](auto tag) {
@@ -222,7 +228,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> _linalg_slogdet(const Tensor& A) {
   check_square(A, "linalg.slogdet");
   check_float(A, "linalg.slogdet");
   Tensor sign = empty(batch_sizes(A), A.options()), logabs = empty(batch_sizes(A), real_options(A));
-  auto factors = linalg_lu_factor_ex(A, true, false);
+  auto factors = determinant_factors(A);
   const Tensor &LU = std::get<0>(factors), &pivots = std::get<1>(factors);
   if (sign.is_meta()) return {sign, logabs, LU, pivots};
   visit_type(A.dtype(), "slogdet", [&](auto tag) {

@@ -4,6 +4,7 @@
 
 #include "convert.h"
 #include "copy.h"
+#include "outputs.h"
 #include "scratch.h"
 
 namespace kindling {
@@ -17,9 +18,7 @@ void check_no_internal_overlap(const Tensor& out) {
 }
 
 void check_writable(const Tensor& out, const Tensor& input) {
-  KD_CHECK(overlap(out, input) != Overlap::Partial, Runtime,
-           "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory "
-           "location. Please clone() the tensor before performing the operation.");
+  KD_CHECK(overlap(out, input) != Overlap::Partial, Runtime, kSharedWithInput);
 }
 
 void resize_output(const Tensor& out, IntList sizes) {
@@ -423,7 +422,7 @@ bool Call::common_strides(Dims& strides) const {
     const TensorImpl* t = v.tensor_;
     if (!same({t->dims, size_t(t->ndim)}, shape)) return false;
     if (first && !std::equal(t->dims + t->ndim, t->dims + 2 * t->ndim, first->dims + t->ndim)) return false;
-    if (!first && !v.tensor().is_non_overlapping_and_dense()) return false;
+    if (!first && (t->numel == 0 || !v.tensor().is_non_overlapping_and_dense())) return false;
     first = t;
   }
   if (first) strides = Dims(IntList(first->dims + first->ndim, size_t(first->ndim)));

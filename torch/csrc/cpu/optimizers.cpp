@@ -1,5 +1,9 @@
 // Optimizer steps over lists of tensors: the generated kernel of one step, run over each parameter with its state.
 #include <cmath>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
 
 #include "kernels.h"
 #include "loop.h"
@@ -12,12 +16,17 @@ namespace {
 
 // One step as a generated pointwise kernel: its first `nout` inputs but the gradient are what it writes.
 struct Step {
+  static constexpr int kNumbers = 12;
   const PointwiseInfo& info;
 
   explicit Step(const char* name) : info(*find_op(name, "")->pointwise) {}
 
   void run(std::initializer_list<Tensor> outs, std::initializer_list<Tensor> ins, std::initializer_list<double> numbers) const {
-    const Tensor& param = *outs.begin();
+    run({outs.begin(), outs.size()}, {ins.begin(), ins.size()}, {numbers.begin(), numbers.size()});
+  }
+
+  void run(std::span<const Tensor> outs, std::span<const Tensor> ins, std::span<const double> numbers) const {
+    const Tensor& param = outs[0];
     Walk walk(param.sizes());
     Slot slots[Walk::kOperands];
     const DType held = compute_dtype(param.dtype());
@@ -30,7 +39,7 @@ struct Step {
       }
     }
     walk.arrange();
-    char scalars[16 * 12];
+    char scalars[16 * kNumbers];
     char* at = scalars;
     for (double x : numbers) {
       store_scalar(at, Scalar(x), held);
@@ -65,7 +74,39 @@ void adam(TensorList self, TensorList grads, TensorList means, TensorList square
   }
 }
 
+const Step& step_named(std::string_view law) {
+  static auto& known = *new std::unordered_map<std::string, Step>;
+  static std::mutex mutex;
+  std::lock_guard lock(mutex);
+  std::string name(law);
+  auto found = known.find(name);
+  if (found == known.end()) {
+    const Op* op = find_op(name.c_str(), "");
+    KD_CHECK(op && op->pointwise, Value, "there is no optimizer step named ", name);
+    found = known.emplace(name, Step(name.c_str())).first;
+  }
+  return found->second;
+}
+
 }  // namespace
+
+void _optimizer_step_(std::string_view law, TensorList params, TensorList grads, TensorList states,
+                      std::span<const double> numbers) {
+  const size_t count = params.size();
+  if (count == 0) return;
+  const Step& step = step_named(law);
+  const size_t per = states.size() / count, each = numbers.size() / count;
+  KD_CHECK(grads.size() == count && per * count == states.size() && each * count == numbers.size() &&
+               per + 1 == size_t(step.info.nout) && each <= Step::kNumbers,
+           Value, law, ": the lists of parameters, gradients, states and numbers do not belong together");
+  std::vector<Tensor> outs(1 + per), ins(2 + per);
+  for (size_t i = 0; i < count; i++) {
+    outs[0] = ins[0] = params[i];
+    ins[1] = grads[i];
+    for (size_t k = 0; k < per; k++) outs[1 + k] = ins[2 + k] = states[i * per + k];
+    step.run(outs, ins, numbers.subspan(i * each, each));
+  }
+}
 
 void _fused_adam_(TensorList self, TensorList grads, TensorList exp_avgs, TensorList exp_avg_sqs, TensorList max_exp_avg_sqs,
                   TensorList state_steps, double lr, double beta1, double beta2, double weight_decay, double eps, bool amsgrad,

@@ -410,6 +410,11 @@ std::tuple<Tensor, Tensor> fractional_max_pool(const Tensor& self, IntList kerne
   }
   KD_CHECK(samples.dim() == 3 && samples.size(2) == dims && samples.dtype() == self.dtype(), Runtime, name,
            "(): random_samples must be (batch, channels, ", dims, ") and of the input's dtype");
+  const int64_t batch = self.dim() == dims + 2 ? self.size(0) : 1;
+  KD_CHECK(samples.size(0) >= batch, Runtime, "Expect _random_samples.size(0) no less then input batch size. Got ",
+           samples.size(0), " for a batch of ", batch);
+  KD_CHECK(samples.size(1) == channels, Runtime, "Expect _random_samples.size(1) equals to input channel size. Got ",
+           samples.size(1), " for ", channels, " channels");
   Dims sizes = output_shape(self, w, dims);
   Tensor out = empty(sizes, self.options()), indices = empty(sizes, {DType::int64, self.device()});
   if (out.is_meta() || out.numel() == 0) return {out, indices};

@@ -114,6 +114,8 @@ Tensor nonzero_static(const Tensor& self, int64_t size, int64_t fill_value) {
 Tensor masked_select(const Tensor& self_, const Tensor& mask_) {
   KD_CHECK(mask_.dtype() == DType::bool_ || mask_.dtype() == DType::uint8, Runtime,
            "masked_select: expected BoolTensor for mask, but got ", info(mask_.dtype()).name);
+  KD_CHECK(!self_.is_meta() && !mask_.is_meta(), NotImplemented,
+           "masked_select: the shape of the result depends on elements, which a tensor on the meta device does not have");
   const Dims sizes = broadcast_shapes(self_.sizes(), mask_.sizes());
   const Tensor self = dense(ops::expand(self_, sizes)), mask = dense(ops::expand(cast(mask_, DType::bool_), sizes));
   const bool* m = reinterpret_cast<const bool*>(mask.raw());
@@ -242,6 +244,7 @@ std::tuple<Tensor, Tensor> _unique(const Tensor& self, bool, bool return_inverse
 // Distinct slices along `dim`: rows are compared element by element.
 static std::tuple<Tensor, Tensor, Tensor> distinct_slices(const Tensor& self, int64_t dim, bool consecutive, bool want_inverse,
                                                           bool want_counts) {
+  KD_CHECK(self.dim() > 0, Index, "Dimension specified as ", dim, " but tensor has no dimensions");
   dim = wrap_dim(dim, self.dim());
   const int64_t n = self.sizes()[dim];
   if (self.numel() == 0) {
@@ -332,7 +335,8 @@ Tensor searchsorted_Tensor(const Tensor& sorted_sequence, const Tensor& self, bo
     KD_CHECK(same(sorted_sequence.sizes(), sorter_.sizes()), Runtime,
              "torch.searchsorted(): boundary and sorter must have the same size, ", "but got boundary tensor ",
              sorted_sequence.sizes(), "and got sorter tensor ", sorter_.sizes());
-  Tensor result = empty(self.sizes(), {out_int32 ? DType::int32 : DType::int64, self.device()});
+  const Device device = sorted_sequence.is_meta() ? sorted_sequence.device() : self.device();
+  Tensor result = empty(self.sizes(), {out_int32 ? DType::int32 : DType::int64, device});
   if (result.is_meta() || self.numel() == 0) return result;
   ResultType type;
   type.add(sorted_sequence);

@@ -39,6 +39,7 @@ struct Segments {
     for (int64_t d = axis + 1; d < data.dim(); d++) inner *= data.size(d);
     const int64_t width = given.size(-1);
     count = lengths.defined() ? width : width - 1;
+    if (given.is_meta()) return;
     const int64_t* p = given.data<int64_t>();
     for (int64_t o = 0; o < outer; o++) {
       int64_t at = 0;

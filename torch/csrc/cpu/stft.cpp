@@ -78,8 +78,9 @@ Tensor overlap_add(const Tensor& self, int64_t n_fft, int64_t hop, int64_t win_l
   KD_CHECK(0 < win_length && win_length <= n_fft, Runtime, "istft: expected 0 < win_length <= n_fft");
   KD_CHECK(!window.defined() || (window.dim() == 1 && window.size(0) == win_length), Runtime,
            "istft: Invalid window shape. window has to be 1D and length of `win_length`");
+  Tensor x = ops::view_as_real(ops::resolve_conj(self));
   const Tensor w = padded_window(window, self, n_fft, win_length);
-  Tensor x = ops::transpose_int(self.dim() == 2 ? ops::unsqueeze(self, 0) : self, 1, 2);
+  x = ops::view_as_complex(ops::transpose_int(self.dim() == 2 ? ops::unsqueeze(x, 0) : x, 1, 2));
   const Dims dims{2};
   const int64_t mode = normalized ? 1 : 2;
   if (return_complex) x = ops::_fft_c2c(x, dims, mode, false);
@@ -92,9 +93,10 @@ Tensor overlap_add(const Tensor& self, int64_t n_fft, int64_t hop, int64_t win_l
   y = ops::slice_Tensor(y, 1, start, end, 1);
   envelope = ops::slice_Tensor(envelope, 1, start, end, 1);
   if (!self.is_meta()) {
-    const double least = item(ops::min(ops::abs(envelope))).to_double();
-    KD_CHECK(least > 1e-11, Runtime, "window overlap add min: ", least,
-             ": the windows leave a part of the signal without weight");
+    const Tensor uncovered = ops::lt_Scalar(ops::min(ops::abs(envelope)), Scalar(1e-11));
+    const Tensor yes = ops::new_ones(uncovered, Dims{}, DType::bool_, std::nullopt, std::nullopt, std::nullopt);
+    KD_CHECK(!ops::equal(uncovered, yes), Runtime,
+             "window overlap add min: 1: the windows leave a part of the signal without weight");
   }
   y = ops::div_Tensor(y, envelope);
   if (self.dim() == 2) y = ops::squeeze_dim(y, 0);

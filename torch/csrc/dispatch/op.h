@@ -62,6 +62,14 @@ struct SaveSlot {
   uint32_t needed_by = ~0u;  // bit i: by the gradient of differentiable input i; kept only if one of these is wanted
 };
 
+// What a formula uses besides tensors, as `_saved_<name>` of a node shows it.
+struct SavedAttribute {
+  const char* name;  // "dim", "self_sym_sizes", "self_sym_argsize_0"
+  enum Kind : uint8_t { Argument, Sizes, Strides, Numel, Dim, Size } kind;
+  uint8_t index;  // of the argument, or of the save slot whose shape is asked for
+  int8_t dim;     // of Size
+};
+
 struct Derivative {
   const char* node_name;  // "MulBackward0"
   const uint8_t* inputs;  // differentiable argument positions: one edge each (lists: one per element)
@@ -71,6 +79,8 @@ struct Derivative {
   uint32_t differentiable_results;  // bit i: result i
   void (*backward)(BackwardContext&);
   void (*jvp)(ForwardContext&);  // null: not differentiable in forward mode
+  const SavedAttribute* attributes = nullptr;
+  uint8_t nattributes = 0;
 };
 
 struct Op {

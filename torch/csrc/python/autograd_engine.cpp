@@ -85,7 +85,7 @@ PyObject* engine_queue_callback(PyObject*, PyObject* callback) {
   });
 }
 
-PyObject* engine_checkpoint_valid(PyObject*, PyObject*) { Py_RETURN_TRUE; }
+PyObject* engine_checkpoint_valid(PyObject*, PyObject*) { return PyBool_FromLong(reaches_all_leaves()); }
 
 PyObject* py_graph_task(PyObject*, PyObject*) { return PyLong_FromLongLong(current_graph_task()); }
 PyObject* py_current_node(PyObject*, PyObject*) {
@@ -118,7 +118,7 @@ PyObject* py_set_version(PyObject*, PyObject* args) {
     PyRef all = owned(PySequence_Tuple(tensors)), numbers = owned(PySequence_Tuple(versions));
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(all.get()); i++) {
       Tensor t = unwrap_checked(PyTuple_GET_ITEM(all.get(), i), "_unsafe_set_version_counter");
-      if (!t->version) t->version = Ref<VersionCounter>::make();
+      t->version_counter();
       t->version->value.store(uint32_t(int_of(PyTuple_GET_ITEM(numbers.get(), i))));
     }
     Py_RETURN_NONE;

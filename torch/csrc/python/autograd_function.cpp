@@ -222,7 +222,8 @@ PyRef run_forward(PyObject* cls, PyObject* ctx, PyObject* args) {
   } off;
   bool batched = takes_examples(args);
   if (own_setup.get() == Py_True || batched) {
-    PyRef out = batched ? forward_of_examples(cls, args, off.grad, off.forward) : owned(PyObject_Call(forward.get(), args, nullptr));
+    PyRef out =
+        batched ? forward_of_examples(cls, args, off.grad, off.forward) : owned(PyObject_Call(forward.get(), args, nullptr));
     PyRef setup = owned(PyObject_GetAttrString(cls, "setup_context"));
     PyRef done = owned(PyObject_CallFunctionObjArgs(setup.get(), ctx, args, out.get(), nullptr));
     return out;

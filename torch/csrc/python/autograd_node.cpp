@@ -2,6 +2,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "../autograd/formulas.h"
 #include "autograd.h"
 
 namespace kindling::python {
@@ -281,6 +282,26 @@ bool names_slot(const OpNode& n, int slot, std::string_view name) {
   return name == "result" + std::to_string(n.derivative->saves[slot].index);
 }
 
+std::span<const SavedAttribute> attributes_of(const OpNode& n) { return {n.derivative->attributes, n.derivative->nattributes}; }
+
+PyObject* attribute_value(OpNode& n, BackwardContext& context, const SavedAttribute& a) {
+  if (a.kind == SavedAttribute::Argument) {
+    const Value& value = n.values[a.index];
+    return value.tag == Tag::Ints ? wrap_ints(value.ints()) : to_python(value);
+  }
+  SavedMeta kept;
+  if (!n.derivative->saves[a.index].meta_only) kept = SavedMeta(context.saved(a.index));
+  const SavedMeta& meta = n.derivative->saves[a.index].meta_only ? context.meta(a.index) : kept;
+  IntList sizes = meta.sizes;
+  switch (a.kind) {
+    case SavedAttribute::Sizes: return wrap_ints(sizes);
+    case SavedAttribute::Strides: return wrap_ints(meta.strides);
+    case SavedAttribute::Numel: return PyLong_FromLongLong(formulas::product(sizes));
+    case SavedAttribute::Dim: return PyLong_FromLongLong(int64_t(sizes.size()));
+    default: return PyLong_FromLongLong(sizes[size_t(kindling::wrap_dim(a.dim, int64_t(sizes.size())))]);
+  }
+}
+
 PyObject* saved_attribute(OpNode& n, std::string_view name, bool raw) {
   TensorVec none;
   BackwardContext context{n, none, none};
@@ -294,8 +315,8 @@ PyObject* saved_attribute(OpNode& n, std::string_view name, bool raw) {
     return wrap_tuple({tensors.data(), size_t(tensors.size())});
   }
   if (raw) return nullptr;
-  for (int i = 0; i < n.op->nargs; i++)
-    if (name == n.op->args[i].name && n.op->args[i].type != Type::Tensor) return to_python(n.values[i]);
+  for (const SavedAttribute& a : attributes_of(n))
+    if (name == a.name) return attribute_value(n, context, a);
   return nullptr;
 }
 
@@ -340,8 +361,7 @@ PyObject* node_dir(PyObject* self, PyObject*) {
         add("_saved_" + name);
         add("_raw_saved_" + name);
       }
-      for (int i = 0; i < n->op->nargs; i++)
-        if (n->op->args[i].type != Type::Tensor) add(std::string("_saved_") + n->op->args[i].name);
+      for (const SavedAttribute& a : attributes_of(*n)) add(std::string("_saved_") + a.name);
     }
     return names.release();
   });

@@ -186,7 +186,7 @@ class Named {
     if (Py_TYPE(o) != &DeviceType_ && !PyUnicode_Check(o) && !is_integer(o))
       fail(ErrorKind::Type, function_, "(): argument 'device' must be torch.device, not ", type_name(o));
     Device d = device_of(o);
-    KD_CHECK(d.type != DeviceType::cuda, Assertion, "Torch not compiled with CUDA enabled");
+    KD_CHECK(d.type != DeviceType::cuda || tls.dispatch_modes > 0, Assertion, "Torch not compiled with CUDA enabled");
     return d;
   }
   bool flag(const char* name) const {
@@ -196,9 +196,12 @@ class Named {
   }
 };
 
-PyObject* finish(Tensor t, bool requires_grad) {
-  static OpRef lift{"lift_fresh"};
-  if (tls.interposed) t = lift({t});
+PyObject* finish(Tensor t, bool requires_grad, Device device = Device{}) {
+  static OpRef lift{"lift_fresh"}, copy{"_to_copy"};
+  if (tls.interposed) {
+    t = lift({t});
+    if (device.type == DeviceType::cuda) t = copy({t, Value(), Value(), Value(device)});
+  }
   KD_CHECK(!requires_grad || is_differentiable(t.dtype()), Runtime,
            "Only Tensors of floating point and complex dtype can require gradients");
   if (requires_grad) set_requires_grad(t, true);
@@ -242,7 +245,9 @@ PyObject* torch_tensor(PyObject*, PyObject* const* args, Py_ssize_t nargs, PyObj
       Tensor source = detach(unwrap(n.data()));
       return finish(converted(source, n.dtype(), n.device().value_or(source.device()), true), n.flag("requires_grad"));
     }
-    return finish(tensor_from_data(n.data(), n.dtype(), n.device().value_or(Device{}), true), n.flag("requires_grad"));
+    Device device = n.device().value_or(Device{});
+    Device made_on = device.type == DeviceType::cuda ? Device{} : device;  // a mode moves it
+    return finish(tensor_from_data(n.data(), n.dtype(), made_on, true), n.flag("requires_grad"), device);
   });
 }
 

@@ -32,6 +32,10 @@ PyObject* list_of(const Tensor& t, const char* data, int64_t dim) {
 }  // namespace
 
 PyObject* tensor_to_list(const Tensor& t) {
+  if (t->has(TensorImpl::PythonDispatch)) {
+    PyRef object = owned(wrap(t));
+    fail(ErrorKind::Runtime, ".tolist() is not supported for tensor subclasses, got ", Py_TYPE(object.get())->tp_name);
+  }
   KD_CHECK(!t.is_meta(), NotImplemented, "Cannot copy out of meta tensor; no data!");
   Tensor plain = with_memory(t);
   static OpRef resolve_conj{"resolve_conj"}, resolve_neg{"resolve_neg"};
@@ -85,7 +89,8 @@ bool take_bool(PyObject* o, const char* name) {
 }
 
 void check_device(const Conversion& c) {
-  KD_CHECK(!c.device || c.device->type != DeviceType::cuda, Assertion, "Torch not compiled with CUDA enabled");
+  KD_CHECK(!c.device || c.device->type != DeviceType::cuda || tls.dispatch_modes > 0, Assertion,
+           "Torch not compiled with CUDA enabled");
 }
 
 bool device_like(PyObject* o) { return Py_TYPE(o) == &DeviceType_ || PyUnicode_Check(o) || is_integer(o); }

@@ -27,5 +27,6 @@ extern PyTypeObject FunctionType, MethodType;
 void call_from_python(const Op& op, const Value* args, OwnedValue* rets);
 PyObject* require_grad(PyObject* tensor);  // takes over the reference and returns it
 PyObject* find_return_type(const std::string& name);
+PyObject* all_return_types();
 
 }  // namespace kindling::python

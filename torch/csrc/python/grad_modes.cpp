@@ -1,4 +1,7 @@
 // Switches of autograd as torch._C functions: grad mode, inference mode, anomaly mode, saved-tensor hooks, dual levels.
+#include <cstring>
+#include <unordered_set>
+
 #include "autograd.h"
 
 namespace kindling::python {
@@ -192,6 +195,49 @@ void report_stack(const Node& node) {
   }
 }
 
+// ---- the place of an in-place change ----
+
+// The program's own innermost frame: those of this package are passed over.
+PyRef users_frame() {
+  static const std::string* const package = [] {
+    PyObject* module = PyImport_AddModule("torch");  // borrowed
+    PyRef file = PyRef::steal(module ? PyModule_GetFilenameObject(module) : nullptr);
+    PyErr_Clear();
+    std::string path = file ? utf8(file.get()) : std::string();
+    return new std::string(path.substr(0, path.rfind('/') + 1));
+  }();
+  PyRef frame = PyRef::share(reinterpret_cast<PyObject*>(PyEval_GetFrame()));
+  while (frame) {
+    PyRef code = PyRef::steal(reinterpret_cast<PyObject*>(PyFrame_GetCode(reinterpret_cast<PyFrameObject*>(frame.get()))));
+    const char* file = PyUnicode_AsUTF8(reinterpret_cast<PyCodeObject*>(code.get())->co_filename);
+    if (package->empty() || !file || strncmp(file, package->c_str(), package->size()) != 0) break;
+    frame = PyRef::steal(reinterpret_cast<PyObject*>(PyFrame_GetBack(reinterpret_cast<PyFrameObject*>(frame.get()))));
+  }
+  PyErr_Clear();
+  return frame;
+}
+
+void note_write(VersionCounter& version) {
+  if (!Py_IsInitialized()) return;
+  Gil gil;
+  PyRef frame = users_frame();
+  if (!frame) return;
+  auto* f = reinterpret_cast<PyFrameObject*>(frame.get());
+  PyRef code = PyRef::steal(reinterpret_cast<PyObject*>(PyFrame_GetCode(f)));
+  PyObject* file = reinterpret_cast<PyCodeObject*>(code.get())->co_filename;
+  static auto& kept = *new std::unordered_set<PyObject*>;  // few: one for each file that changes tensors in place
+  if (kept.insert(file).second) Py_INCREF(file);
+  version.line.store(uint32_t(PyFrame_GetLineNumber(f)), std::memory_order_relaxed);
+  version.file.store(file, std::memory_order_relaxed);
+}
+
+std::string told_write(const VersionCounter& version) {
+  auto* file = static_cast<PyObject*>(version.file.load(std::memory_order_relaxed));
+  if (!file) return {};
+  Gil gil;
+  return concat(utf8(file), ":", int64_t(version.line.load(std::memory_order_relaxed)));
+}
+
 void drop_object(void* o) {
   if (!o || !Py_IsInitialized()) return;
   Gil gil;
@@ -282,7 +328,7 @@ PyMethodDef saved_hook_functions[] = {{"_push_saved_tensors_default_hooks", push
 }  // namespace
 
 void init_grad_modes(PyObject* module) {
-  python_autograd = {drop_object, pack, run_unpack, record_stack, report_stack};
+  python_autograd = {drop_object, pack, run_unpack, record_stack, report_stack, note_write, told_write};
   check(PyModule_AddFunctions(module, functions));
   static PyModuleDef submodule = {PyModuleDef_HEAD_INIT,
                                   "torch._C._autograd",

@@ -4,6 +4,7 @@
 #include "element.h"
 #include "invoke.h"
 #include "tensor.h"
+#include "wrapper.h"
 
 namespace kindling::python {
 
@@ -310,6 +311,7 @@ Py_ssize_t tensor_length(PyObject* self) {
       PyRef n = owned(intercept_method(self, "__len__", &self, 1, nullptr));
       return PyLong_AsSsize_t(n.get());
     }
+    if (asks(impl_of(self), TensorImpl::AskSizes)) return PyTuple_GET_SIZE(owned(asked_size(impl_of(self))).get());
     KD_CHECK(impl_of(self)->ndim > 0, Type, "len() of a 0-d tensor");
     return impl_of(self)->dims[0];
   });

@@ -3,42 +3,12 @@
 #include <unordered_map>
 
 #include "autograd.h"
+#include "mode_stack.h"
 #include "structmember.h"
 
 namespace kindling::python {
 
 namespace {
-
-struct ModeStack {
-  std::vector<PyObject*> modes;  // owned
-  int32_t* count;
-};
-ModeStack& dispatch_stack() {
-  static thread_local ModeStack stack{{}, &tls.dispatch_modes};
-  return stack;
-}
-ModeStack& function_stack() {
-  static thread_local ModeStack stack{{}, &tls.function_modes};
-  return stack;
-}
-void update(ModeStack& s) {
-  *s.count = int32_t(s.modes.size());
-  tls.interposed = tls.dispatch_modes > 0 || tls.function_modes > 0;
-}
-
-// Takes the innermost mode off for the length of a call of its handler.
-struct Aside {
-  ModeStack& stack;
-  PyRef mode;
-  explicit Aside(ModeStack& s) : stack(s), mode(PyRef::steal(s.modes.back())) {
-    stack.modes.pop_back();
-    update(stack);
-  }
-  ~Aside() {
-    stack.modes.push_back(mode.release());
-    update(stack);
-  }
-};
 
 // ---- operator objects: torch._C._Op ----
 
@@ -182,6 +152,12 @@ bool is_default(const Op& op, const Value* args, int i) {
   return op.args[i].has_default && same_value(args[i], op.args[i].default_value);
 }
 
+// An argument as a handler sees it: a tensor that stands for a Python number is that number.
+PyObject* seen_argument(const Value& v) {
+  if (v.is_tensor() && v.tensor_->has(TensorImpl::WrappedNumber) && !v.tensor_->pyobj) return wrap(item(v.tensor()));
+  return to_python(v);
+}
+
 struct PythonCall {
   PyRef args, kwargs;
 };
@@ -193,10 +169,10 @@ PythonCall python_call(const Op& op, const Value* args) {
   int last = positional;
   while (last > 0 && is_default(op, args, last - 1)) last--;
   PythonCall call{owned(PyTuple_New(last)), owned(PyDict_New())};
-  for (int i = 0; i < last; i++) PyTuple_SET_ITEM(call.args.get(), i, check(to_python(args[i])));
+  for (int i = 0; i < last; i++) PyTuple_SET_ITEM(call.args.get(), i, check(seen_argument(args[i])));
   for (int i = positional; i < op.nargs; i++) {
     if (is_default(op, args, i)) continue;
-    PyRef value = owned(to_python(args[i]));
+    PyRef value = owned(seen_argument(args[i]));
     check(PyDict_SetItemString(call.kwargs.get(), op.args[i].name, value.get()));
   }
   return call;
@@ -244,7 +220,7 @@ bool dispatch(const Op& op, const Value* args, OwnedValue* rets) {
   PyRef result;
   if (!dispatch_stack().modes.empty()) {
     Aside aside(dispatch_stack());
-    result = ask(aside.mode.get(), func, types.get(), call);
+    result = ask(aside.mode(), func, types.get(), call);
   }
   for (size_t i = 0; i < subclasses.size() && (!result || result.get() == Py_NotImplemented); i++)
     result = ask(reinterpret_cast<PyObject*>(Py_TYPE(subclasses[i].get())), func, types.get(), call);
@@ -265,55 +241,30 @@ bool dispatch(const Op& op, const Value* args, OwnedValue* rets) {
   return true;
 }
 
-// "module:function", called with the arguments by name.
+// The Python body of a composite: "module:function" where it has no other, else what its definition says.
+PyObject* body_of(const Op& op) {
+  if (op.family != Family::PyComposite) {
+    static PyObject* find = call_torch("torch._decomp.bodies", "body_of");
+    return check(PyObject_CallFunction(find, "ss", op.name, op.overload));
+  }
+  std::string_view where = op.python;
+  size_t colon = where.find(':');
+  return call_torch(std::string(where.substr(0, colon)).c_str(), std::string(where.substr(colon + 1)).c_str());
+}
+
+// Called with the arguments in the order of the schema.
 void composite(const Op& op, const Value* args, OwnedValue* rets) {
   Gil gil;
   static std::unordered_map<const Op*, PyObject*> made;
   PyObject*& function = made[&op];
-  if (!function) {
-    std::string_view where = op.python;
-    size_t colon = where.find(':');
-    function = call_torch(std::string(where.substr(0, colon)).c_str(), std::string(where.substr(colon + 1)).c_str());
-  }
+  if (!function) function = body_of(op);
   PyRef given = owned(PyTuple_New(op.nargs));
   for (int i = 0; i < op.nargs; i++) PyTuple_SET_ITEM(given.get(), i, check(to_python(args[i])));
   PyRef result = owned(PyObject_Call(function, given.get(), nullptr));
   results_from_python(op, result.get(), rets);
 }
 
-// ---- the stacks from Python ----
-
-PyObject* push(ModeStack& s, PyObject* mode) {
-  s.modes.push_back(Py_NewRef(mode));
-  update(s);
-  Py_RETURN_NONE;
-}
-PyObject* pop(ModeStack& s, const char* what) {
-  if (s.modes.empty()) {
-    PyErr_Format(PyExc_RuntimeError, "no %s mode is on the stack", what);
-    return nullptr;
-  }
-  PyObject* mode = s.modes.back();
-  s.modes.pop_back();
-  update(s);
-  return mode;
-}
-PyObject* at(ModeStack& s, PyObject* index) {
-  Py_ssize_t i = PyNumber_AsSsize_t(index, PyExc_IndexError);
-  if (i < 0 || i >= Py_ssize_t(s.modes.size())) {
-    if (!PyErr_Occurred()) PyErr_Format(PyExc_IndexError, "the stack has %zd modes", Py_ssize_t(s.modes.size()));
-    return nullptr;
-  }
-  return Py_NewRef(s.modes[size_t(i)]);
-}
-PyObject* push_dispatch(PyObject*, PyObject* mode) { return push(dispatch_stack(), mode); }
-PyObject* pop_dispatch(PyObject*, PyObject*) { return pop(dispatch_stack(), "torch_dispatch"); }
-PyObject* len_dispatch(PyObject*, PyObject*) { return PyLong_FromLong(tls.dispatch_modes); }
-PyObject* at_dispatch(PyObject*, PyObject* i) { return at(dispatch_stack(), i); }
-PyObject* push_function(PyObject*, PyObject* mode) { return push(function_stack(), mode); }
-PyObject* pop_function(PyObject*, PyObject*) { return pop(function_stack(), "torch_function"); }
-PyObject* len_function(PyObject*, PyObject*) { return PyLong_FromLong(tls.function_modes); }
-PyObject* at_function(PyObject*, PyObject* i) { return at(function_stack(), i); }
+// ---- switches ----
 
 PyObject* set_dispatch_disabled(PyObject*, PyObject* on) {
   bool before = tls.torch_dispatch_disabled;
@@ -349,102 +300,39 @@ PyObject* share_storage(PyObject*, PyObject* args) {
   });
 }
 
+// _take_shape(wrapper, like): the sizes, strides and offset of another tensor
+PyObject* take_shape(PyObject*, PyObject* args) {
+  return guard([&]() -> PyObject* {
+    PyObject *wrapper, *like;
+    if (!PyArg_ParseTuple(args, "OO", &wrapper, &like)) return nullptr;
+    Tensor t = unwrap_checked(wrapper, "_take_shape"), from = unwrap_checked(like, "_take_shape");
+    t->set_sizes_strides(from.sizes(), from.strides());
+    t->offset = from.offset();
+    Py_RETURN_NONE;
+  });
+}
+
 PyMethodDef functions[] = {{"_share_storage", share_storage, METH_VARARGS, nullptr},
+                           {"_take_shape", take_shape, METH_VARARGS, nullptr},
                            {"_get_op", get_op, METH_VARARGS, nullptr},
                            {"_op_overloads", op_overloads, METH_O, nullptr},
                            {"_op_names", op_names, METH_NOARGS, nullptr},
-                           {"_push_on_torch_dispatch_stack", push_dispatch, METH_O, nullptr},
-                           {"_pop_torch_dispatch_stack", pop_dispatch, METH_VARARGS, nullptr},
-                           {"_len_torch_dispatch_stack", len_dispatch, METH_NOARGS, nullptr},
-                           {"_get_dispatch_stack_at", at_dispatch, METH_O, nullptr},
-                           {"_push_on_torch_function_stack", push_function, METH_O, nullptr},
-                           {"_pop_torch_function_stack", pop_function, METH_NOARGS, nullptr},
-                           {"_len_torch_function_stack", len_function, METH_NOARGS, nullptr},
-                           {"_get_function_stack_at", at_function, METH_O, nullptr},
                            {"_set_torch_dispatch_disabled", set_dispatch_disabled, METH_O, nullptr},
                            {"_set_below_autograd", set_below_autograd, METH_O, nullptr},
                            {"_disabled_torch_dispatch_impl", disabled_torch_dispatch, METH_VARARGS, nullptr},
                            {nullptr, nullptr, 0, nullptr}};
 
-PyTypeObject* tensor_class(PyObject* cls) {
-  KD_CHECK(PyType_Check(cls), Type, "cls must be a type (got ", type_name(cls), ")");
-  auto* type = reinterpret_cast<PyTypeObject*>(cls);
-  KD_CHECK(PyType_IsSubtype(type, &TensorBaseType), Type, "cls must be a subclass of torch.Tensor, not ", type->tp_name);
-  return type;
-}
-
 }  // namespace
+
+const Op& operator_of(PyObject* o) {
+  KD_CHECK(Py_TYPE(o) == OpType, Type, "expected a torch._C._Op, got ", type_name(o));
+  return op_of(o);
+}
 
 PyObject* call_function_mode(PyObject* callable, PyObject* types, PyObject* args, PyObject* kwargs) {
   static PyObject* name = intern("__torch_function__");
   Aside aside(function_stack());
-  return PyObject_CallMethodObjArgs(aside.mode.get(), name, callable, types, args, kwargs, nullptr);
-}
-
-// _make_subclass(cls, data, require_grad=False, ...)
-PyObject* make_subclass(PyObject*, PyObject* args, PyObject* kwargs) {
-  return guard([&]() -> PyObject* {
-    static const char* names[] = {
-        "cls", "data", "require_grad", "dispatch_strides", "dispatch_device", "device_for_backend_keys", nullptr};
-    PyObject *cls, *data, *device = nullptr;
-    int requires_grad = 0, strides = 0, dispatch_device = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|pppO:_make_subclass", const_cast<char**>(names), &cls, &data,
-                                     &requires_grad, &strides, &dispatch_device, &device))
-      return nullptr;
-    PyTypeObject* type = tensor_class(cls);
-    Tensor t = detach(unwrap_checked(data, "_make_subclass"));
-    t->set(TensorImpl::PythonDispatch, false);
-    if (requires_grad) set_requires_grad(t, true);
-    return wrap_as(std::move(t), type);
-  });
-}
-
-// _make_wrapper_subclass(cls, size, strides=None, storage_offset=None, memory_format=None, dtype=None, layout=None, device=None, ...)
-PyObject* make_wrapper_subclass(PyObject*, PyObject* args, PyObject* kwargs) {
-  return guard([&]() -> PyObject* {
-    static const char* names[] = {"cls",
-                                  "size",
-                                  "strides",
-                                  "storage_offset",
-                                  "memory_format",
-                                  "dtype",
-                                  "layout",
-                                  "device",
-                                  "pin_memory",
-                                  "requires_grad",
-                                  "dispatch_sizes_strides_policy",
-                                  "dispatch_device",
-                                  "dispatch_layout",
-                                  "_extra_dispatch_keys",
-                                  "storage_size",
-                                  nullptr};
-    PyObject *cls, *size, *strides = Py_None, *offset = Py_None, *format = Py_None, *dtype = Py_None, *layout = Py_None,
-                          *device = Py_None;
-    PyObject *policy = nullptr, *keys = nullptr, *storage_size = nullptr;
-    int pin = 0, requires_grad = 0, dispatch_device = 0, dispatch_layout = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|OOOOOOppOppOO:_make_wrapper_subclass", const_cast<char**>(names), &cls,
-                                     &size, &strides, &offset, &format, &dtype, &layout, &device, &pin, &requires_grad, &policy,
-                                     &dispatch_device, &dispatch_layout, &keys, &storage_size))
-      return nullptr;
-    PyTypeObject* type = tensor_class(cls);
-    KD_CHECK(reinterpret_cast<TensorMetaObject*>(type)->overrides_dispatch, Type, type->tp_name,
-             " must define __torch_dispatch__: a tensor made by _make_wrapper_subclass has no elements of its own");
-    auto ints = [](PyObject* o) {
-      Dims d;
-      PyRef all = owned(PySequence_Tuple(o));
-      for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(all.get()); i++) d.push_back(int_of(PyTuple_GET_ITEM(all.get(), i)));
-      return d;
-    };
-    Dims sizes = ints(size);
-    Dims steps = strides == Py_None ? contiguous_strides(sizes) : ints(strides);
-    DType d = dtype == Py_None ? default_dtype() : dtype_of(dtype);
-    Tensor t = empty_strided(sizes, steps, {d, Device{DeviceType::meta}});
-    if (device == Py_None) t->device = Device{};
-    else t->device = device_of(device);
-    if (offset != Py_None) t->offset = int_of(offset);
-    if (requires_grad) set_requires_grad(t, true);
-    return wrap_as(std::move(t), type);
-  });
+  return PyObject_CallMethodObjArgs(aside.mode(), name, callable, types, args, kwargs, nullptr);
 }
 
 void init_modes(PyObject* module) {
@@ -458,6 +346,7 @@ void init_modes(PyObject* module) {
   OpType = reinterpret_cast<PyTypeObject*>(check(PyType_FromSpec(&spec)));
   check(PyModule_AddObjectRef(module, "_Op", reinterpret_cast<PyObject*>(OpType)));
   check(PyModule_AddFunctions(module, functions));
+  init_mode_stack(module);
   python_dispatch = dispatch;
   python_composite = composite;
 }

@@ -4,6 +4,7 @@
 #include "../cpu/kernel_table.h"
 #include "../cpu/threads.h"
 #include "function.h"
+#include "symbolic.h"
 #include "tensor.h"
 
 namespace kindling::python {
@@ -100,6 +101,7 @@ PyObject* set_threads(PyObject*, PyObject* n) {
 PyObject* return_type(PyObject*, PyObject* name) {
   return guard([&] { return find_return_type(utf8(name)); });
 }
+PyObject* return_types(PyObject*, PyObject*) { return guard(all_return_types); }
 PyObject* swap_tensor_impl(PyObject*, PyObject* args) {
   PyObject *a, *b;
   if (!PyArg_ParseTuple(args, "OO:_swap_tensor_impl", &a, &b)) return nullptr;
@@ -119,6 +121,7 @@ PyMethodDef functions[] = {
     {"get_num_threads", get_threads, METH_NOARGS, "get_num_threads() -> int\n\nHow many threads one operation may use."},
     {"set_num_threads", set_threads, METH_O, "set_num_threads(int)\n\nLimits how many threads one operation may use."},
     {"_return_type", return_type, METH_O, nullptr},
+    {"_return_types", return_types, METH_NOARGS, nullptr},
     {"_swap_tensor_impl", swap_tensor_impl, METH_VARARGS, nullptr},
     {"_set_tensor_class", set_tensor_class, METH_O, nullptr},
     {"_get_tracing_state", none, METH_NOARGS, nullptr},
@@ -146,6 +149,8 @@ void init(PyObject* module) {
   add_exception(module, "_LinAlgError", "torch._C._LinAlgError", "A matrix does not allow the decomposition that was asked for.");
   init_autograd(module);
   init_modes(module);
+  init_symbolic(module);
+  init_fake(module);
   init_functorch(module);
 }
 

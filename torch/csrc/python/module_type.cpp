@@ -111,7 +111,7 @@ PyObject* module_call(PyObject* self, PyObject* const* args, Py_ssize_t nargs, P
   if (PyErr_Occurred()) return nullptr;
   PyObject* name = plain ? names().forward : names().long_call;
   PyObject* result = PyObject_VectorcallMethod(name, stack.data(), size_t(nargs) + 1, kwnames);
-  if (!result && plain) tell(self);
+  if (!result) tell(self);
   return result;
 }
 

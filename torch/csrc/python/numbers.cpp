@@ -1,6 +1,7 @@
 // Python and NumPy numbers, and torch.Size.
 #include <cstring>
 
+#include "symbolic.h"
 #include "tensor.h"
 
 namespace kindling::python {
@@ -50,7 +51,7 @@ bool zero_dim(PyObject* o) { return is_tensor(o) && impl_of(o)->ndim == 0; }
 }  // namespace
 
 bool is_number(PyObject* o) {
-  return PyFloat_Check(o) || PyLong_Check(o) || PyComplex_Check(o) || numpy_kind(o) != NumPyKind::None;
+  return PyFloat_Check(o) || PyLong_Check(o) || PyComplex_Check(o) || is_symbolic_number(o) || numpy_kind(o) != NumPyKind::None;
 }
 
 Scalar scalar_of(PyObject* o) {
@@ -74,6 +75,7 @@ Scalar scalar_of(PyObject* o) {
     return Scalar(std::complex<double>(c.real, c.imag));
   }
   if (is_tensor(o)) return item(unwrap(o));
+  if (is_symbolic_number(o)) return Scalar(symbolic_tag(o));
   switch (numpy_kind(o)) {
     case NumPyKind::Bool: return Scalar(PyObject_IsTrue(o) == 1);
     case NumPyKind::Int: return Scalar(long_of(owned(PyNumber_Index(o)).get()));
@@ -92,6 +94,7 @@ bool is_integer(PyObject* o) {
   if (PyBool_Check(o)) return false;
   if (PyLong_Check(o)) return true;
   if (is_tensor(o)) return zero_dim(o) && is_integral(impl_of(o)->dtype, false);
+  if (is_symint(o)) return true;
   if (PyFloat_Check(o) || PyUnicode_Check(o) || o == Py_None || !PyIndex_Check(o)) return false;
   if (!is_numpy_array(o)) return !from_numpy_module(o) || numpy_kind(o) == NumPyKind::Int;
   PyRef index = PyRef::steal(PyNumber_Index(o));  // a 0-dim array of integers is one
@@ -102,13 +105,14 @@ bool is_integer(PyObject* o) {
 int64_t int_of(PyObject* o) {
   if (PyLong_Check(o)) return long_of(o);
   if (is_tensor(o)) return item(unwrap(o)).to_int();
+  if (is_symint(o)) return symbolic_tag(o);
   return long_of(owned(PyNumber_Index(o)).get());
 }
 
 PyObject* wrap(const Scalar& s) {
   switch (s.type) {
     case Scalar::Type::Bool: return check(PyBool_FromLong(s.i != 0));
-    case Scalar::Type::Int: return check(PyLong_FromLongLong(s.i));
+    case Scalar::Type::Int: return check(wrap_int(s.i));
     case Scalar::Type::Float: return check(PyFloat_FromDouble(s.d));
     default: return check(PyComplex_FromDoubles(s.d, s.im));
   }
@@ -116,7 +120,7 @@ PyObject* wrap(const Scalar& s) {
 
 PyObject* wrap_ints(IntList v) {
   PyRef tuple = owned(PyTuple_New(Py_ssize_t(v.size())));
-  for (size_t i = 0; i < v.size(); i++) PyTuple_SET_ITEM(tuple.get(), i, check(PyLong_FromLongLong(v[i])));
+  for (size_t i = 0; i < v.size(); i++) PyTuple_SET_ITEM(tuple.get(), i, check(wrap_int(v[i])));
   return tuple.release();
 }
 
@@ -124,7 +128,7 @@ PyObject* wrap_ints(IntList v) {
 
 PyObject* wrap_size(IntList sizes) {
   PyRef size = owned(SizeType.tp_alloc(&SizeType, Py_ssize_t(sizes.size())));
-  for (size_t i = 0; i < sizes.size(); i++) PyTuple_SET_ITEM(size.get(), i, check(PyLong_FromLongLong(sizes[i])));
+  for (size_t i = 0; i < sizes.size(); i++) PyTuple_SET_ITEM(size.get(), i, check(wrap_int(sizes[i])));
   return size.release();
 }
 
@@ -149,7 +153,7 @@ PyObject* size_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
     PyRef self = owned(PyTuple_Type.tp_new(type, args, kwargs));
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(self.get()); i++) {
       PyObject* x = PyTuple_GET_ITEM(self.get(), i);
-      if (PyLong_Check(x)) continue;
+      if (PyLong_Check(x) || is_symint(x)) continue;
       if (!is_integer(x)) fail(ErrorKind::Type, "torch.Size() takes an iterable of 'int' (item ", i, " is '", type_name(x), "')");
       PyObject* number = check(PyLong_FromLongLong(int_of(x)));
       PyTuple_SET_ITEM(self.get(), i, number);
@@ -182,8 +186,8 @@ PyObject* size_subscript(PyObject* self, PyObject* index) {
 PyObject* size_numel(PyObject* self, PyObject*) {
   return guard([&]() -> PyObject* {
     int64_t n = 1;
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(self); i++) n *= int_of(PyTuple_GET_ITEM(self, i));
-    return PyLong_FromLongLong(n);
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(self); i++) n = product(n, int_of(PyTuple_GET_ITEM(self, i)));
+    return wrap_int(n);
   });
 }
 PyObject* size_reduce(PyObject* self, PyObject*) {

@@ -76,6 +76,7 @@ bool is_numpy_array(PyObject* o) {
 }
 
 PyObject* to_numpy(const Tensor& t) {
+  KD_CHECK(!t->has(TensorImpl::PythonDispatch), Runtime, ".numpy() is not supported for tensor subclasses.");
   if (!t.is_cpu()) {
     fail(ErrorKind::Type, "can't convert ", to_string(Device{t.device().type, -1}),
          " device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory first.");

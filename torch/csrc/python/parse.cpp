@@ -4,6 +4,7 @@
 #include <cstring>
 #include <new>
 
+#include "invoke.h"
 #include "tensor.h"
 
 namespace kindling::python {
@@ -62,6 +63,18 @@ bool convert_tensor(PyObject* o, const ArgSchema& arg, Arena& arena, Parse* pars
   return false;
 }
 
+// The number in a 0-dim tensor, as a handler of the operator `_local_scalar_dense` gives it if there is one.
+bool convert_element(const Tensor& t, Value& out) {
+  if (!tls.interposed && !t->has(TensorImpl::PythonDispatch)) {
+    out = Value(item(t));
+    return true;
+  }
+  static OpRef read{"_local_scalar_dense"};
+  OwnedValue number = read.call({t});
+  out = static_cast<const Value&>(number);
+  return out.is_number();
+}
+
 bool convert_scalar(PyObject* o, bool strict, Parse* parse, Value& out) {
   if (PyFloat_CheckExact(o)) {
     out = Value(PyFloat_AS_DOUBLE(o));
@@ -70,8 +83,7 @@ bool convert_scalar(PyObject* o, bool strict, Parse* parse, Value& out) {
   if (is_tensor(o)) {
     if (parse) parse->saw_number_like = true;
     if (strict || impl_of(o)->ndim != 0 || requires_grad(o)) return false;
-    out = Value(item(unwrap(o)));
-    return true;
+    return convert_element(unwrap(o), out);
   }
   if (!is_number(o)) return false;
   out = Value(scalar_of(o));
@@ -93,6 +105,7 @@ bool convert_int(PyObject* o, bool strict, Parse* parse, Value& out) {
 bool convert_float(PyObject* o, bool strict, Parse* parse, Value& out) {
   if (!convert_scalar(o, strict, parse, out)) return false;
   if (out.tag == Tag::Complex) return false;
+  if (out.tag == Tag::Int && is_symbolic(out.int_)) return true;
   out = Value(out.tag == Tag::Float ? out.double_ : double(out.int_));
   return true;
 }
@@ -100,6 +113,12 @@ bool convert_float(PyObject* o, bool strict, Parse* parse, Value& out) {
 bool convert_bool(PyObject* o, Value& out) {
   if (o == Py_True || o == Py_False) {
     out = Value(o == Py_True);
+    return true;
+  }
+  if (!std::strcmp(Py_TYPE(o)->tp_name, "SymBool")) {
+    int truth = PyObject_IsTrue(o);
+    check(truth);
+    out = Value(truth == 1);
     return true;
   }
   if (!std::strncmp(Py_TYPE(o)->tp_name, "numpy.bool", 10) && is_number(o)) {
@@ -205,9 +224,7 @@ bool convert(PyObject* o, const ArgSchema& arg, Arena& arena, bool strict, Parse
       return true;
     case Type::Device: {
       if (Py_TYPE(o) != &DeviceType_ && !PyUnicode_Check(o) && !is_integer(o)) return false;
-      Device d = device_of(o);
-      KD_CHECK(d.type != DeviceType::cuda, Assertion, "Torch not compiled with CUDA enabled");
-      out = Value(d);
+      out = Value(device_of(o));
       return true;
     }
     case Type::Layout:

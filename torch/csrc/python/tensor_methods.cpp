@@ -1,7 +1,9 @@
 // Tensor's methods that are no operators: what the object itself knows.
 #include "element.h"
 #include "invoke.h"
+#include "symbolic.h"
 #include "tensor.h"
+#include "wrapper.h"
 
 namespace kindling::python {
 
@@ -49,9 +51,14 @@ const Ref<Storage>& with_storage(const Tensor& t) {
     return simple(self, #id, [](const Tensor& t) -> PyObject* { return expression; }); \
   }
 
-KD_SIMPLE(dim, PyLong_FromLongLong(t.dim()))
-KD_SIMPLE(numel, PyLong_FromLongLong(t.numel()))
-KD_SIMPLE(storage_offset, PyLong_FromLongLong(t.offset()))
+// A number that the class may know better than the tensor.
+PyObject* number_of(const Tensor& t, int policy, const char* question, int64_t own) {
+  return asks(t.get(), policy) ? ask_class(t.get(), question).release() : wrap_int(own);
+}
+
+KD_SIMPLE(dim, number_of(t, TensorImpl::AskSizes, "dim", t.dim()))
+KD_SIMPLE(numel, number_of(t, TensorImpl::AskSizes, "sym_numel", t.numel()))
+KD_SIMPLE(storage_offset, number_of(t, TensorImpl::AskSizes, "sym_storage_offset", t.offset()))
 KD_SIMPLE(element_size, PyLong_FromLongLong(t.itemsize()))
 KD_SIMPLE(data_ptr, PyLong_FromVoidPtr(t->storage && with_memory(t)->storage->data && t.numel() ? t.raw() : nullptr))
 KD_SIMPLE(is_complex, PyBool_FromLong(t.is_complex()))
@@ -71,13 +78,20 @@ int64_t dim_of(const char* method, PyObject* o) {
   return int_of(o);
 }
 
+// The whole of a tuple, or its element `dim`. Takes over `tuple`.
+PyObject* element(PyObject* tuple, PyObject* dim) {
+  PyRef all = PyRef::steal(tuple);
+  return !dim || dim == Py_None ? all.release() : PyObject_GetItem(all.get(), dim);
+}
+
 PyObject* method_size(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
   return guard([&]() -> PyObject* {
     if (may_intercept(self)) return intercept_call(self, "size", args, nargs, kwnames);
     PyObject* dim = one_argument("size", "dim", args, nargs, kwnames);
     Tensor t = unwrap(self);
+    if (asks(t.get(), TensorImpl::AskSizes)) return element(asked_size(t.get()), dim);
     if (!dim || dim == Py_None) return wrap_size(t.sizes());
-    return PyLong_FromLongLong(t.size(dim_of("size", dim)));
+    return wrap_int(t.size(dim_of("size", dim)));
   });
 }
 PyObject* method_stride(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
@@ -85,8 +99,9 @@ PyObject* method_stride(PyObject* self, PyObject* const* args, Py_ssize_t nargs,
     if (may_intercept(self)) return intercept_call(self, "stride", args, nargs, kwnames);
     PyObject* dim = one_argument("stride", "dim", args, nargs, kwnames);
     Tensor t = unwrap(self);
+    if (asks(t.get(), TensorImpl::AskStrides)) return element(asked_strides(t.get()), dim);
     if (!dim || dim == Py_None) return wrap_ints(t.strides());
-    return PyLong_FromLongLong(t.stride(dim_of("stride", dim)));
+    return wrap_int(t.stride(dim_of("stride", dim)));
   });
 }
 PyObject* method_is_contiguous(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
@@ -94,6 +109,8 @@ PyObject* method_is_contiguous(PyObject* self, PyObject* const* args, Py_ssize_t
     if (may_intercept(self)) return intercept_call(self, "is_contiguous", args, nargs, kwnames);
     PyObject* format = one_argument("is_contiguous", "memory_format", args, nargs, kwnames);
     Tensor t = unwrap(self);
+    if (asks(t.get(), TensorImpl::AskStrides))
+      return ask_class(t.get(), "is_contiguous", format ? "memory_format" : "default", format).release();
     if (!format) return PyBool_FromLong(t.is_contiguous());
     if (Py_TYPE(format) != &MemoryFormatType)
       fail(ErrorKind::Type, "is_contiguous(): argument 'memory_format' must be torch.memory_format, not ", type_name(format));

@@ -2,6 +2,7 @@
 #include "../autograd/meta.h"
 #include "invoke.h"
 #include "tensor.h"
+#include "wrapper.h"
 
 namespace kindling::python {
 
@@ -53,20 +54,26 @@ PyObject* new_bool(bool b) { return PyBool_FromLong(b); }
 Tensor shared(TensorImpl* t) { return Tensor::share(t); }
 IntList sizes(TensorImpl* t) { return {t->dims, size_t(t->ndim)}; }
 
-KD_GET(shape, wrap_size(sizes(t)))
+int64_t dim_of(TensorImpl* t) { return asks(t, TensorImpl::AskSizes) ? int_of(ask_class(t, "dim").get()) : t->ndim; }
+int64_t numel_of(TensorImpl* t) { return asks(t, TensorImpl::AskSizes) ? int_of(ask_class(t, "numel").get()) : t->numel; }
+PyObject* layout_of(TensorImpl* t) {
+  return asks(t, TensorImpl::AskLayout) ? ask_class(t, "prim::layout").release() : wrap(t->layout);
+}
+
+KD_GET(shape, asks(t, TensorImpl::AskSizes) ? asked_size(t) : wrap_size(sizes(t)))
 KD_GET(dtype, wrap(t->dtype))
-KD_GET(device, wrap(t->device))
-KD_GET(layout, wrap(t->layout))
-KD_GET(ndim, PyLong_FromLong(t->ndim))
+KD_GET(device, wrap_device(t))
+KD_GET(layout, layout_of(t))
+KD_GET(ndim, PyLong_FromLongLong(dim_of(t)))
 KD_GET(itemsize, PyLong_FromLongLong(itemsize(t->dtype)))
-KD_GET(nbytes, PyLong_FromLongLong(itemsize(t->dtype) * t->numel))
+KD_GET(nbytes, PyLong_FromLongLong(itemsize(t->dtype) * numel_of(t)))
 KD_GET(requires_grad, new_bool(shared(t).requires_grad()))
 KD_GET(is_leaf, new_bool(is_leaf(shared(t))))
 KD_GET(_version, PyLong_FromUnsignedLong(shared(t).version()))
 KD_GET(output_nr, PyLong_FromUnsignedLong(t->autograd ? t->autograd->output_nr : 0))
-KD_GET(is_cpu, new_bool(t->device.type == DeviceType::cpu))
-KD_GET(is_cuda, new_bool(t->device.type == DeviceType::cuda))
-KD_GET(is_meta, new_bool(t->device.type == DeviceType::meta))
+KD_GET(is_cpu, new_bool(device_type_of(t) == DeviceType::cpu))
+KD_GET(is_cuda, new_bool(device_type_of(t) == DeviceType::cuda))
+KD_GET(is_meta, new_bool(device_type_of(t) == DeviceType::meta))
 KD_GET(is_sparse, new_bool(t->layout == Layout::sparse_coo))
 KD_GET(is_sparse_csr, new_bool(t->layout == Layout::sparse_csr))
 KD_GET(is_mkldnn, new_bool(t->layout == Layout::mkldnn))
@@ -200,7 +207,7 @@ int set_grad(PyObject* self, PyObject* value, void*) {
 PyObject* get_data(PyObject* self, void*) {
   return get(self, "data", [](TensorImpl* t) -> PyObject* {
     Tensor detached = detach(shared(t));
-    detached->version = Ref<VersionCounter>();  // writes through .data go unnoticed by autograd
+    if (!t->has(TensorImpl::PythonDispatch)) detached->version = Ref<VersionCounter>();  // writes through .data go unnoticed by autograd
     return wrap(detached);
   });
 }

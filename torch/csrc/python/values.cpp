@@ -3,6 +3,7 @@
 #include <unordered_map>
 
 #include "parse.h"
+#include "symbolic.h"
 #include "types.h"
 
 namespace kindling::python {
@@ -11,13 +12,13 @@ PyObject* to_python(const Value& v) {
   switch (v.tag) {
     case Tag::None: Py_RETURN_NONE;
     case Tag::Tensor: return wrap(Tensor::share(v.tensor_));
+    case Tag::Int: return wrap_int(v.int_);
     case Tag::Bool:
-    case Tag::Int:
     case Tag::Float:
     case Tag::Complex: return wrap(v.scalar());
     case Tag::Ints: {
       PyRef list = owned(PyList_New(v.len));
-      for (uint32_t i = 0; i < v.len; i++) PyList_SET_ITEM(list.get(), i, check(PyLong_FromLongLong(v.ints_[i])));
+      for (uint32_t i = 0; i < v.len; i++) PyList_SET_ITEM(list.get(), i, check(wrap_int(v.ints_[i])));
       return list.release();
     }
     case Tag::Floats: {
@@ -132,6 +133,18 @@ PyObject* find_return_type(const std::string& name) {
       return PyRef::share(reinterpret_cast<PyObject*>(named_tuple(op))).release();
   }
   fail(ErrorKind::Attribute, "module 'torch.return_types' has no attribute '", name, "'");
+}
+
+// All of them, in the order of the operators.
+PyObject* all_return_types() {
+  PyRef list = owned(PyList_New(0));
+  for (int i = 0; i < kNumOps; i++) {
+    if (!has_named_results(*kOps[i])) continue;
+    auto* type = reinterpret_cast<PyObject*>(named_tuple(*kOps[i]));
+    int known = PySequence_Contains(list.get(), type);
+    check(known < 0 ? -1 : known ? 0 : PyList_Append(list.get(), type));
+  }
+  return list.release();
 }
 
 PyObject* results_to_python(const Op& op, OwnedValue* rets, uint32_t n) {

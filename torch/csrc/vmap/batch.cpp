@@ -30,7 +30,8 @@ uint64_t batch_levels(const TensorImpl* t) {
 
 static void show(TensorImpl& t, Ref<BatchStorage> batch) {
   const Tensor& value = batch->value;
-  KD_CHECK(batch->dim < value.dim(), Runtime, "a batch of examples needs dimension ", batch->dim, ", but has the shape ", value.sizes());
+  KD_CHECK(batch->dim < value.dim(), Runtime, "a batch of examples needs dimension ", batch->dim, ", but has the shape ",
+           value.sizes());
   Dims sizes(value.sizes()), strides(value.strides());
   sizes.erase(batch->dim);
   strides.erase(batch->dim);

@@ -52,7 +52,8 @@ static void keep_promotion(const VmapCall& c, Arguments& a) {
   for (int i = 0; i < c.op.nargs; i++) {
     if (!c.args[i].is_tensor() || !c.batched(i) || c.tensor(i).dim()) continue;
     Tensor t = a.values[i].tensor();
-    if (t.dtype() != meant && promote(t.dtype(), meant) != meant) a.set(i, OwnedValue(ops::to_dtype(t, meant, false, false, std::nullopt)));
+    if (t.dtype() != meant && promote(t.dtype(), meant) != meant)
+      a.set(i, OwnedValue(ops::to_dtype(t, meant, false, false, std::nullopt)));
   }
 }
 
@@ -83,7 +84,8 @@ int64_t counted_rank(const VmapCall& c) {
   bool grows = name == "unsqueeze" || name == "unsqueeze_" || name == "stack";
   for (int i = 0; i < c.op.nargs; i++) {
     const Value& v = c.args[i];
-    if (c.op.args[i].role == ArgRole::Size && std::string_view(c.op.args[i].name) == "input_sizes") return int64_t(v.ints().size());
+    if (c.op.args[i].role == ArgRole::Size && std::string_view(c.op.args[i].name) == "input_sizes")
+      return int64_t(v.ints().size());
     if (v.tag == Tag::List && v.len && v.list()[0].is_tensor()) return v.list()[0].tensor().dim() + grows;
   }
   for (int i = 0; i < c.op.nargs; i++)

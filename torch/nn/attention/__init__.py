@@ -17,10 +17,32 @@ class SDPBackend(enum.IntEnum):
     OVERRIDEABLE = 4
 
 
+def _switches():
+    """The switch of each backend: functions that tell and set whether it may be used."""
+    from torch.backends import cuda
+
+    names = {SDPBackend.MATH: "math", SDPBackend.FLASH_ATTENTION: "flash", SDPBackend.EFFICIENT_ATTENTION: "mem_efficient",
+             SDPBackend.CUDNN_ATTENTION: "cudnn"}
+    return {backend: (getattr(cuda, f"{name}_sdp_enabled"), getattr(cuda, f"enable_{name}_sdp"))
+            for backend, name in names.items() if hasattr(cuda, f"enable_{name}_sdp")}
+
+
 @contextlib.contextmanager
 def sdpa_kernel(backends, set_priority=False):
-    """Allow only the given backends within the block. The one CPU kernel serves all of them."""
-    backends = [backends] if isinstance(backends, SDPBackend) else list(backends)
-    if not backends or not all(isinstance(backend, SDPBackend) for backend in backends):
-        raise AssertionError("Backend must be an instance of SDPBackend or a list of SDPBackend instances")
-    yield {}
+    """Allow only the given backends within the block; the switches of :mod:`torch.backends.cuda` show it.
+
+    The one kernel of the CPU serves all of them. Raises AssertionError for anything but an :class:`SDPBackend` or a list.
+    """
+    for backend in [backends] if not isinstance(backends, (list, tuple)) else backends:
+        if not isinstance(backend, SDPBackend):
+            raise AssertionError("Backend must be an instance of SDPBackend or a list of SDPBackend instances, got "
+                                 + type(backend).__name__)
+    allowed = [backends] if isinstance(backends, SDPBackend) else backends
+    before = [(switch, enabled()) for enabled, switch in _switches().values()]
+    try:
+        for backend, (_, switch) in _switches().items():
+            switch(backend in allowed)
+        yield {}
+    finally:
+        for switch, enabled in before:
+            switch(enabled)

@@ -4,10 +4,12 @@ from types import FunctionType
 
 import torch
 
-from . import activation, attention, distance, loss, normalization, padding, pooling, regularization, sparse, vision
+from .. import _reduction as _Reduction
+from . import activation, attention, distance, grouped, loss, normalization, padding, pooling, regularization, sparse, vision
 from .activation import *  # noqa: F403
-from .attention import multi_head_attention_forward, scaled_dot_product_attention
+from .attention import _canonical_mask, _in_projection_packed, _mha_shape_check, _none_or_dtype, multi_head_attention_forward, scaled_dot_product_attention
 from .distance import cosine_similarity, pairwise_distance, pdist
+from .grouped import grouped_mm
 from .loss import *  # noqa: F403
 from .normalization import batch_norm, group_norm, instance_norm, layer_norm, local_response_norm, normalize, rms_norm
 from .padding import pad

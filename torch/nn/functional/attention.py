@@ -11,20 +11,25 @@ _linear = torch._C._nn.linear
 scaled_dot_product_attention = torch._C._nn.scaled_dot_product_attention
 
 
-def _additive_mask(mask, name, other, other_name, dtype, check_other=True):
+def _none_or_dtype(input):
+    """The dtype of a tensor, None of None."""
+    return None if input is None else input.dtype
+
+
+def _canonical_mask(mask, mask_name, other_type, other_name, target_type, check_other=True):
     """`mask` as numbers to add to scores: a boolean mask becomes -inf where it is True."""
     if mask is None:
         return None
     if mask.dtype != torch.bool and not mask.is_floating_point():
-        raise AssertionError(f"only bool and floating types of {name} are supported")
+        raise AssertionError(f"only bool and floating types of {mask_name} are supported")
     if mask.dtype == torch.bool:
-        return torch.zeros_like(mask, dtype=dtype).masked_fill_(mask, float("-inf"))
-    if check_other and other is not None and other.dtype != mask.dtype:
-        raise AssertionError(f"Support for mismatched {name} and {other_name} is deprecated. Use same type for both instead.")
+        return torch.zeros_like(mask, dtype=target_type).masked_fill_(mask, float("-inf"))
+    if check_other and other_type is not None and other_type != mask.dtype:
+        raise AssertionError(f"Support for mismatched {mask_name} and {other_name} is deprecated. Use same type for both instead.")
     return mask
 
 
-def _check_shapes(query, key, value, key_padding_mask, attn_mask, num_heads):
+def _mha_shape_check(query, key, value, key_padding_mask, attn_mask, num_heads):
     """True when the inputs are batched. Raises AssertionError for shapes that do not go together."""
     if query.dim() not in (2, 3):
         raise AssertionError(f"query should be unbatched 2D or batched 3D tensor but received {query.dim()}-D query tensor")
@@ -46,7 +51,7 @@ def _check_shapes(query, key, value, key_padding_mask, attn_mask, num_heads):
     return batched
 
 
-def _project(query, key, value, weight, bias):
+def _in_projection_packed(query, key, value, weight, bias):
     """The three input projections from one packed weight (3E, E), in as few matrix products as the inputs allow."""
     width = query.size(-1)
     if key is value:
@@ -90,7 +95,7 @@ def multi_head_attention_forward(query, key, value, embed_dim_to_check, num_head
 
     Returns (output (L, N, E), weights (N, L, S) averaged over heads or (N, heads, L, S), or None).
     """
-    batched = _check_shapes(query, key, value, key_padding_mask, attn_mask, num_heads)
+    batched = _mha_shape_check(query, key, value, key_padding_mask, attn_mask, num_heads)
     if not batched:
         query, key, value = (tensor.unsqueeze(1) for tensor in (query, key, value)) if not (query is key is value) \
             else (query.unsqueeze(1),) * 3
@@ -98,13 +103,13 @@ def multi_head_attention_forward(query, key, value, embed_dim_to_check, num_head
             key_padding_mask = key_padding_mask.unsqueeze(0)
     target_length, batch, width = query.shape
     source_length = key.shape[0]
-    key_padding_mask = _additive_mask(key_padding_mask, "key_padding_mask", attn_mask, "attn_mask", query.dtype)
+    key_padding_mask = _canonical_mask(key_padding_mask, "key_padding_mask", _none_or_dtype(attn_mask), "attn_mask", query.dtype)
     if is_causal and attn_mask is None:
         raise RuntimeError("Need attn_mask if specifying the is_causal hint.")
     if is_causal and key_padding_mask is None and not need_weights:
         attn_mask = None  # the hint alone lets the kernel skip the upper triangle
     else:
-        attn_mask = _additive_mask(attn_mask, "attn_mask", None, "", query.dtype, check_other=False)
+        attn_mask = _canonical_mask(attn_mask, "attn_mask", None, "", query.dtype, check_other=False)
         if key_padding_mask is not None:
             is_causal = False
     if width != embed_dim_to_check:
@@ -121,7 +126,7 @@ def multi_head_attention_forward(query, key, value, embed_dim_to_check, num_head
     else:
         if key.shape != value.shape:
             raise AssertionError(f"key shape {key.shape} does not match value shape {value.shape}")
-        q, k, v = _project(query, key, value, in_proj_weight, in_proj_bias)
+        q, k, v = _in_projection_packed(query, key, value, in_proj_weight, in_proj_bias)
     attn_mask = _full_mask(attn_mask, (target_length, source_length), (batch * num_heads, target_length, source_length))
 
     def grow_masks(attn, padding):
@@ -153,7 +158,7 @@ def multi_head_attention_forward(query, key, value, embed_dim_to_check, num_head
         weights = scores.softmax(-1)
         if dropout_p > 0.0:
             weights = dropout(weights, dropout_p)
-        output = torch.bmm(weights, v).transpose(0, 1).contiguous().view(target_length * batch, width)
+        output = torch.bmm(weights, v).transpose(0, 1).reshape(target_length * batch, width)
         output = _linear(output, out_proj_weight, out_proj_bias).view(target_length, batch, -1)
         weights = weights.view(batch, num_heads, target_length, source_length)
         if average_attn_weights:
@@ -166,6 +171,6 @@ def multi_head_attention_forward(query, key, value, embed_dim_to_check, num_head
             attn_mask = attn_mask.view(batch, num_heads, -1, source_length)
     q, k, v = (tensor.view(batch, num_heads, -1, head_dim) for tensor in (q, k, v))
     output = scaled_dot_product_attention(q, k, v, attn_mask, dropout_p, is_causal)
-    output = output.permute(2, 0, 1, 3).contiguous().view(batch * target_length, width)
+    output = output.permute(2, 0, 1, 3).reshape(batch * target_length, width)
     output = _linear(output, out_proj_weight, out_proj_bias).view(target_length, batch, -1)
     return (output if batched else output.squeeze(1)), None

@@ -247,11 +247,9 @@ def linear_cross_entropy(input, linear_weight, target, *, linear_bias=None, weig
     if linear_weight.dim() > 2 and input.dim() == 1:
         raise RuntimeError(f"K-dimensional loss defined by linear_weight shape {tuple(linear_weight.shape)} requires batched "
                            f"input, (N, {input.size(-1)}), got unbatched input with shape {tuple(input.shape)}")
-    logits = torch._C._nn.linear(input, linear_weight.reshape(-1, linear_weight.size(-1)),
-                                 None if linear_bias is None else linear_bias.reshape(-1))
-    classes, extra = linear_weight.size(0), linear_weight.size()[1:-1]
-    if extra:
-        logits = logits.reshape(*logits.size()[:-1], classes, *extra)
+    rows = linear_weight if linear_weight.dim() == 2 else linear_weight.reshape(-1, linear_weight.size(-1))
+    logits = torch._C._nn.linear(input, rows, linear_bias if linear_bias is None or linear_bias.dim() == 1 else linear_bias.reshape(-1))
+    logits = logits.view(*input.shape[:-1], *linear_weight.shape[:-1])
     if target.dim() == logits.dim() and target.size(0) != logits.size(0):
         raise ValueError(f"Expected input batch_size ({input.size(0)}) to match target batch_size ({target.size(0)}).")
     if target.shape == logits.shape and not target.is_floating_point():

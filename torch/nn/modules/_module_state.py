@@ -7,7 +7,7 @@ import torch
 
 from ._key_hints import hints
 
-_EXTRA_STATE = "_extra_state"
+_EXTRA_STATE_KEY_SUFFIX = "_extra_state"
 
 
 class _IncompatibleKeys(namedtuple("IncompatibleKeys", ["missing_keys", "unexpected_keys"])):
@@ -53,7 +53,7 @@ class _Stateful:
             if tensor is not None:
                 destination[prefix + name] = tensor if keep_vars else tensor.detach()
         if self._has_extra_state("get_extra_state"):
-            destination[prefix + _EXTRA_STATE] = self.get_extra_state()
+            destination[prefix + _EXTRA_STATE_KEY_SUFFIX] = self.get_extra_state()
 
     def state_dict(self, *args, destination=None, prefix="", keep_vars=False):
         """All parameters and persistent buffers by dotted name; tensors are shared with the module, not copied.
@@ -107,7 +107,7 @@ class _Stateful:
                     error_msgs.append(problem)
             elif strict:
                 missing_keys.append(key)
-        extra_key = prefix + _EXTRA_STATE
+        extra_key = prefix + _EXTRA_STATE_KEY_SUFFIX
         if self._has_extra_state("set_extra_state"):
             if extra_key in state_dict:
                 self.set_extra_state(state_dict[extra_key])

@@ -7,7 +7,7 @@ from itertools import chain, islice
 import torch
 
 from ..parameter import Parameter
-from .module import Module, _indented
+from .module import Module, _addindent
 
 __all__ = ["Container", "Sequential", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict"]
 
@@ -189,8 +189,8 @@ class ModuleList(_Indexed):
                 runs[-1][1] = i
             else:
                 runs.append([i, i, text])
-        lines = [f"({first}): {_indented(text)}" if first == last
-                 else f"({first}-{last}): {last - first + 1} x {_indented(text)}" for first, last, text in runs]
+        lines = [f"({first}): {_addindent(text, 2)}" if first == last
+                 else f"({first}-{last}): {last - first + 1} x {_addindent(text, 2)}" for first, last, text in runs]
         return f"{self._get_name()}(\n  " + "\n  ".join(lines) + "\n)" if lines else f"{self._get_name()}()"
 
 

@@ -18,7 +18,15 @@ _BUFFERS = ("weight", "pos_weight")
 
 
 class _Loss(Declared):
-    """A declared loss: tensors among its arguments are buffers, the deprecated flags turn into `reduction`."""
+    """A loss with a `reduction`; a declared one keeps tensors among its arguments as buffers.
+
+    The deprecated flags turn into `reduction`.
+    """
+
+    def __init__(self, size_average=None, reduce=None, reduction="mean"):
+        super().__init__()
+        self.reduction = reduction
+        self._resolve(size_average, reduce)
 
     @classmethod
     def _assignments(cls, fields):
@@ -38,6 +46,14 @@ class _Loss(Declared):
 
     def extra_repr(self):
         return ""
+
+
+class _WeightedLoss(_Loss):
+    """A loss with a `weight` of the classes, which is a buffer."""
+
+    def __init__(self, weight=None, size_average=None, reduce=None, reduction="mean"):
+        super().__init__(size_average, reduce, reduction)
+        self.register_buffer("weight", weight)
 
 
 _OLD = {"size_average": None, "reduce": None, "reduction": "mean"}
@@ -76,7 +92,7 @@ class SoftMarginLoss(_Loss, function=F.soft_margin_loss, inputs=_PAIR, **_OLD):
     """log(1 + exp(-y x)) for y of 1 or -1."""
 
 
-class NLLLoss(_Loss, function=F.nll_loss, inputs=_PAIR, weight=None, size_average=None, ignore_index=-100, reduce=None,
+class NLLLoss(_WeightedLoss, function=F.nll_loss, inputs=_PAIR, weight=None, size_average=None, ignore_index=-100, reduce=None,
               reduction="mean"):
     """Negative log likelihood of log-probabilities (N, C, *) for class indices (N, *)."""
 
@@ -85,7 +101,7 @@ class NLLLoss2d(NLLLoss):
     """Deprecated name of :class:`NLLLoss`."""
 
 
-class CrossEntropyLoss(_Loss, function=F.cross_entropy, inputs=_PAIR, weight=None, size_average=None, ignore_index=-100,
+class CrossEntropyLoss(_WeightedLoss, function=F.cross_entropy, inputs=_PAIR, weight=None, size_average=None, ignore_index=-100,
                        reduce=None, reduction="mean", label_smoothing=0.0):
     """Cross entropy of logits (N, C, *) with class indices (N, *) or class probabilities (N, C, *)."""
 
@@ -99,11 +115,11 @@ class KLDivLoss(_Loss, function=F.kl_div, inputs=_PAIR, **_OLD, log_target=False
     """y (log y - x) for log-probabilities x."""
 
 
-class BCELoss(_Loss, function=F.binary_cross_entropy, inputs=_PAIR, weight=None, **_OLD):
+class BCELoss(_WeightedLoss, function=F.binary_cross_entropy, inputs=_PAIR, weight=None, **_OLD):
     """Binary cross entropy of probabilities."""
 
 
-class BCEWithLogitsLoss(_Loss, function=F.binary_cross_entropy_with_logits, inputs=_PAIR, weight=None, **_OLD,
+class BCEWithLogitsLoss(_WeightedLoss, function=F.binary_cross_entropy_with_logits, inputs=_PAIR, weight=None, **_OLD,
                         pos_weight=None):
     """Binary cross entropy of logits, computed without overflow."""
 
@@ -116,11 +132,11 @@ class MultiLabelMarginLoss(_Loss, function=F.multilabel_margin_loss, inputs=_PAI
     """Hinge loss between every wanted class and every other."""
 
 
-class MultiLabelSoftMarginLoss(_Loss, function=F.multilabel_soft_margin_loss, inputs=_PAIR, weight=None, **_OLD):
+class MultiLabelSoftMarginLoss(_WeightedLoss, function=F.multilabel_soft_margin_loss, inputs=_PAIR, weight=None, **_OLD):
     """Mean over classes of the binary cross entropy of logits."""
 
 
-class MultiMarginLoss(_Loss, function=F.multi_margin_loss, inputs=_PAIR, p=1, margin=1.0, weight=None, **_OLD):
+class MultiMarginLoss(_WeightedLoss, function=F.multi_margin_loss, inputs=_PAIR, p=1, margin=1.0, weight=None, **_OLD):
     """mean over i != y of max(0, margin - x[y] + x[i])^p."""
 
 

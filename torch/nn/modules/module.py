@@ -27,7 +27,7 @@ from ._module_hooks import (
     register_module_module_registration_hook,
     register_module_parameter_registration_hook,
 )
-from ._module_state import _Stateful
+from ._module_state import _EXTRA_STATE_KEY_SUFFIX, _IncompatibleKeys, _Stateful  # noqa: F401  others import them from here
 
 __all__ = [
     "register_module_forward_pre_hook",
@@ -49,9 +49,9 @@ _HOOK_DICTS = (
 _REGISTRIES = ("_parameters", "_buffers", "_modules")
 
 
-def _indented(text, spaces=2):
-    first, *rest = text.split("\n")
-    return "\n".join([first] + [" " * spaces + line for line in rest])
+def _addindent(s_, numSpaces):
+    first, *rest = s_.split("\n")
+    return "\n".join([first] + [" " * numSpaces + line for line in rest])
 
 
 def _parse_to(args, kwargs):
@@ -570,7 +570,7 @@ class Module(_Hooked, _Stateful):
     def __repr__(self):
         extra = self.extra_repr()
         lines = extra.split("\n") if extra else []
-        children = [f"({name}): {_indented(repr(module))}" for name, module in self._modules.items()]
+        children = [f"({name}): {_addindent(repr(module), 2)}" for name, module in self._modules.items()]
         if not children and len(lines) <= 1:
             return f"{self._get_name()}({extra})"
         return f"{self._get_name()}(\n  " + "\n  ".join(lines + children) + "\n)"

@@ -15,6 +15,11 @@ __all__ = ["RNNBase", "RNN", "LSTM", "GRU", "RNNCellBase", "RNNCell", "LSTMCell"
 _GATES = {"LSTM": 4, "GRU": 3, "RNN_TANH": 1, "RNN_RELU": 1}
 
 
+def apply_permutation(tensor, permutation, dim=1):
+    """The tensor with dimension `dim`, the batch of states, reordered."""
+    return tensor.index_select(dim, permutation)
+
+
 class RNNBase(Module):
     """What RNN, LSTM and GRU share: weights per layer and direction, checks, packed input.
 
@@ -128,7 +133,7 @@ class RNNBase(Module):
 
     def permute_hidden(self, hx, permutation):
         """The state with its batch reordered."""
-        return hx if permutation is None else hx.index_select(1, permutation)
+        return hx if permutation is None else apply_permutation(hx, permutation)
 
     def _zero_state(self, input, batch_sizes):
         shape = self.get_expected_hidden_size(input, batch_sizes)

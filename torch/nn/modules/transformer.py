@@ -18,7 +18,7 @@ __all__ = ["Transformer", "TransformerEncoder", "TransformerDecoder", "Transform
 _ACTIVATIONS = {"relu": F.relu, "gelu": F.gelu}
 
 
-def _activation(activation):
+def _get_activation_fn(activation):
     if not isinstance(activation, str):
         return activation
     if activation not in _ACTIVATIONS:
@@ -26,24 +26,24 @@ def _activation(activation):
     return _ACTIVATIONS[activation]
 
 
-def _clones(module, count):
+def _get_clones(module, count):
     return ModuleList([copy.deepcopy(module) for _ in range(count)])
 
 
-def _causal_mask(size, device=None, dtype=None):
+def _generate_square_subsequent_mask(size, device=None, dtype=None):
     """-inf above the diagonal, 0 elsewhere."""
     return torch.triu(torch.full((size, size), float("-inf"), dtype=dtype, device=device), diagonal=1)
 
 
-def _is_causal(mask, is_causal, size):
+def _detect_is_causal_mask(mask, is_causal, size):
     """Whether `mask` is the causal one; `is_causal` answers when it is not None."""
     if is_causal is not None or mask is None:
         return bool(is_causal)
-    causal = _causal_mask(size, mask.device, mask.dtype if mask.is_floating_point() else None)
+    causal = _generate_square_subsequent_mask(size, mask.device, mask.dtype if mask.is_floating_point() else None)
     return mask.size() == causal.size() and bool((mask == causal).all())
 
 
-def _sequence_length(src, batch_first):
+def _get_seq_len(src, batch_first):
     return src.size(0) if src.dim() == 2 else src.size(1 if batch_first else 0)
 
 
@@ -86,7 +86,7 @@ class TransformerEncoderLayer(_Layer):
         self.self_attn = MultiheadAttention(d_model, nhead, dropout=dropout, bias=bias, batch_first=batch_first, **factory)
         self.norm_first = norm_first
         self._make_feed_forward(d_model, dim_feedforward, dropout, layer_norm_eps, bias, factory, 2)
-        self.activation = _activation(activation)
+        self.activation = _get_activation_fn(activation)
         kinds = {F.relu: 1, F.gelu: 2}
         self.activation_relu_or_gelu = kinds.get(self.activation, 0) or {ReLU: 1, GELU: 2}.get(type(self.activation), 0)
 
@@ -118,7 +118,7 @@ class TransformerDecoderLayer(_Layer):
         self.multihead_attn = MultiheadAttention(d_model, nhead, **attention)
         self.norm_first = norm_first
         self._make_feed_forward(d_model, dim_feedforward, dropout, layer_norm_eps, bias, factory, 3)
-        self.activation = _activation(activation)
+        self.activation = _get_activation_fn(activation)
 
     def forward(self, tgt, memory, tgt_mask=None, memory_mask=None, tgt_key_padding_mask=None,
                 memory_key_padding_mask=None, tgt_is_causal=False, memory_is_causal=False):
@@ -166,7 +166,7 @@ class TransformerEncoder(Module):
 
     def __init__(self, encoder_layer, num_layers, norm=None, enable_nested_tensor=True, mask_check=True):
         super().__init__()
-        self.layers = _clones(encoder_layer, num_layers)
+        self.layers = _get_clones(encoder_layer, num_layers)
         self.num_layers, self.norm = num_layers, norm
         self.enable_nested_tensor, self.mask_check = enable_nested_tensor, mask_check
         self.use_nested_tensor = enable_nested_tensor and _takes_ragged(encoder_layer)
@@ -184,7 +184,7 @@ class TransformerEncoder(Module):
         mask = _check_mask_kind(mask, "mask", None, src.dtype)
         if len(self.layers):
             batch_first = self.layers[0].self_attn.batch_first
-            is_causal = _is_causal(mask, is_causal, _sequence_length(src, batch_first))
+            is_causal = _detect_is_causal_mask(mask, is_causal, _get_seq_len(src, batch_first))
         for layer in self.layers:
             src = layer(src, src_mask=mask, is_causal=is_causal, src_key_padding_mask=src_key_padding_mask)
         if self._skips_padding(src, mask, src_key_padding_mask):
@@ -197,7 +197,7 @@ class TransformerDecoder(Module):
 
     def __init__(self, decoder_layer, num_layers, norm=None):
         super().__init__()
-        self.layers = _clones(decoder_layer, num_layers)
+        self.layers = _get_clones(decoder_layer, num_layers)
         self.num_layers, self.norm = num_layers, norm
 
     def forward(self, tgt, memory, tgt_mask=None, memory_mask=None, tgt_key_padding_mask=None,
@@ -205,7 +205,7 @@ class TransformerDecoder(Module):
         """Result of the shape of `tgt`."""
         if len(self.layers):
             batch_first = self.layers[0].self_attn.batch_first
-            tgt_is_causal = _is_causal(tgt_mask, tgt_is_causal, _sequence_length(tgt, batch_first))
+            tgt_is_causal = _detect_is_causal_mask(tgt_mask, tgt_is_causal, _get_seq_len(tgt, batch_first))
         for layer in self.layers:
             tgt = layer(tgt, memory, tgt_mask=tgt_mask, memory_mask=memory_mask, tgt_key_padding_mask=tgt_key_padding_mask,
                         memory_key_padding_mask=memory_key_padding_mask, tgt_is_causal=tgt_is_causal,
@@ -251,7 +251,7 @@ class Transformer(Module):
     @staticmethod
     def generate_square_subsequent_mask(sz, device=None, dtype=None):
         """The causal mask (sz, sz): -inf above the diagonal, 0 elsewhere."""
-        return _causal_mask(sz, device, dtype)
+        return _generate_square_subsequent_mask(sz, device, dtype)
 
     def _reset_parameters(self):
         for parameter in self.parameters():

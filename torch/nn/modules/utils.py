@@ -2,6 +2,7 @@
 
 from .._tuples import tuple_of
 
+_ntuple = tuple_of
 _single, _pair, _triple, _quadruple = (tuple_of(count) for count in (1, 2, 3, 4))
 
 

@@ -1,5 +1,6 @@
 """Pruning: parameters multiplied by masks of zeros and ones, which a forward pre-hook applies."""
 
+import inspect
 import numbers
 
 import torch
@@ -60,9 +61,15 @@ class BasePruningMethod:
 
     @classmethod
     def apply(cls, module, name, *args, importance_scores=None, **kwargs):
-        """Prune ``module.<name>``; on top of earlier pruning the masks combine. Returns the method."""
+        """Prune ``module.<name>`` by the method made of the arguments, the last of which may be the scores.
+
+        On top of earlier pruning the masks combine. Returns the method.
+        """
         earlier = [(key, hook) for key, hook in module._forward_pre_hooks.items()
                    if isinstance(hook, BasePruningMethod) and hook._tensor_name == name]
+        own = len(inspect.signature(cls).parameters)
+        if len(args) > own:
+            importance_scores, args = args[own], args[:own]
         method = cls(*args, **kwargs)
         method._tensor_name = name
         if earlier:

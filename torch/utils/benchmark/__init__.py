@@ -6,8 +6,10 @@ Example::
     print(timer.blocked_autorange())
 """
 
-from ._compare import Compare
-from ._measurement import Measurement, TaskSpec, select_unit
-from ._timer import Timer
+from .utils.common import Measurement, TaskSpec, ordered_unique, select_unit, set_torch_threads, trim_sigfig, unit_to_english
+from .utils.compare import Colorize, Compare
+from .utils.fuzzer import FuzzedParameter, FuzzedTensor, Fuzzer, ParameterAlias
+from .utils.timer import Language, Timer, timer
 
-__all__ = ["Compare", "Measurement", "TaskSpec", "Timer", "select_unit"]
+__all__ = ["Colorize", "Compare", "FuzzedParameter", "FuzzedTensor", "Fuzzer", "Language", "Measurement", "ParameterAlias", "TaskSpec", "Timer",
+           "ordered_unique", "select_unit", "set_torch_threads", "timer", "trim_sigfig", "unit_to_english"]

@@ -1,11 +1,13 @@
 """DataLoader: batches of a dataset, fetched here or by workers, and where it stands."""
 
 import collections
+import functools
 import itertools
 import os
 import time
 import warnings
 import weakref
+from typing import Generic
 
 import torch
 from torch._utils import ExceptionWrapper
@@ -16,7 +18,7 @@ from ._utils.collate import default_collate, default_convert
 from ._utils.fetch import _DatasetKind
 from ._utils.pin_memory import pin_memory
 from ._utils.worker import get_worker_info
-from .dataset import IterableDataset
+from .dataset import IterableDataset, T_co
 from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler
 
 __all__ = ["DataLoader", "get_worker_info", "default_collate", "default_convert"]
@@ -35,7 +37,7 @@ def _draw_seed(generator):
     return int(torch.empty((), dtype=torch.int64).random_(generator=generator).item())
 
 
-class DataLoader:
+class DataLoader(Generic[T_co]):
     """Iterates over the batches of a dataset.
 
     Args:
@@ -119,9 +121,6 @@ class DataLoader:
             raise ValueError(f"{name} attribute should not be set after {type(self).__name__} is initialized")
         super().__setattr__(name, value)
 
-    def __class_getitem__(cls, item):
-        return cls
-
     @property
     def multiprocessing_context(self):
         """The context in which workers are started, or None for the default."""
@@ -180,8 +179,11 @@ class DataLoader:
     def _index_sampler(self):
         return self.batch_sampler if self._auto_collation else self.sampler
 
-    def _fetcher(self, dataset):
-        return _DatasetKind.create_fetcher(self._dataset_kind, dataset, self._auto_collation, self.collate_fn, self.drop_last)
+    @property
+    def _fetcher(self):
+        """What makes the fetcher of a dataset; it travels to the workers without the loader."""
+        return functools.partial(_DatasetKind.create_fetcher, self._dataset_kind, auto_collation=self._auto_collation,
+                                 collate_fn=self.collate_fn, drop_last=self.drop_last)
 
     def __iter__(self):
         resumed, self._resumed = self._resumed, None

@@ -4,6 +4,7 @@ import bisect
 import itertools
 import math
 import warnings
+from typing import Generic, TypeVar
 
 import torch
 
@@ -11,14 +12,15 @@ __all__ = ["Dataset", "IterableDataset", "TensorDataset", "StackDataset", "Conca
            "random_split"]
 
 
-class Dataset:
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Dataset(Generic[T_co]):
     """Base of datasets with ``__getitem__(number)`` and, for most samplers, ``__len__``.
 
     ``__getitems__(numbers)``, when defined, fetches a batch at once.
     """
-
-    def __class_getitem__(cls, item):
-        return cls
 
     def __getitem__(self, index):
         raise NotImplementedError("Subclasses of Dataset should implement __getitem__.")
@@ -27,7 +29,7 @@ class Dataset:
         return ConcatDataset([self, other])
 
 
-class IterableDataset(Dataset):
+class IterableDataset(Dataset[T_co]):
     """Base of datasets that are streams: ``__iter__`` gives the samples. With workers each one runs its own copy."""
 
     def __iter__(self):

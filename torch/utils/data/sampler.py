@@ -1,17 +1,18 @@
 """Samplers: the order in which samples are read."""
 
 import itertools
+from typing import Generic, TypeVar
 
 import torch
 
 __all__ = ["BatchSampler", "RandomSampler", "Sampler", "SequentialSampler", "SubsetRandomSampler", "WeightedRandomSampler"]
 
 
-class Sampler:
-    """Base of samplers: iterating gives the numbers of samples."""
+T_co = TypeVar("T_co", covariant=True)
 
-    def __class_getitem__(cls, item):
-        return cls
+
+class Sampler(Generic[T_co]):
+    """Base of samplers: iterating gives the numbers of samples."""
 
     def __iter__(self):
         raise NotImplementedError

@@ -6,8 +6,8 @@ import re
 
 import torch
 
-_FORMAT = ("default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {}")
-_numpy_text = re.compile("[SaUO]")
+default_collate_err_msg_format = ("default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {}")
+np_str_obj_array_pattern = re.compile("[SaUO]")
 
 
 def default_convert(data):
@@ -16,7 +16,7 @@ def default_convert(data):
     if isinstance(data, torch.Tensor) or isinstance(data, (str, bytes)):
         return data
     if kind.__module__ == "numpy":
-        if kind.__name__ == "ndarray" and _numpy_text.search(data.dtype.str) is not None:
+        if kind.__name__ == "ndarray" and np_str_obj_array_pattern.search(data.dtype.str) is not None:
             return data
         return torch.as_tensor(data)
     if isinstance(data, collections.abc.Mapping):
@@ -55,36 +55,36 @@ def collate(batch, *, collate_fn_map=None):
             raise RuntimeError("each element in list of batch should be of equal size")
         parts = [collate(values, collate_fn_map=collate_fn_map) for values in zip(*batch)]
         return parts if isinstance(first, tuple) else like(kind, first, parts)
-    raise TypeError(_FORMAT.format(kind))
+    raise TypeError(default_collate_err_msg_format.format(kind))
 
 
-def _tensors(batch, *, collate_fn_map=None):
+def collate_tensor_fn(batch, *, collate_fn_map=None):
     return torch.stack(batch, 0)
 
 
-def _floats(batch, *, collate_fn_map=None):
+def collate_float_fn(batch, *, collate_fn_map=None):
     return torch.tensor(batch, dtype=torch.float64)
 
 
-def _integers(batch, *, collate_fn_map=None):
+def collate_int_fn(batch, *, collate_fn_map=None):
     return torch.tensor(batch)
 
 
-def _unchanged(batch, *, collate_fn_map=None):
+def collate_str_fn(batch, *, collate_fn_map=None):
     return batch
 
 
-def _arrays(batch, *, collate_fn_map=None):
-    if _numpy_text.search(batch[0].dtype.str) is not None:
-        raise TypeError(_FORMAT.format(batch[0].dtype))
+def collate_numpy_array_fn(batch, *, collate_fn_map=None):
+    if np_str_obj_array_pattern.search(batch[0].dtype.str) is not None:
+        raise TypeError(default_collate_err_msg_format.format(batch[0].dtype))
     return collate([torch.as_tensor(array) for array in batch], collate_fn_map=collate_fn_map)
 
 
-def _numpy_numbers(batch, *, collate_fn_map=None):
+def collate_numpy_scalar_fn(batch, *, collate_fn_map=None):
     return torch.as_tensor(batch)
 
 
-default_collate_fn_map = {torch.Tensor: _tensors, float: _floats, int: _integers, str: _unchanged, bytes: _unchanged}
+default_collate_fn_map = {torch.Tensor: collate_tensor_fn, float: collate_float_fn, int: collate_int_fn, str: collate_str_fn, bytes: collate_str_fn}
 
 
 def _with_numpy():
@@ -93,8 +93,8 @@ def _with_numpy():
 
     numpy = sys.modules.get("numpy")
     if numpy is not None and numpy.ndarray not in default_collate_fn_map:
-        default_collate_fn_map[numpy.ndarray] = _arrays
-        default_collate_fn_map[(numpy.bool_, numpy.number, numpy.object_)] = _numpy_numbers
+        default_collate_fn_map[numpy.ndarray] = collate_numpy_array_fn
+        default_collate_fn_map[(numpy.bool_, numpy.number, numpy.object_)] = collate_numpy_scalar_fn
     return default_collate_fn_map
 
 

@@ -1,10 +1,14 @@
 """The result of a timing."""
 
+import contextlib
 import dataclasses
 import math
 import statistics
+import textwrap
 
-__all__ = ["Measurement", "TaskSpec", "select_unit"]
+import torch
+
+__all__ = ["Measurement", "TaskSpec", "ordered_unique", "select_unit", "set_torch_threads", "trim_sigfig", "unit_to_english"]
 
 _UNITS = (("ns", 1e-9), ("us", 1e-6), ("ms", 1e-3), ("s", 1.0))
 
@@ -12,6 +16,36 @@ _UNITS = (("ns", 1e-9), ("us", 1e-6), ("ms", 1e-3), ("s", 1.0))
 def select_unit(t):
     """(name, seconds) of the unit in which a time has one to three digits before the point."""
     return next(((name, size) for name, size in reversed(_UNITS) if t >= size), _UNITS[0])
+
+
+def unit_to_english(u):
+    """The word for a unit's abbreviation. KeyError for one that is unknown."""
+    return {"ns": "nanosecond", "us": "microsecond", "ms": "millisecond", "s": "second"}[u]
+
+
+def trim_sigfig(x, n):
+    """A number rounded to `n` significant digits.
+
+    >>> trim_sigfig(123.456, 2)
+    120.0
+    """
+    return float(f"{x:.{n}g}") if x else 0.0
+
+
+def ordered_unique(elements):
+    """The distinct elements in the order in which they come first."""
+    return list(dict.fromkeys(elements))
+
+
+@contextlib.contextmanager
+def set_torch_threads(n):
+    """`n` threads within a block."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(n)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,10 +68,15 @@ class TaskSpec:
             return self.stmt.strip()
         return self.label + (f": {self.sub_label}" if self.sub_label else "")
 
+    def setup_str(self):
+        """The setup as it is shown: empty where there is none, on lines of its own where it has several."""
+        if self.setup == "pass" or not self.setup:
+            return ""
+        return f"setup:\n{textwrap.indent(self.setup, '  ')}" if "\n" in self.setup else f"setup: {self.setup}"
+
     def summarize(self):
         """The heading of a printed measurement."""
-        setup = f"\nsetup: {self.setup}" if self.setup != "pass" else ""
-        return self.title + (f"\n{self.description}" if self.description else "") + setup
+        return "\n".join(line for line in (self.title, self.description, self.setup_str()) if line)
 
 
 @dataclasses.dataclass
@@ -129,7 +168,7 @@ class Measurement:
 
     def __repr__(self):
         unit, size = select_unit(self.median)
-        lines = [f"<{type(self).__module__.rpartition('.')[0]}.Measurement object at {hex(id(self))}>", self.task_spec.summarize()]
+        lines = [f"<{type(self).__module__}.Measurement object at {hex(id(self))}>", self.task_spec.summarize()]
         if len(self.times) == 1:
             lines.append(f"  {self.median / size:.2f} {unit}")
         else:

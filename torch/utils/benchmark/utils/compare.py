@@ -1,15 +1,37 @@
 """Measurements as a table."""
 
-from ._measurement import Measurement, select_unit
+import enum
 
-__all__ = ["Compare"]
+from .common import Measurement, select_unit, unit_to_english
+
+__all__ = ["Colorize", "Compare"]
+
+
+class Colorize(enum.Enum):
+    """What the colours of a table compare."""
+
+    NONE = "none"
+    COLUMNWISE = "columnwise"
+    ROWWISE = "rowwise"
+
+
+_GOOD, _BAD, _WORST, _END = "\033[1m\033[92m", "\033[2m\033[91m", "\033[31m", "\033[0m"
+
+
+def _colour(time, best):
+    """The colour of a time beside the best one of its row or column."""
+    if time <= best * 1.05:
+        return _GOOD
+    if time <= best * 1.5:
+        return ""
+    return _BAD if time <= best * 5 else _WORST
 
 
 class Compare:
     """A table of measurements: one per label, a row per sub-label and threads, a column per description."""
 
     def __init__(self, results):
-        self._results, self._trim = [], False
+        self._results, self._trim, self._colorize, self._highlight = [], False, Colorize.NONE, False
         self.extend_results(results)
 
     def extend_results(self, results):
@@ -24,10 +46,21 @@ class Compare:
         self._trim = True
 
     def colorize(self, rowwise=False):
-        """Colours are not used: the table is plain text."""
+        """Colours the times by how they compare within their columns, or their rows."""
+        self._colorize = Colorize.ROWWISE if rowwise else Colorize.COLUMNWISE
 
     def highlight_warnings(self):
-        """Colours are not used: the table is plain text."""
+        """Marks times that scatter much with an exclamation mark."""
+        self._highlight = True
+
+    def _shown(self, cell, result, rivals):
+        """A cell's text with its mark and colour; the width of what is seen stays."""
+        if result is None:
+            return cell
+        if self._highlight and result.has_warnings:
+            cell = cell[:-1] + "!"
+        colour = _colour(result.median, min(r.median for r in rivals if r is not None)) if self._colorize is not Colorize.NONE else ""
+        return f"{colour}{cell}{_END}" if colour else cell
 
     def _table(self, results):
         unit, size = select_unit(min(result.median for result in results))
@@ -55,10 +88,13 @@ class Compare:
             if row[0] != threads:
                 threads = row[0]
                 lines.append(f"{threads} threads: ".ljust(total, "-"))
-            lines.append(f"      {names[row]}".ljust(first)
-                         + "".join("|" + cell.rjust(width - 1) + " " for cell, width in zip(body[row], widths)))
-        words = {"ns": "nanoseconds", "us": "microseconds", "ms": "milliseconds", "s": "seconds"}
-        return "\n".join(lines) + f"\n\nTimes are in {words[unit]} ({unit}).\n"
+            line = f"      {names[row]}".ljust(first)
+            for column, cell, width in zip(columns, body[row], widths):
+                rivals = [cells.get((row, c)) for c in columns] if self._colorize is Colorize.ROWWISE else [cells.get((r, column)) for r in rows]
+                line += "|" + self._shown(cell.rjust(width - 1) + " ", cells.get((row, column)), rivals)
+            lines.append(line)
+        marked = "Times marked with ! scatter much.\n" if self._highlight and any(r.has_warnings for r in results) else ""
+        return "\n".join(lines) + f"\n\nTimes are in {unit_to_english(unit)}s ({unit}).\n{marked}"
 
     def __str__(self):
         groups = {}

@@ -1,14 +1,25 @@
 """Timer: runs a statement often enough to time it well."""
 
+import enum
 import textwrap
 import time
 import timeit
 
-import torch
+from .common import Measurement, TaskSpec, set_torch_threads
 
-from ._measurement import Measurement, TaskSpec
+__all__ = ["Language", "Timer", "timer"]
 
-__all__ = ["Timer"]
+
+class Language(enum.Enum):
+    """What a statement is written in."""
+
+    PYTHON = 0
+    CPP = 1
+
+
+def timer():
+    """The clock: seconds since some moment."""
+    return time.perf_counter()
 
 
 class Timer:
@@ -21,9 +32,9 @@ class Timer:
         num_threads: threads of the operators while timing.
     """
 
-    def __init__(self, stmt="pass", setup="pass", global_setup="", timer=time.perf_counter, globals=None, label=None,
-                 sub_label=None, description=None, env=None, num_threads=1, language="python"):
-        if str(language).lower() not in ("python", "py"):
+    def __init__(self, stmt="pass", setup="pass", global_setup="", timer=timer, globals=None, label=None,
+                 sub_label=None, description=None, env=None, num_threads=1, language=Language.PYTHON):
+        if language is not Language.PYTHON and str(language).lower() not in ("python", "py"):
             raise ValueError(f"only Python statements can be timed, not language={language!r}")
         stmt, setup = textwrap.dedent(stmt).strip(), textwrap.dedent(setup).strip()
         self._spec = TaskSpec(stmt, setup, global_setup, label, sub_label, description, env, num_threads)
@@ -33,12 +44,8 @@ class Timer:
         return max(self._timer.timeit(number), 1e-9)
 
     def _with_threads(self, action):
-        before = torch.get_num_threads()
-        torch.set_num_threads(self._spec.num_threads)
-        try:
+        with set_torch_threads(self._spec.num_threads):
             return action()
-        finally:
-            torch.set_num_threads(before)
 
     def timeit(self, number=1000000):
         """One run of `number` executions."""
@@ -47,6 +54,14 @@ class Timer:
             return Measurement(number, [self._times(number)], self._spec)
 
         return self._with_threads(measure)
+
+    def repeat(self, repeat=-1, number=-1):
+        """Not offered by PyTorch either: use :meth:`blocked_autorange`."""
+        raise NotImplementedError("See `Timer.blocked_autorange.`")
+
+    def autorange(self, callback=None):
+        """Not offered by PyTorch either: use :meth:`blocked_autorange`."""
+        raise NotImplementedError("See `Timer.blocked_autorange.`")
 
     def _block(self, min_run_time):
         """So many executions that reading the clock costs less than a ten-thousandth of them."""

@@ -1,0 +1,1 @@
+"""Recurrent networks of cuDNN: not used by this build."""

@@ -1,0 +1,1 @@
+"""Kernels written in Python: not used by this build."""

@@ -1,0 +1,3 @@
+"""XNNPACK: not used by this build."""
+
+enabled = False

@@ -1,0 +1,1 @@
+"""Tools for test suites: cases over devices and dtypes, parametrised tests, sample inputs."""
