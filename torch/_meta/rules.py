@@ -556,4 +556,3 @@ def adaptive_pool(self, output_size):
 @rule("max_pool2d_with_indices_backward", "max_pool3d_with_indices_backward", "avg_pool2d_backward", "avg_pool3d_backward", "_adaptive_avg_pool2d_backward")
 def pool_backward(self, **_):
     return tuple(self.shape)
-

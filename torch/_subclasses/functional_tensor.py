@@ -329,5 +329,3 @@ def dispatch_functionalize(func, mode=None):
         with mode or FunctionalTensorMode():
             return from_functional(func(*to_functional(args), **to_functional(kwargs)))
     return wrapped
-
-

@@ -563,4 +563,3 @@ def _quotient(a, b):
     if math.isinf(a):
         return a if not math.isinf(b) else math.copysign(math.inf, a)
     return (0 if a >= 0 else -1) if math.isinf(b) else a // b
-
