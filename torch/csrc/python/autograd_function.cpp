@@ -196,10 +196,12 @@ void carry_tangents(PyObject* ctx, ContextObject* f, PyObject* args, std::vector
   }
 }
 
-bool takes_examples(PyObject* args) {
+// Some argument stands for the examples of a batch, and the Function is not one that sees to that itself.
+bool takes_examples(PyObject* cls, PyObject* args) {
+  static PyObject* own = intern("_runs_examples");
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(args); i++) {
     PyObject* a = PyTuple_GET_ITEM(args, i);
-    if (is_tensor(a) && impl_of(a)->has(TensorImpl::Batched)) return true;
+    if (is_tensor(a) && impl_of(a)->has(TensorImpl::Batched)) return PyObject_HasAttr(cls, own) != 1;
   }
   return false;
 }
@@ -220,7 +222,7 @@ PyRef run_forward(PyObject* cls, PyObject* ctx, PyObject* args) {
       tls.forward_grad_enabled = forward;
     }
   } off;
-  bool batched = takes_examples(args);
+  bool batched = takes_examples(cls, args);
   if (own_setup.get() == Py_True || batched) {
     PyRef out =
         batched ? forward_of_examples(cls, args, off.grad, off.forward) : owned(PyObject_Call(forward.get(), args, nullptr));
