@@ -201,5 +201,23 @@ def test_a_callers_graph_goes_through_every_transform():
         torch.testing.assert_close(got, want, msg=lambda m, name=name: f"{name}: {m}")
 
 
+def test_operators_of_a_library():
+    calls = []
+
+    @torch.library.custom_op("test_func::square", mutates_args=())
+    def square(x: torch.Tensor) -> torch.Tensor:
+        calls.append(x.shape)
+        return torch.from_numpy(x.detach().numpy() ** 2)
+
+    square.register_autograd(lambda ctx, g: 2 * g * ctx.saved_tensors[0], setup_context=lambda ctx, inputs, output: ctx.save_for_backward(*inputs))
+    a = torch.arange(6.0).reshape(2, 3)
+    assert torch.equal(vmap(square)(a), a * a) and calls == [(3,)] * 2          # a loop
+    square.register_vmap(lambda info, in_dims, x: (square(x), in_dims[0]))
+    calls.clear()
+    assert torch.equal(vmap(square, in_dims=1)(a), (a * a).T) and calls == [(2, 3)]
+    assert torch.equal(vmap(grad(lambda x: square(x).sum()))(a), 2 * a)
+    assert torch.equal(grad(lambda x: vmap(square)(x).sum())(a), 2 * a)
+
+
 if __name__ == "__main__":
     raise SystemExit(pytest.main([__file__]))
