@@ -288,9 +288,9 @@ PyObject* apply_function(PyObject* cls, PyObject* args) {
     if (node) node->made.push_back(OutputMeta(t));
     PyTuple_SET_ITEM(wrapped.get(), i, outputs.back().is(t) ? Py_NewRef(o) : check(wrap(outputs.back())));
   }
-  if (node) save_tensors(f, node);
   if (tls.forward_ad && tls.forward_grad_enabled)
     for (uint32_t level : open_dual_levels()) carry_tangents(ctx.get(), f, args, outputs, level);
+  if (node) save_tensors(f, node);  // with their tangents
   Py_CLEAR(f->dirty);
   Py_CLEAR(f->non_differentiable);
   return several ? wrapped.release() : Py_NewRef(PyTuple_GET_ITEM(wrapped.get(), 0));
@@ -349,7 +349,9 @@ PyObject* get_saved_tensors(PyObject* self, void*) {
         "already been freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify "
         "retain_graph=True if you need to backward through the graph a second time or if you need to access saved tensors after "
         "calling backward.");
-    if (!f->saved && f->to_save_forward && PyTuple_Check(f->to_save_forward)) return Py_NewRef(f->to_save_forward);
+    if (!f->saved)  // while jvp runs: nothing has been saved yet
+      for (PyObject* given : {f->to_save_forward, f->to_save})
+        if (given && PyTuple_Check(given)) return Py_NewRef(given);
     size_t n = f->saved ? f->saved->size() : 0;
     PyRef tuple = owned(PyTuple_New(Py_ssize_t(n)));
     for (size_t i = 0; i < n; i++) {
