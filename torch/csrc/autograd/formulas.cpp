@@ -229,14 +229,14 @@ double default_rtol(const Tensor& A) {
 }
 
 void require_probabilities(const Tensor& q, std::string_view message) {
-  if (q.is_meta() || q->has(TensorImpl::PythonDispatch)) return;
+  if (q.is_meta() || q->unusual()) return;
   Tensor values = contiguous_of(converted(q, DType::float64));
   const double* p = values.data<double>();
   for (int64_t i = 0; i < values.numel(); i++) KD_CHECK(p[i] >= 0 && p[i] <= 1, Runtime, message);
 }
 
 void require_real(const Tensor& diagonal, std::string_view message) {
-  if (!is_complex(diagonal.dtype()) || diagonal.is_meta() || diagonal->has(TensorImpl::PythonDispatch)) return;
+  if (!is_complex(diagonal.dtype()) || diagonal.is_meta() || diagonal->unusual()) return;
   Tensor values = contiguous_of(converted(diagonal, DType::complex128));
   auto* z = values.data<std::complex<double>>();
   for (int64_t i = 0; i < values.numel(); i++) KD_CHECK(std::abs(z[i].imag()) <= 1e-2, Runtime, message);

@@ -146,17 +146,17 @@ void call_kernel(const Op& op, const Value* args, OwnedValue* rets) {
 namespace {
 
 void call_python(const Op& op, const Value* args, OwnedValue* rets) {
-  if (!tls.torch_dispatch_disabled && python_dispatch) {
-    BelowAutograd guard;
-    std::optional<Resolved> resolved;
-    if (any_tensor(op, args, [](const TensorImpl* t) { return t->has(TensorImpl::Conj); }) && !takes_conjugated(op))
-      args = resolved.emplace(op, args).args();
-    if (!python_dispatch(op, args, rets)) call_kernel(op, args, rets);
-    if (resolved) resolved->write_back(op, rets);
-    return;
-  }
-  refuse_wrappers(op, args);
-  call_kernel(op, args, rets);
+  BelowAutograd guard;
+  std::optional<Resolved> resolved;
+  if (any_tensor(op, args, [](const TensorImpl* t) { return t->has(TensorImpl::Conj); }) && !takes_conjugated(op))
+    args = resolved.emplace(op, args).args();
+  if (!python_dispatch(op, args, rets)) call_kernel(op, args, rets);
+  if (resolved) resolved->write_back(op, rets);
+}
+
+bool python_watches(const Op& op, const Value* args) {
+  if (tls.torch_dispatch_disabled || !python_dispatch) return false;
+  return tls.dispatch_modes > 0 || any_tensor(op, args, [](const TensorImpl* t) { return t->has(TensorImpl::PythonDispatch); });
 }
 
 }  // namespace
@@ -166,7 +166,9 @@ void call_below_autograd(const Op& op, const Value* args, OwnedValue* rets) {
              (unusual_tensors_exist && any_tensor(op, args, [](const TensorImpl* t) { return t->unusual(); }));
   if (__builtin_expect(!ask, 1)) return call_kernel(op, args, rets);
   if (takes_batches(op, args)) return call_batched(op, args, rets);
-  call_python(op, args, rets);
+  if (python_watches(op, args)) return call_python(op, args, rets);
+  refuse_wrappers(op, args);
+  call_kernel(op, args, rets);
 }
 
 void call(const Op& op, const Value* args, OwnedValue* rets) {
