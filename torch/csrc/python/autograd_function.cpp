@@ -178,20 +178,9 @@ void carry_tangents(PyObject* ctx, ContextObject* f, PyObject* args, std::vector
   if (!any) return;
   PyRef jvp = owned(PyObject_GetAttrString(ctx, "apply_jvp"));
   f->in_jvp = true;
-  PyRef result;
-  {
-    struct Forward {  // saved_tensors are those of save_for_forward
-      ContextObject* f;
-      std::vector<SavedTensor>* saved = f->saved;
-      explicit Forward(ContextObject* o) : f(o) {
-        if (f->to_save_forward && PyTuple_Check(f->to_save_forward)) f->saved = nullptr;
-      }
-      ~Forward() { f->saved = saved; }
-    } forward{f};
-    result = PyRef::steal(PyObject_Call(jvp.get(), tangents.get(), nullptr));
+  PyRef result = PyRef::steal(PyObject_Call(jvp.get(), tangents.get(), nullptr));
   f->in_jvp = false;
   check(result.get());
-  }
   if (!PyTuple_Check(result.get())) result = owned(PyTuple_Pack(1, result.get()));
   for (size_t i = 0; i < outputs.size() && Py_ssize_t(i) < PyTuple_GET_SIZE(result.get()); i++) {
     PyObject* t = PyTuple_GET_ITEM(result.get(), i);
@@ -352,8 +341,7 @@ PyObject* get_saved_tensors(PyObject* self, void*) {
         "already been freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify "
         "retain_graph=True if you need to backward through the graph a second time or if you need to access saved tensors after "
         "calling backward.");
-    if (f->in_jvp && f->to_save_forward && PyTuple_Check(f->to_save_forward)) return Py_NewRef(f->to_save_forward);
-    if (!f->saved)  // while jvp runs: nothing has been saved yet
+    if (f->in_jvp)  // nothing has been saved for backward yet
       for (PyObject* given : {f->to_save_forward, f->to_save})
         if (given && PyTuple_Check(given)) return Py_NewRef(given);
     size_t n = f->saved ? f->saved->size() : 0;
