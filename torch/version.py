@@ -1,7 +1,7 @@
 """Versions: the interface is PyTorch's, `kindling` is the implementation's own."""
 
 __version__ = "2.13.0+kindling"
-kindling = "0.1.0"
+kindling = "0.2.0"
 debug = False
 cuda = None
 hip = None
