@@ -13,6 +13,11 @@ using namespace keys;
 
 namespace {
 
+void check_has_elements(const Tensor& t, const char* name) {
+  KD_CHECK(!t.is_meta(), NotImplemented, name,
+           ": the shape of the result depends on elements, which a tensor on the meta device does not have");
+}
+
 template <class T>
 bool nonzero_value(T x) {
   if constexpr (is_half<T>) return (x.bits & 0x7fff) != 0;
@@ -77,8 +82,7 @@ void coordinates(int64_t linear, IntList sizes, int64_t* out) {
 namespace kernels {
 
 Tensor nonzero(const Tensor& self_) {
-  KD_CHECK(!self_.is_meta(), NotImplemented,
-           "nonzero: the number of results depends on the data, which a meta tensor does not have");
+  check_has_elements(self_, "nonzero");
   const Tensor self = dense(self_);
   const int64_t nd = self.dim();
   Tensor result;
@@ -114,8 +118,8 @@ Tensor nonzero_static(const Tensor& self, int64_t size, int64_t fill_value) {
 Tensor masked_select(const Tensor& self_, const Tensor& mask_) {
   KD_CHECK(mask_.dtype() == DType::bool_ || mask_.dtype() == DType::uint8, Runtime,
            "masked_select: expected BoolTensor for mask, but got ", info(mask_.dtype()).name);
-  KD_CHECK(!self_.is_meta() && !mask_.is_meta(), NotImplemented,
-           "masked_select: the shape of the result depends on elements, which a tensor on the meta device does not have");
+  check_has_elements(self_, "masked_select");
+  check_has_elements(mask_, "masked_select");
   const Dims sizes = broadcast_shapes(self_.sizes(), mask_.sizes());
   const Tensor self = dense(ops::expand(self_, sizes)), mask = dense(ops::expand(cast(mask_, DType::bool_), sizes));
   const bool* m = reinterpret_cast<const bool*>(mask.raw());
@@ -227,8 +231,9 @@ static std::tuple<Tensor, Tensor, Tensor> distinct(const Tensor& self, bool cons
 }
 
 static std::tuple<Tensor, Tensor, Tensor> distinct_flat(const Tensor& self_, bool consecutive, bool inverse, bool counts) {
+  check_has_elements(self_, "unique");
   const Tensor self = dense(self_);
-  return visit<kRealT | kBoolT | kWideUnsignedT>(self.dtype(), "unique", [&]<class T>(Of<T>) {
+  return visit<kOrderedT>(self.dtype(), "unique", [&]<class T>(Of<T>) {
     return consecutive || inverse ? distinct<T>(self, consecutive, inverse, counts) : distinct_values<T>(self, counts);
   });
 }
@@ -255,12 +260,13 @@ static std::tuple<Tensor, Tensor, Tensor> distinct_slices(const Tensor& self, in
     const TensorOptions longs{DType::int64, self.device()};
     return {empty(self.sizes(), self.options()), empty(Dims{0}, longs), empty(Dims{0}, longs)};
   }
+  check_has_elements(self, "unique_dim");
   const Tensor moved = dense(ops::movedim_int(self, dim, 0));
   const int64_t width = moved.numel() / n;
   std::vector<int64_t> order(n);
   std::iota(order.begin(), order.end(), 0);
   std::vector<bool> fresh(n, true);
-  visit<kRealT | kBoolT | kWideUnsignedT>(self.dtype(), "unique_dim", [&]<class T>(Of<T>) {
+  visit<kOrderedT>(self.dtype(), "unique_dim", [&]<class T>(Of<T>) {
     const T* p = moved.data<T>();
     auto value = [](T x) { return load(x); };
     if (!consecutive)
@@ -349,7 +355,7 @@ Tensor searchsorted_Tensor(const Tensor& sorted_sequence, const Tensor& self, bo
     for (int64_t i = 0; i < sorter.numel(); i++)
       KD_CHECK(sorter.data<int64_t>()[i] >= 0 && sorter.data<int64_t>()[i] < n, Index,
                "torch.searchsorted(): sorter index out of range");
-  visit<kRealT>(common, "searchsorted_out_cpu", [&]<class T>(Of<T>) {
+  visit<kOrderedT>(common, "searchsorted_out_cpu", [&]<class T>(Of<T>) {
     parallel_for(0, values.numel(), 512, [&](int64_t from, int64_t to) {
       for (int64_t i = from; i < to; i++) {
         const int64_t first = row ? i / row * n : 0;
@@ -396,6 +402,7 @@ Tensor bincount(const Tensor& self_, const Tensor& weights, int64_t minlength) {
   KD_CHECK(self_.dim() == 1, Runtime, "bincount only supports 1-d non-negative integral inputs.");
   KD_CHECK(!weights.defined() || (weights.dim() == 1 && weights.numel() == self_.numel()), Runtime,
            "weights should be 1-d and have the same length as input");
+  check_has_elements(self_, "bincount");
   const Tensor self = dense(cast(self_, DType::int64));
   const int64_t n = self.numel();
   int64_t most = -1;
