@@ -391,7 +391,7 @@ RECIPES = {
     "view": {"size": [4, 3]},
     "view_copy": {"size": [4, 3]},
     "_unsafe_view": {"size": [4, 3]},
-    "view.dtype": {"dtype": torch.int64},
+    "view.dtype": {"dtype": torch.uint8},
     "expand": {"self": (3, 1), "size": [2, 3, 4]},
     "expand_copy": {"self": (3, 1), "size": [2, 3, 4]},
     "broadcast_to": {"self": (3, 1), "size": [2, 3, 4]},

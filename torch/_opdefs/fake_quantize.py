@@ -97,6 +97,10 @@ def fake_quantize_per_channel_affine_cachemask_backward(grad, mask):
 @composite("fake_quantize_per_channel_affine(Tensor self, Tensor scale, Tensor zero_point, int axis, int quant_min, int quant_max) -> Tensor",
            python="function")
 def fake_quantize_per_channel_affine(self, scale, zero_point, axis, quant_min, quant_max):
-    """fake_quantize_per_tensor_affine with a scale and a zero point for each index of a dimension."""
+    """fake_quantize_per_tensor_affine with a scale and a zero point for each index of a dimension.
+
+    >>> torch.fake_quantize_per_channel_affine(torch.tensor([[0.1, 1.26]]), torch.tensor([0.5]), torch.tensor([0.]), 0, 0, 255)
+    tensor([[0.0000, 1.5000]])
+    """
     output, _ = fake_quantize_per_channel_affine_cachemask(self, scale, zero_point, axis, quant_min, quant_max)
     return output
