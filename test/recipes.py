@@ -392,6 +392,7 @@ RECIPES = {
     "view_copy": {"size": [4, 3]},
     "_unsafe_view": {"size": [4, 3]},
     "view.dtype": {"dtype": torch.uint8},
+    "view_copy.dtype": "view.dtype",
     "expand": {"self": (3, 1), "size": [2, 3, 4]},
     "expand_copy": {"self": (3, 1), "size": [2, 3, 4]},
     "broadcast_to": {"self": (3, 1), "size": [2, 3, 4]},

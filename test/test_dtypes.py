@@ -15,7 +15,7 @@ sys.path.insert(0, str(TOOLS / "nightly"))
 import fuzz  # noqa: E402
 
 ROWS = [r for r in definitions.rows() if r.role == "functional" and (r.schema.name.startswith("__") or not r.schema.name.startswith("_"))
-        and (any(a.base == "Tensor" for a in r.schema.args) or any(a.name == "dtype" for a in r.schema.args))]
+        and any(a.base == "Tensor" for a in r.schema.args) and not any(a.write for a in r.schema.args) and not r.hidden]
 DTYPES = [*fuzz.WIDE, torch.bool, torch.int64, torch.uint64, torch.float64, torch.complex128, torch.float8_e8m0fnu]
 
 

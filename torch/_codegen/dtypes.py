@@ -57,6 +57,10 @@ def calls(body):
     return names - _NEUTRAL
 
 
+def _types(row):
+    return [(a.name, a.base) for a in row.schema.args]
+
+
 class Support:
     """The dtypes of every functional row of the operator table.
 
@@ -86,7 +90,7 @@ class Support:
         found = declared(row.definition)
         for name in calls(row.definition.body):
             overloads = self.named.get(name) or self.named.get(name.rstrip("_"), ())
-            alike = [r for r in overloads if r.schema.key != row.schema.key and r.schema.index == row.schema.index]
+            alike = [r for r in overloads if r.schema.key != row.schema.key and _types(r) == _types(row)]
             known = [dtypes for dtypes in map(self.__getitem__, alike or overloads) if dtypes is not None]
             if known:
                 found &= frozenset().union(*known)
@@ -96,6 +100,6 @@ class Support:
         found = declared(row.definition)
         if row.family == "pointwise" and "int64" in found:
             operands = layout(row.definition).inputs
-            if any(a.name in operands and not a.is_tensor for a in row.schema.args):
+            if any(a.name in operands and not a.is_tensor and not a.optional for a in row.schema.args):
                 found |= {"bool_"}   # a number that is no bool promotes it
         return found

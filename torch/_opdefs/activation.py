@@ -412,7 +412,7 @@ def log_sigmoid(self):
 # ---- gated linear unit: the first half of dim times the sigmoid of the second ----
 
 
-@decomposed("glu(Tensor self, int dim=-1) -> Tensor", python="nn", out=["glu.out(Tensor self, int dim=-1, *, Tensor(a!) out) -> Tensor(a!)"],
+@decomposed("glu(Tensor self, int dim=-1) -> Tensor", kinds=REALS, python="nn", out=["glu.out(Tensor self, int dim=-1, *, Tensor(a!) out) -> Tensor(a!)"],
             grad={"self": "glu_backward(grad, self, dim)"}, jvp=None, out_dtype="cast")
 def glu(self, dim):
     """The first half of `self` along dim times the sigmoid of the second half."""
@@ -445,7 +445,7 @@ def _grad_glu_backward_grad(grad, self, dim):
     return grad.narrow(dim, 0, half) * s + grad.narrow(dim, half, half) * a * (s * (1 - s))
 
 
-@decomposed("glu_backward(Tensor grad_output, Tensor self, int dim) -> Tensor", python="",
+@decomposed("glu_backward(Tensor grad_output, Tensor self, int dim) -> Tensor", kinds=REALS, python="",
             out=["glu_backward.grad_input(Tensor grad_output, Tensor self, int dim, *, Tensor(a!) grad_input) -> Tensor(a!)"],
             grad={"grad_output": _grad_glu_backward_grad, "self": _grad_glu_backward_self}, jvp=None)
 def glu_backward(grad_output, self, dim):

@@ -1,6 +1,6 @@
 """Rounding to the numbers that a quantized tensor could hold, in floating point, so that training sees the error (Jacob et al., 2018)."""
 
-from .language import composite, decomposed
+from .language import FLOAT8, WIDE_UNSIGNED, composite, decomposed
 
 
 @decomposed(
@@ -18,7 +18,7 @@ def fake_quantize_per_tensor_affine_cachemask(self, scale, zero_point, quant_min
     return _fake_quantize_per_tensor_affine_cachemask_tensor_qparams(self, scales, zeros, ones([1]), quant_min, quant_max)
 
 
-@composite("fake_quantize_per_tensor_affine_cachemask_backward(Tensor grad, Tensor mask) -> Tensor", python="")
+@composite("fake_quantize_per_tensor_affine_cachemask_backward(Tensor grad, Tensor mask) -> Tensor", kinds="busfc", without=(*WIDE_UNSIGNED, *FLOAT8,), python="")
 def fake_quantize_per_tensor_affine_cachemask_backward(grad, mask):
     """The gradient where the elements were within the range."""
     return grad * mask
@@ -88,7 +88,7 @@ def fake_quantize_per_channel_affine_cachemask(self, scale, zero_point, axis, qu
     return _fake_quantize_per_tensor_affine_cachemask_tensor_qparams(self, scale.view(shape), zero_point.view(shape), ones([1]), quant_min, quant_max)
 
 
-@composite("fake_quantize_per_channel_affine_cachemask_backward(Tensor grad, Tensor mask) -> Tensor", python="")
+@composite("fake_quantize_per_channel_affine_cachemask_backward(Tensor grad, Tensor mask) -> Tensor", kinds="busfc", without=(*WIDE_UNSIGNED, *FLOAT8,), python="")
 def fake_quantize_per_channel_affine_cachemask_backward(grad, mask):
     """The gradient where the elements were within the range."""
     return grad * mask

@@ -569,7 +569,7 @@ def pinverse(self, rcond):
 @composite(
     "linalg_matrix_rank.atol_rtol_tensor(Tensor input, *, Tensor? atol=None, Tensor? rtol=None, bool hermitian=False) -> "
     "Tensor",
-    kinds=FLOATING_COMPLEX, python="linalg",
+    kinds=FLOATING_COMPLEX, without=FLOAT8, python="linalg",
     out=["linalg_matrix_rank.atol_rtol_tensor_out(Tensor input, *, Tensor? atol=None, Tensor? rtol=None, bool hermitian=False, "
          "Tensor(a!) out) -> Tensor(a!)"],
 )
@@ -603,7 +603,7 @@ def linalg_matrix_rank_atol_rtol_tensor(input, atol, rtol, hermitian):
 @composite(
     "linalg_matrix_rank.atol_rtol_float(Tensor self, *, float? atol=None, float? rtol=None, bool hermitian=False) -> "
     "Tensor",
-    kinds=FLOATING_COMPLEX, python="linalg",
+    kinds=FLOATING_COMPLEX, without=FLOAT8, python="linalg",
     out=["linalg_matrix_rank.atol_rtol_float_out(Tensor self, *, float? atol=None, float? rtol=None, bool hermitian=False, "
          "Tensor(a!) out) -> Tensor(a!)"],
 )

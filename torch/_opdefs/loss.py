@@ -1,6 +1,6 @@
 """Losses over class indices, and those that are written in other operators. `reduction` is 0 none, 1 mean, 2 sum."""
 
-from .language import FLOATING, FLOATING_COMPLEX, HALF, NUMERIC, REALS, SINGLE, UNKNOWN, composite, decomposed, kernel
+from .language import FLOAT8, FLOATING, FLOATING_COMPLEX, HALF, NUMERIC, REALS, SINGLE, UNKNOWN, composite, decomposed, kernel
 
 # ---- negative log likelihood ----
 
@@ -471,7 +471,7 @@ def ctc_loss(log_probs, targets, input_lengths, target_lengths, blank, reduction
 
 
 @composite("ctc_loss.Tensor(Tensor log_probs, Tensor targets, Tensor input_lengths, Tensor target_lengths, int blank=0, int reduction=1, "
-           "bool zero_infinity=False) -> Tensor", python="function")
+           "bool zero_infinity=False) -> Tensor", kinds=FLOATING, without=FLOAT8, python="function")
 def ctc_loss_tensor(log_probs, targets, input_lengths, target_lengths, blank, reduction, zero_infinity):
     """ctc_loss with the lengths in tensors."""
     if input_lengths.is_floating_point():

@@ -101,7 +101,7 @@ def _grad_mvlgamma(grad, self, p):
     return grad * total
 
 
-@decomposed("mvlgamma(Tensor self, int p) -> Tensor", kinds="busfc", grad={"self": _grad_mvlgamma}, jvp=None, inplace=True, out=True, out_dtype="cast")
+@decomposed("mvlgamma(Tensor self, int p) -> Tensor", kinds=REALS, grad={"self": _grad_mvlgamma}, jvp=None, inplace=True, out=True, out_dtype="cast")
 def mvlgamma(self, p):
     """The logarithm of the multivariate gamma function of dimension p.
 
