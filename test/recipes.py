@@ -174,6 +174,7 @@ _BATCH = {"batch1": (2, 3, 4), "batch2": (2, 4, 5)}
 _LOSS = {"self": spread(3, 4), "target": spread(3, 4)}
 _NORM = {"input": (2, 4, 3), "weight": like((4,)), "bias": like((4,)), "running_mean": like((4,)), "running_var": like((4,)), "cudnn_enabled": False}
 _STATS = {"save_mean": result("native_batch_norm", 1, training=True), "save_invstd": result("native_batch_norm", 2, training=True)}
+_QUANTIZED = {"scale": like((1,)), "zero_point": ints(10, 1), "quant_min": 0, "quant_max": 255}
 _POOL = {d: {"self": (2, 3, *[5] * d), "kernel_size": [2] * d, "stride": [2] * d, "padding": [0] * d, "dilation": [1] * d, "output_size": [2] * d,
              "ceil_mode": False, "count_include_pad": True, "divisor_override": None, "random_samples": like((2, 3, d))} for d in (1, 2, 3)}
 _CONV = {"input": (2, 4, 5, 5), "weight": (4, 2, 3, 3), "bias": (4,), "stride": [2, 1], "padding": [1, 1], "dilation": [1, 1], "transposed": False,
@@ -574,6 +575,12 @@ RECIPES = {
     "linalg_solve_triangular": {"self": triangular(3, 3), "B": (3, 2), "upper": False},
     "linalg_lstsq": {"self": regular(3, 3), "b": (3, 2)},
     "_adjoint_solve": {"A": regular(3, 3), "weights": (3, 3), **{n: result("_linalg_det", i, A=regular(3, 3)) for i, n in ((1, "LU"), (2, "pivots"))}},
+    **{f"fake_quantize_per_tensor_affine{form}": {"scale": 0.1, "zero_point": 3, "quant_min": 0, "quant_max": 255} for form in ("", "_cachemask")},
+    "fake_quantize_per_tensor_affine.tensor_qparams": _QUANTIZED,
+    "_fake_quantize_per_tensor_affine_cachemask_tensor_qparams": _QUANTIZED | {"fake_quant_enabled": fixed([1])},
+    **{f"fake_quantize_per_channel_affine{form}": _QUANTIZED | {"scale": (4,), "zero_point": lambda make, args: make.integers(0, 10, (4,)).int(), "axis": 1} for form in ("", "_cachemask")},
+    "_optimizer_step_": {"law": "_adamax_step", "params": [(3,)], "grads": [(3,)], "states": [(3,), (3,)], "numbers": [1.0, 0.0, 0.1, 0.9, 1e-8, 0.1]},
+    "_where_inside": {"above": mask(3, 4), "below": mask(3, 4), "alike": True},
     "_as_tolerances": {"A": (3, 4), "atol": 0.1, "rtol": 0.2},
     "_pinv_grad": {"grad": (3, 4), "pinv": result("linalg_pinv.atol_rtol_float", self=(4, 3)), "A": (4, 3)},
     "linalg_pinv.atol_rtol_tensor": {"self": spread(4, 3)},
@@ -736,6 +743,6 @@ def _wanted(arg, recipe):
         return TENSORS.get(arg.name, None if arg.optional else SHAPE)
     if arg.is_tensor_list:
         return [SHAPE, SHAPE]
-    if arg.optional and arg.name not in VALUES:
-        return None
+    if arg.name not in VALUES and (arg.optional or arg.base == "float" and not arg.list):
+        return None if arg.optional else 0.5
     return VALUES[arg.name]

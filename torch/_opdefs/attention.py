@@ -35,7 +35,7 @@ def _attention_gradients(grad, query, key, value, is_causal, attn_mask, scale):
 
 def _flash_gradients(grad, query, key, value, dropout_p, is_causal, attn_mask, scale, output, logsumexp):
     to_mask = None
-    if grad_enabled():
+    if grad_enabled() or needs("attn_mask"):
         return _attention_gradients(grad, query, key, value, is_causal, attn_mask, scale)
     to_query, to_key, to_value = _scaled_dot_product_flash_attention_for_cpu_backward(grad, query, key, value, output, logsumexp, dropout_p, is_causal,
                                                                                       attn_mask=attn_mask, scale=scale)

@@ -56,30 +56,31 @@ def _embedding_bag_forward_only():
     """_embedding_bag without a gradient."""
 
 
+def _bags_of(grads, indices, offset2bag, bag_size, maximum_indices, scale_grad_by_freq, mode, per_sample_weights, padding_idx):
+    g = grads[0]     # the argument is called grad, too
+    if mode == 2:
+        return g.gather(0, maximum_indices.clamp_min(0)).masked_fill(maximum_indices < 0, 0)
+    flat = indices.reshape([-1])
+    rows = g.index_select(0, flat)
+    if per_sample_weights is not None:
+        rows = rows * per_sample_weights.unsqueeze(1)
+    if scale_grad_by_freq:
+        uses = zeros([g.size(0)], dtype=g.dtype, device=g.device).index_add(0, flat, ones(flat.shape, dtype=g.dtype, device=g.device))
+        rows = rows / uses.index_select(0, flat).unsqueeze(1)
+    if padding_idx >= 0:
+        rows = rows.masked_fill((flat == padding_idx).unsqueeze(1), 0)
+    bags = zeros([bag_size.size(0), g.size(1)], dtype=g.dtype, device=g.device).index_add(0, offset2bag, rows)
+    return bags / bag_size.clamp_min(1).unsqueeze(1) if mode == 1 else bags
+
+
 @decomposed("_embedding_bag_backward(Tensor grad, Tensor indices, Tensor offsets, Tensor offset2bag, Tensor bag_size, Tensor maximum_indices, "
            "SymInt num_weights, bool scale_grad_by_freq, int mode, bool sparse, Tensor? per_sample_weights, int padding_idx=-1) -> Tensor",
-            grad=None, out=False, python="")
+            grad={"grad": _bags_of, "per_sample_weights": UNKNOWN}, out=False, python="")
 def _embedding_bag_backward(grad, indices, offsets, offset2bag, bag_size, maximum_indices, num_weights, scale_grad_by_freq, mode, sparse,
                             per_sample_weights, padding_idx):
     """The gradient of the table."""
     return _embedding_bag_dense_backward(grad, indices, offset2bag, bag_size, maximum_indices, num_weights, scale_grad_by_freq, mode,
                                          per_sample_weights, padding_idx)
-
-
-def _bags_of(grad, indices, offset2bag, bag_size, maximum_indices, scale_grad_by_freq, mode, per_sample_weights, padding_idx):
-    if mode == 2:
-        return grad.gather(0, maximum_indices.clamp_min(0)).masked_fill(maximum_indices < 0, 0)
-    flat = indices.reshape([-1])
-    rows = grad.index_select(0, flat)
-    if per_sample_weights is not None:
-        rows = rows * per_sample_weights.unsqueeze(1)
-    if scale_grad_by_freq:
-        uses = zeros([grad.size(0)], dtype=grad.dtype, device=grad.device).index_add(0, flat, ones(flat.shape, dtype=grad.dtype, device=grad.device))
-        rows = rows / uses.index_select(0, flat).unsqueeze(1)
-    if padding_idx >= 0:
-        rows = rows.masked_fill((flat == padding_idx).unsqueeze(1), 0)
-    bags = zeros([bag_size.size(0), grad.size(1)], dtype=grad.dtype, device=grad.device).index_add(0, offset2bag, rows)
-    return bags / bag_size.clamp_min(1).unsqueeze(1) if mode == 1 else bags
 
 
 @kernel("_embedding_bag_dense_backward(Tensor grad, Tensor indices, Tensor offset2bag, Tensor bag_size, Tensor maximum_indices, SymInt num_weights, "

@@ -107,6 +107,12 @@ register_pytree_node(
     deque, lambda items: (list(items), items.maxlen), lambda items, maxlen: deque(items, maxlen=maxlen),
     flatten_with_keys_fn=lambda items: ([(SequenceKey(i), item) for i, item in enumerate(items)], items.maxlen))
 
+# Other packages flatten their own containers by the rules of these: _dict_flatten, _dict_unflatten, _dict_flatten_with_keys, ...
+for _kind in (list, tuple, dict, OrderedDict, namedtuple, defaultdict, deque):
+    _word, _definition = _kind.__name__.lower(), SUPPORTED_NODES[_kind]
+    globals().update({f"_{_word}_flatten": _definition.flatten_fn, f"_{_word}_unflatten": _definition.unflatten_fn,
+                      f"_{_word}_flatten_with_keys": _definition.flatten_with_keys_fn})
+
 
 def is_namedtuple(obj):
     """Whether `obj` is an instance, or a class, made by namedtuple."""
