@@ -49,8 +49,8 @@ def support(op=None):
     if op is None:
         return {name: dict.fromkeys(DEVICES, dtypes) for name, dtypes in sorted(_operators().items()) if not name.startswith("_")}
     name = op if isinstance(op, str) else getattr(op, "__name__", None)
-    key = str(name).removeprefix("aten::").removesuffix(".default")
-    for table in (_overloads(), _operators()) if "." in key else (_operators(),):
-        if key in table:
-            return dict.fromkeys(DEVICES, table[key])
+    key = str(name).removeprefix("aten::")
+    found = _overloads().get(key.removesuffix(".default")) if "." in key else _operators().get(key)
+    if found is not None:
+        return dict.fromkeys(DEVICES, found)
     raise ValueError(f"support(): {op!r} is no operator; torch.support() lists them all")

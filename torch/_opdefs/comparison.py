@@ -9,8 +9,8 @@ from .language import *
 # ---- comparisons ----
 
 _COMPARISONS = {
-    "eq": (ALL, "x equals y", "[False, True]"), "ne": (ALL, "x differs from y", "[True, False]"),
-    "lt": (REALS, "x is less than y", "[True, False]"), "le": (REALS, "x is at most y", "[True, True]"),
+    "eq": (ALL, "x equals y", "[False, True]"), "ne": (ALL, "x differs from y", "[ True, False]"),
+    "lt": (REALS, "x is less than y", "[ True, False]"), "le": (REALS, "x is at most y", "[True, True]"),
     "gt": (REALS, "x is greater than y", "[False, False]"), "ge": (REALS, "x is at least y", "[False, True]"),
 }
 

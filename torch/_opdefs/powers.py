@@ -154,7 +154,7 @@ def _as_double(self, exponent):
     return pow(self.to(torch.float64), exponent.to(torch.float64))  # noqa: F821
 
 
-composite("float_power.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor", out=True)(_as_double)
+composite("float_power.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor", kinds=ALL, out=True)(_as_double)
 
 
 @composite("float_power.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor", out=True)

@@ -162,7 +162,7 @@ def normal_around():
 @kernel("normal.Tensor_Tensor(Tensor mean, Tensor std, *, Generator? generator=None) -> Tensor",
         "normal.float_Tensor(float mean, Tensor std, *, Generator? generator=None) -> Tensor",
         f"normal.float_float(float mean, float std, SymInt[] size, *, Generator? generator=None, {_FACTORY}) -> Tensor",
-        kinds="busfc", without=FLOAT8, grad={"mean": "zeros(mean.shape, dtype=grad.dtype, device=grad.device)", "std": "zeros(std.shape, dtype=grad.dtype, device=grad.device)"},
+        kinds=FLOATING, without=FLOAT8, grad={"mean": "zeros(mean.shape, dtype=grad.dtype, device=grad.device)", "std": "zeros(std.shape, dtype=grad.dtype, device=grad.device)"},
         python="function", vmap="random", out_dtype="cast")
 def normal():
     """Normal numbers, each with its own mean and standard deviation.

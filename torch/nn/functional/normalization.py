@@ -17,6 +17,10 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
     """(x - mean) / sqrt(var + eps) * weight + bias per channel; Ioffe and Szegedy 2015.
 
     In training the statistics are the batch's and update the running ones in place; else the running ones are used.
+
+    >>> F.batch_norm(torch.tensor([[1.], [3.]]), torch.zeros(1), torch.ones(1), eps=0.0)
+    tensor([[1.],
+            [3.]])
     """
     if training:
         _check_batch(input.size())
