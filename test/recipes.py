@@ -106,6 +106,11 @@ def log_probabilities(*shape):
     return lambda make, args: make.tensor(shape).log_softmax(-1)
 
 
+def its_dtype(make, args):
+    """The dtype of the sample."""
+    return make.dtype
+
+
 def spectrum(*shape):
     """A complex tensor, whatever the dtype."""
     return lambda make, args: make.other(make.dtype.to_complex()).tensor(shape)
@@ -196,7 +201,8 @@ _PACKED = _LAYER | {"data": (5, 3), "batch_sizes": fixed([2, 2, 1]), "hx": (1, 2
 _UPSAMPLE = {d: {"self": (2, 3, *[4] * d), "input": (2, 3, *[4] * d), "output_size": [6] * d, "input_size": [2, 3, *[4] * d], "scale_factors": None,
                  "grad_output": (2, 3, *[6] * d), "align_corners": False} for d in (1, 2, 3)}
 _STEP = {"sign": 1.0, "shrink": 0.9, "decay": 0.1, "rate1": 0.1, "beta2": 0.9, "rate2": 0.1, "step": 0.1, "correction": 0.9, "eps": 1e-5, "lr": 0.1,
-         "momentum": 0.9, "rate": 0.9, "of_grad": 0.5, "of_buffer": 0.9}
+         "momentum": 0.9, "rate": 0.9, "of_grad": 0.5, "of_buffer": 0.9, "of_mean": 0.9, "rho": 0.9, "adaptive": 1.0, "eta": 0.1, "mu": 0.5, "alpha": 0.9,
+         "grow": 1.2, "least": 1e-6}
 _HISTOGRAM = {"self": (6, 2), "bins": [3, 2]}
 
 # by operator, or by overload where that differs
@@ -314,6 +320,8 @@ RECIPES = {
     "isin.Tensor_Tensor": {"elements": (3, 4), "test_elements": (2,)},
     "linalg_vector_norm": [{}, {"ord": 1, "dim": [1]}, {"ord": 3, "dim": [0, 1]}],
     "norm.ScalarOpt_dim": {"dim": [1]},
+    "norm.ScalarOpt_dim_dtype": {"dim": [1], "dtype": its_dtype},
+    "norm.ScalarOpt_dtype": {"dtype": its_dtype},
     "logsumexp": {"dim": [1]},
     "special_logsumexp": {"dim": [1]},
     "special_log_softmax": {},
@@ -390,6 +398,7 @@ RECIPES = {
     "as_strided_copy": {"size": [2, 3], "stride": [4, 1]},
     "_reshape_alias": {"size": [4, 3], "stride": [3, 1]},
     "view": {"size": [4, 3]},
+    "view_copy.dtype": {"dtype": torch.int64},
     "view_copy": {"size": [4, 3]},
     "_unsafe_view": {"size": [4, 3]},
     "view.dtype": {"dtype": torch.uint8},
@@ -580,7 +589,7 @@ RECIPES = {
     "_fake_quantize_per_tensor_affine_cachemask_tensor_qparams": _QUANTIZED | {"fake_quant_enabled": fixed([1])},
     **{f"fake_quantize_per_channel_affine{form}": _QUANTIZED | {"scale": (4,), "zero_point": lambda make, args: make.integers(0, 10, (4,)).int(), "axis": 1} for form in ("", "_cachemask")},
     "_optimizer_step_": {"law": "_adamax_step", "params": [(3,)], "grads": [(3,)], "states": [(3,), (3,)], "numbers": [1.0, 0.0, 0.1, 0.9, 1e-8, 0.1]},
-    "_where_inside": {"above": mask(3, 4), "below": mask(3, 4), "alike": True},
+    "_where_inside": {"above": mask(3, 4), "below": mask(3, 4), "alike": False},
     "_as_tolerances": {"A": (3, 4), "atol": 0.1, "rtol": 0.2},
     "_pinv_grad": {"grad": (3, 4), "pinv": result("linalg_pinv.atol_rtol_float", self=(4, 3)), "A": (4, 3)},
     "linalg_pinv.atol_rtol_tensor": {"self": spread(4, 3)},
@@ -673,7 +682,11 @@ RECIPES = {
     "_rnn": _LAYER | {"data": (5, 3), "batch_sizes": [2, 2, 1], "h0": (1, 2, 4), "c0": None, "params": _RNN["params"], "mode": "RNN_TANH"},
     "_rnn_padded": _LAYER | {"input": (3, 2, 3), "h0": (1, 2, 4), "c0": None, "params": _RNN["params"], "mode": "RNN_TANH"},
     # optimizers' steps
-    **{name: _STEP for name in ("_adam_step", "_amsgrad_step", "_sgd_step", "_momentum_step", "_adagrad_step")},
+    **{f"_{name}_step": _STEP for name in (
+        "adam", "amsgrad", "sgd", "momentum", "adagrad", "adadelta", "adamax", "nadam", "radam", "asgd", "rmsprop", "rmsprop_momentum",
+        "rmsprop_centered", "rmsprop_centered_momentum")},
+    "_rprop_step": _STEP | {"greatest": 50.0},
+    "_philox": {"index": (3, 4)},
 }
 
 

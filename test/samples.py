@@ -105,3 +105,11 @@ class Sample:
 def samples(row, dtype=torch.float64, seed=0):
     """Samples of a row for a dtype. Whether the operator takes that dtype is for it to say: calling one may raise."""
     return [Sample(row, tuple(arguments(row, recipe, Maker(dtype, seed, domain(row))).values()), dtype) for recipe in recipes(row)]
+
+
+def possible(row, dtype=torch.float64):
+    """The samples of a row for a dtype; none where they need the results of another operator that does not take it."""
+    try:
+        return samples(row, dtype)
+    except (RuntimeError, TypeError, KeyError):
+        return []

@@ -139,3 +139,21 @@ def test_backends_are_allowed_within_a_block():
     assert state() == (True,) * 4
     with pytest.raises(AssertionError), sdpa_kernel(3):
         pass
+
+
+def test_implementations_of_flash_attention_come_and_go():
+    from torch.nn import attention
+
+    events = []
+
+    class Handle:
+        def remove(self):
+            events.append("removed")
+
+    attention.register_flash_attention_impl("mine", register_fn=lambda: events.append("placed") or Handle())
+    attention.activate_flash_attention_impl("mine")
+    assert attention.current_flash_attention_impl() == "mine" and "mine" in attention.list_flash_attention_impls()
+    attention.restore_flash_attention_impl()
+    assert attention.current_flash_attention_impl() is None and events == ["placed", "removed"]
+    with pytest.raises(ValueError, match="Unknown"):
+        attention.activate_flash_attention_impl("theirs")

@@ -241,6 +241,34 @@ def test_a_saved_tensor_must_not_change():
         y.sum().backward()
 
 
+def test_a_functions_jvp_sees_what_was_saved_for_it():
+    class Scaled(Function):
+        @staticmethod
+        def forward(x, y):
+            return x * x * y
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            ctx.save_for_backward(*inputs)
+            ctx.save_for_forward(*inputs)
+
+        @staticmethod
+        def backward(ctx, grad):
+            x, y = ctx.saved_tensors
+            return 2 * x * y * grad, x * x * grad
+
+        @staticmethod
+        def jvp(ctx, dx, dy):
+            x, y = ctx.saved_tensors
+            return 2 * x * y * dx + x * x * dy
+
+    x, y = leaf(3), leaf(3, seed=1)
+    assert gradcheck(Scaled.apply, (x, y), check_forward_ad=True)
+    with fwAD.dual_level():
+        out = Scaled.apply(fwAD.make_dual(x.detach(), torch.ones_like(x)), y.detach())
+        assert torch.allclose(fwAD.unpack_dual(out).tangent, 2 * x.detach() * y.detach())
+
+
 def test_hooks_unpack_each_saved_tensor_once():
     unpacked = []
 
@@ -262,7 +290,7 @@ def test_the_error_names_the_line_that_changed_a_saved_tensor():
     y = (a * weight) * a
     line = sys._getframe().f_lineno + 1
     views[0].mul_(2)
-    with raises(rf"It was last changed at {re.escape(__file__)}:{line}\."):
+    with raises(rf"It was changed at {re.escape(__file__)}:{line}\."):
         y.sum().backward()
     y = a * weight
     line = sys._getframe().f_lineno + 1

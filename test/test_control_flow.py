@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch._higher_order_ops import associative_scan, cond, scan, while_loop
 from torch._higher_order_ops import map as tensor_map
+from torch.fx.experimental.proxy_tensor import make_fx
 
 
 def test_cond_takes_a_branch_and_its_gradient():
@@ -73,3 +74,67 @@ def test_gradients_flow_through_loops():
     assert torch.autograd.gradcheck(lambda x: scan(lambda c, x: (c * x, c.sin()), torch.ones(2, dtype=x.dtype), x), x)
     assert torch.autograd.gradcheck(lambda x: associative_scan(torch.mul, x, 0), x)
     assert torch.autograd.gradcheck(lambda x: tensor_map(torch.sin, x), x)
+
+
+def test_cond_under_vmap_takes_each_examples_branch():
+    x = torch.randn(5, 3, dtype=torch.float64)
+    got = torch.vmap(lambda x: cond(x.sum() > 0, torch.sin, torch.cos, (x,)))(x)
+    torch.testing.assert_close(got, torch.where((x.sum(1) > 0)[:, None], x.sin(), x.cos()))
+
+
+def branching(x, y):
+    return cond(x.sum() > 0, lambda x, y: (x * y, x.sin()), lambda x, y: (x + y, y.cos()), (x, y))
+
+
+@pytest.mark.parametrize("mode", ["real", "fake"])
+def test_cond_is_a_node_with_two_graphs(mode):
+    x, y = torch.ones(3), torch.randn(3)
+    graph = make_fx(branching, tracing_mode=mode)(x, y)
+    assert [n.target for n in graph.graph.nodes if n.op == "get_attr"] == ["true_graph_0", "false_graph_0"]
+    assert torch.ops.higher_order.cond in [n.target for n in graph.graph.nodes]
+    for sign in (1, -1):     # both branches, whichever was taken when the graph was made
+        for got, want in zip(graph(sign * x, y), branching(sign * x, y)):
+            assert torch.equal(got, want)
+
+
+def test_the_gradient_of_cond_in_a_graph():
+    def gradient(x, y):
+        x, y = x.detach().requires_grad_(), y.detach().requires_grad_()
+        a, b = branching(x, y)
+        return torch.autograd.grad((a * b).sum(), (x, y))
+
+    x, y = torch.rand(3, dtype=torch.float64), torch.randn(3, dtype=torch.float64)
+    graph = make_fx(gradient)(x, y)
+    assert [n.target for n in graph.graph.nodes].count(torch.ops.higher_order.cond) == 2
+    for sign in (1, -1):
+        for got, want in zip(graph(sign * x, y), gradient(sign * x, y)):
+            torch.testing.assert_close(got, want)
+
+
+@pytest.mark.parametrize("mode", ["real", "fake"])
+def test_while_loop_is_a_node(mode):
+    def powers(n, x):
+        return while_loop(lambda i, x: i < 4, lambda i, x: (i + 1, x * 2), (n, x))
+
+    graph = make_fx(powers, tracing_mode=mode)(torch.tensor(0), torch.ones(2))
+    for start in (0, 3, 9):
+        for got, want in zip(graph(torch.tensor(start), torch.ones(2)), powers(torch.tensor(start), torch.ones(2))):
+            assert torch.equal(got, want)
+
+
+def test_functions_in_graphs_take_all_tensors_as_operands():
+    def closing_over(x, y):
+        return cond(x.sum() > 0, lambda x: x * y, lambda x: x + y, (x,))
+
+    with pytest.raises(RuntimeError, match="give it as an operand"):
+        make_fx(lambda x: closing_over(x, x.sin()))(torch.ones(2))
+
+
+def test_scans_in_graphs_are_their_steps():
+    def sums(x):
+        return scan(lambda c, x: (c + x, c * x), torch.zeros(2), x)[1], associative_scan(torch.add, x, 0), tensor_map(torch.sin, x)
+
+    x = torch.randn(4, 2)
+    graph = make_fx(sums)(x)
+    for got, want in zip(graph(x + 1), sums(x + 1)):
+        torch.testing.assert_close(got, want)

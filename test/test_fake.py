@@ -4,7 +4,7 @@ import copy
 
 import definitions
 import pytest
-from samples import samples
+from samples import possible
 
 import torch
 from torch._subclasses.fake_tensor import (
@@ -36,15 +36,13 @@ def described(result, arguments):
     return found
 
 
-def sampled(row, dtype):
-    try:
-        return samples(row, dtype)
-    except (RuntimeError, TypeError, KeyError, NotImplementedError):      # made by another operator, which does not take the dtype
-        return []
-
-
 # Results that the elements decide. The reason is the operator itself.
 ELEMENTS = (DataDependentOutputException, DynamicOutputShapeException)
+
+
+def reads_sizes(error):
+    """Composites that take sizes from a tensor (packed sequences, tensor_split) say so themselves."""
+    return isinstance(error, NotImplementedError) and "sizes that are elements of a tensor" in str(error)
 
 
 def operators():
@@ -56,7 +54,7 @@ def test_fake_equals_real(part):
     wrong = []
     for row in operators()[part::4]:
         for dtype in (torch.float32, torch.int64):
-            for sample in sampled(row, dtype):
+            for sample in possible(row, dtype):
                 mode = FakeTensorMode()
                 fake = sample.map(mode.from_tensor)
                 try:
@@ -69,7 +67,8 @@ def test_fake_equals_real(part):
                 except ELEMENTS:
                     continue
                 except Exception as error:  # noqa: BLE001
-                    wrong.append(f"{sample}: {type(error).__name__} {error}")
+                    if not reads_sizes(error):
+                        wrong.append(f"{sample}: {type(error).__name__} {error}")
                     continue
                 if seen != real:
                     wrong.append(f"{sample}: {seen} and not {real}")

@@ -167,7 +167,7 @@ TRANSFORMS = {
 
 def smooth(x):
     y = x.clone()
-    y[0] = y[1] * y[2]          # in place, through a view
+    y[0] = x[1] * x[2]          # in place, through a view
     return torch.stack([y.sin().sum() * x[0], (x * y).prod(), x.exp()[1] / x[0]]) + y ** 3
 
 
@@ -199,6 +199,24 @@ def test_a_callers_graph_goes_through_every_transform():
         got, = torch.autograd.grad((composed((name,), 0)(x) * V).sum(), x)
         want, = torch.autograd.grad((composed((name,), 1)(x) * V).sum(), x)
         torch.testing.assert_close(got, want, msg=lambda m, name=name: f"{name}: {m}")
+
+
+def test_operators_of_a_library():
+    calls = []
+
+    @torch.library.custom_op("test_func::square", mutates_args=())
+    def square(x: torch.Tensor) -> torch.Tensor:
+        calls.append(x.shape)
+        return torch.from_numpy(x.detach().numpy() ** 2)
+
+    square.register_autograd(lambda ctx, g: 2 * g * ctx.saved_tensors[0], setup_context=lambda ctx, inputs, output: ctx.save_for_backward(*inputs))
+    a = torch.arange(6.0).reshape(2, 3)
+    assert torch.equal(vmap(square)(a), a * a) and calls == [(3,)] * 2          # a loop
+    square.register_vmap(lambda info, in_dims, x: (square(x), in_dims[0]))
+    calls.clear()
+    assert torch.equal(vmap(square, in_dims=1)(a), (a * a).T) and calls == [(2, 3)]
+    assert torch.equal(vmap(grad(lambda x: square(x).sum()))(a), 2 * a)
+    assert torch.equal(grad(lambda x: vmap(square)(x).sum())(a), 2 * a)
 
 
 if __name__ == "__main__":

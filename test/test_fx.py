@@ -194,6 +194,25 @@ def test_wrapped_functions_are_one_node():
         fx.wrap("abs")
 
 
+class Point(metaclass=fx.ProxyableClassMeta):
+    def __init__(self, x, y):
+        self.x, self.y = x, y
+
+    def sum(self):
+        return self.x + self.y
+
+
+@fx.wrap
+def moved(point, by):
+    return point.sum() + by
+
+
+def test_classes_may_be_made_of_proxies():
+    gm = fx.symbolic_trace(lambda x, y: moved(Point(x, y), 1) + moved(Point(1, 2), x))
+    assert [n.op for n in gm.graph.nodes] == ["placeholder"] * 2 + ["call_function"] * 2 + ["get_attr"] + ["call_function"] * 2 + ["output"]
+    assert gm(1, 2) == 4 + 4
+
+
 def test_concrete_arguments_are_checked_and_nests_keep_their_inputs():
     def f(x, d, n=2):
         return {"y": d["a"] + x * n if n > 1 else x, "z": [d["b"][0]]}
@@ -420,3 +439,25 @@ def test_graphs_as_expressions():
     x = fx.Proxy(graph.placeholder("x"))
     graph.output((torch.relu(x) + x.neg()).node)
     equal(fx.GraphModule({}, graph)(X), X.relu() - X)
+
+
+def test_source_goes_with_the_function():
+    import gc
+    import linecache
+
+    gm = fx.symbolic_trace(lambda x: x + 1)
+    file = gm.forward.__code__.co_filename
+    assert file in linecache.cache
+    del gm
+    gc.collect()
+    assert file not in linecache.cache
+
+
+@pytest.mark.parametrize("module", ["fx", "fx.graph", "fx.interpreter", "fx._symbolic_trace", "fx.subgraph_rewriter", "fx.operator_schemas",
+                                    "fx.tensor_type", "fx.experimental.normalize", "fx.experimental.meta_tracer", "utils.checkpoint",
+                                    "utils._checkpoint_policy", "utils.flop_counter", "utils.module_tracker", "functional", "overrides"])
+def test_examples_of_the_documentation(module):
+    import doctest
+    import importlib
+
+    assert doctest.testmod(importlib.import_module("torch." + module), extraglobs={"torch": torch}).failed == 0

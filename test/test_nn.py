@@ -496,6 +496,20 @@ def test_attribute_lookup_follows_python():
     assert Plain.__new__(Plain).inner == "inner!"
 
 
+def test_scaled_products():
+    torch.manual_seed(0)
+    kind = F.ScalingType
+    a, b = (torch.randn(16, 256).to(torch.float8_e4m3fn) for _ in range(2))
+    plain = a.float() @ b.float().t()
+    for recipe, of_a, of_b, expected in (
+            (kind.TensorWise, torch.tensor(2.0), torch.tensor(3.0), 6 * plain),
+            (kind.RowWise, torch.full((16, 1), 2.0), torch.full((1, 16), 3.0), 6 * plain),
+            (kind.BlockWise1x128, torch.tensor([[1.0, 2.0]]).repeat(16, 1), torch.tensor([[3.0, 1.0]]).repeat(16, 1),
+             3 * a.float()[:, :128] @ b.float().t()[:128] + 2 * a.float()[:, 128:] @ b.float().t()[128:])):
+        assert_close(F.scaled_mm(a, b.t(), of_a, recipe, of_b, recipe, output_dtype=torch.float32), expected, rtol=1e-4, atol=1e-3)
+    assert F.scaled_mm(a, b.t(), torch.tensor(1.0), kind.TensorWise, torch.tensor(1.0), kind.TensorWise).dtype is torch.bfloat16
+
+
 def test_grouped_products_are_the_products_of_the_groups():
     torch.manual_seed(0)
     ends = torch.tensor([2, 5], dtype=torch.int32)
@@ -525,5 +539,8 @@ def test_losses_are_bases_of_others():
 
     loss = Focal(torch.ones(3))
     assert loss.reduction == "sum" and list(loss.state_dict()) == ["weight"] and loss(torch.zeros(2, 3), torch.tensor([0, 1])) > 2
-    assert nn.modules.loss._Loss(size_average=False).reduction == "sum"
+    with pytest.warns(UserWarning, match="will be deprecated"):
+        assert nn.modules.loss._Loss(size_average=False).reduction == "sum"
+    with pytest.warns(FutureWarning, match="NLLLoss2d"):
+        assert nn.NLLLoss2d(reduction="sum").reduction == "sum"
     assert isinstance(nn.NLLLoss(), nn.modules.loss._WeightedLoss)

@@ -62,6 +62,10 @@ def test_who_stands_for_a_number_is_asked_too():
     x = Seen()
     assert torch.zeros(x)[0] is torch.zeros and torch.ones([x, 2])[0] is torch.ones
     assert torch.ones(2).view(x, 1)[0] is torch.Tensor.view and torch.full((2,), x)[0] is torch.full
+    one = torch.ones(2)
+    assert one[x][0] is torch.Tensor.__getitem__ and one[0:1, x][1] == (one, (slice(0, 1), x)) and one.to(x)[1] == (one, x)
+    assert torch.autograd.grad(x, one)[1] == ((x,), (one,))
+    one[0] = x
     assert torch.ops.aten.add.Tensor(x, 1)[0] is torch.ops.aten.add.Tensor and torch.ops.aten.add(x, 1)[0] is torch.ops.aten.add
 
 

@@ -188,7 +188,7 @@ def test_sobol_points_are_balanced(scramble):
 
 def test_operators_have_tags():
     aten, Tag = torch.ops.aten, torch.Tag
-    assert aten.add.Tensor.tags == [Tag.pointwise, Tag.pt2_compliant_tag] and aten.add_.Tensor.tags[0] == Tag.inplace
+    assert aten.add.Tensor.tags == [Tag.core, Tag.pointwise, Tag.pt2_compliant_tag] and aten.add_.Tensor.tags[0] == Tag.inplace
     assert Tag.nondeterministic_seeded in aten.bernoulli.default.tags and Tag.dynamic_output_shape in aten.nonzero.default.tags
     assert Tag.reduction in aten.sum.dim_IntList.tags and Tag.out in aten.exp.out.tags and Tag.inplace_view in aten.transpose_.default.tags
     assert repr(Tag.core) == "<Tag.core: 0>" and torch.parse_schema("aten::f(Tensor x) -> Tensor").arguments[0].name == "x"
@@ -201,6 +201,18 @@ def test_the_cpu_as_a_device():
     for name in ("eig", "lstsq", "solve", "symeig"):
         with pytest.raises(RuntimeError, match="is now removed"):
             getattr(torch.ones(2, 2), name)(torch.ones(2, 2))
+
+
+def test_what_and_where_things_are():
+    with torch.device("meta"):
+        assert torch.get_default_device() == torch.device("meta")
+    assert torch.get_default_device() == torch.device("cpu") and torch.typename(torch.nn) == "torch.nn"
+    assert torch.get_file_path("torch", "version.py") == torch.version.__file__ and torch.compiled_with_cxx11_abi()
+    with pytest.raises(ValueError, match="Expected 'owner/name"):
+        torch.hub.load("a/b/c", "model")
+    with pytest.raises(ValueError, match="Overflow"):
+        torch.manual_seed(2**70)
+    assert torch.serialization.StorageType("FloatStorage").dtype is torch.float32
 
 
 MODULE = """

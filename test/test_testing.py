@@ -119,6 +119,20 @@ def test_file_check_reads_its_demands_from_a_text():
         FileCheck().run("# CHECK: a\n# CHECK: b", "a")
 
 
+def test_calls_are_logged_as_a_graph_is_printed():
+    from torch.testing._internal.logging_tensor import LoggingTensor, capture_logs, capture_logs_with_logging_tensor_mode, log_input
+
+    with capture_logs() as lines:
+        x = LoggingTensor(torch.tensor([3.0]), requires_grad=True)
+        log_input("x", x)
+        (x * x).sum().backward()
+    assert lines[:3] == ["$0: f32[1] = input('x')", "$1: f32[1] = torch._ops.aten.mul.Tensor($0, $0)", "$2: f32[] = torch._ops.aten.sum.default($1)"]
+    assert x.grad.elem.tolist() == [6.0]
+    with capture_logs_with_logging_tensor_mode() as lines:
+        torch.add(torch.zeros(2), 1, alpha=2)
+    assert lines[-1] == "$1: f32[2] = torch._ops.aten.add.Tensor($0, 1, alpha=2)"
+
+
 def test_statistics_are_logged_when_their_interval_is_full():
     seen = []
     handle = torch.monitor.register_event_handler(seen.append)

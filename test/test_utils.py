@@ -150,56 +150,52 @@ def test_timings_are_shown_as_a_table():
     assert "add" in table and "eager" in table and "1 threads" in table and "Times are in" in table
 
 
-def test_selective_checkpoints_keep_the_chosen_results():
-    import functools
+def test_shapes_of_trees_are_shown_saved_and_compared():
+    import collections
 
-    from torch.utils.checkpoint import CheckpointPolicy, create_selective_checkpoint_contexts
-
-    def f(x):
-        return torch.sin(x @ x).relu()
-
-    asked, runs = [], []
-
-    def policy(ctx, op, *args, **kwargs):
-        asked.append((ctx.is_recompute, str(op)))
-        return CheckpointPolicy.MUST_SAVE if op is torch.ops.aten.mm.default else CheckpointPolicy.PREFER_RECOMPUTE
-
-    def counted(x):
-        runs.append(1)
-        return f(x)
-
-    for chosen in (policy, [torch.ops.aten.mm.default]):
-        x = torch.randn(3, 3, requires_grad=True)
-        y = checkpoint(counted, x, use_reentrant=False, context_fn=functools.partial(create_selective_checkpoint_contexts, chosen))
-        y.sum().backward(retain_graph=True)
-        assert_close(x.grad, torch.autograd.grad(f(x).sum(), x)[0])
-        with pytest.raises(RuntimeError, match="backward an extra time"):
-            y.sum().backward()
-    assert asked == [(False, f"aten.{name}.default") for name in ("mm", "sin", "relu")] and len(runs) == 6
-    with pytest.raises(ValueError, match="Expected op in `op_list`"):
-        create_selective_checkpoint_contexts([torch.mm])
+    tree = {"a": [1, 2], "b": (3, collections.defaultdict(int, c=4)), "d": torch.Size([5, 6])}
+    leaves, spec = pytree.tree_flatten(tree)
+    assert leaves == [1, 2, 3, 4, 5, 6] and pytree.treespec_loads(pytree.treespec_dumps(spec)) == spec
+    assert repr(pytree.tree_structure([1, (2, 3)])) == "TreeSpec(list, None, [*,\n  TreeSpec(tuple, None, [*,\n    *])])"
+    add = lambda a, b: a + b  # noqa: E731
+    assert pytree.tree_map(add, {"a": 1, "b": 2}, collections.OrderedDict(b=3, a=4)) == {"a": 5, "b": 5}
+    for tree, other, message in (([1, 2], [1], "arity mismatch; expected 2, but got 1"), ([1], (1,), "type mismatch"),
+                                 ({"a": 1}, {"b": 1}, r"missing key\(s\): {'a'}; extra key\(s\): {'b'}")):
+        with pytest.raises(ValueError, match=message):
+            pytree.tree_map(add, tree, other)
 
 
-def test_checkpoints_recompute_once_and_tell_what_ran():
-    from torch.utils.checkpoint import CheckpointError, GraphExecGroup, set_checkpoint_debug_enabled
+def test_dataclasses_and_constants_can_be_containers():
+    import dataclasses
 
-    runs = []
+    @dataclasses.dataclass
+    class Point:
+        x: int
+        y: object = None
+        name: str = "origin"
 
-    def f(x, more=False):
-        runs.append(1)
-        return torch.sin(x @ x).relu() if len(runs) < 100 else x.exp()
+    class Fixed:
+        def __init__(self, value):
+            self.value = value
 
-    x = torch.randn(3, 3, requires_grad=True)
-    y = checkpoint(f, x, use_reentrant=False)
-    with GraphExecGroup():
-        y.sum().backward(retain_graph=True)
-        y.sum().backward()
-    assert len(runs) == 2
-    with set_checkpoint_debug_enabled(True):
-        y = checkpoint(f, x, use_reentrant=False)
-    runs += [1] * 100
-    with pytest.raises(CheckpointError, match=r"(?s)original forward:.*aten.mm.default.*recomputation:.*aten.exp.default"):
-        y.sum().backward()
+        def __eq__(self, other):
+            return self.value == other.value
+
+        def __hash__(self):
+            return hash(self.value)
+
+    with pytest.raises(ValueError, match="Missing fields in `field_names`: {'name'}"):
+        pytree.register_dataclass(Point, field_names=["x", "y"])
+    pytree.register_dataclass(Point, field_names=["x", "y"], drop_field_names=["name"])
+    leaves, spec = pytree.tree_flatten([Point(1), Point(2, [3])])
+    assert leaves == [1, 2, 3] and pytree.tree_unflatten([4, 5, 6], spec) == [Point(4), Point(5, [6])]
+    assert [pytree.keystr(path) for path, _ in pytree.tree_leaves_with_path(Point(1, [2]))] == [".x", ".y[0]"]
+    with pytest.raises(NotImplementedError, match="No registered serialization name"):
+        pytree.treespec_dumps(spec)
+    pytree.register_constant(Fixed)
+    assert pytree.tree_leaves([Fixed(1), 2]) == [2] and pytree.tree_structure(Fixed(1)) != pytree.tree_structure(Fixed(2))
+    with pytest.raises(TypeError, match="non-default `__eq__`"):
+        pytree.register_constant(object)
 
 
 if __name__ == "__main__":

@@ -51,7 +51,7 @@ _HOMES = {
         "is_warn_always_enabled set_flush_denormal set_num_interop_threads get_num_interop_threads is_tensor is_storage typename "
         "get_device_module compile init_num_threads sym_constrain_range sym_constrain_range_for_size sym_fresh_size "
         "is_distributed is_vulkan_available numel is_floating_point is_complex is_signed is_conj is_neg is_inference is_nonzero get_device "
-        "cudnn_is_acceptable has_lapack has_mkl has_openmp has_spectral"
+        "compiled_with_cxx11_abi get_file_path set_vital cudnn_is_acceptable has_lapack has_mkl has_openmp has_spectral"
     ),
     "torch._legacy_types": (
         "FloatTensor DoubleTensor HalfTensor BFloat16Tensor ByteTensor CharTensor ShortTensor IntTensor LongTensor BoolTensor "

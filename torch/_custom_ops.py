@@ -108,10 +108,17 @@ class Registered:
                         _C._increment_version(t)
 
     def below_autograd(self, *args, **kwargs):
-        """The call below autograd: modes, subclasses, then the kernel."""
+        """The call below autograd: vmap, modes, subclasses, then the kernel."""
+        return self._below(args, kwargs, torch.is_grad_enabled())
+
+    def _below(self, args, kwargs, grad_enabled):
+        tensors = list(tensors_in((*args, *kwargs.values())))
+        if any(map(_C._functorch.is_batchedtensor, tensors)):
+            from torch._functorch.autograd_function import operator_of_examples
+
+            return operator_of_examples(self, args, kwargs, grad_enabled)
         with _below_autograd():
             n = _C._len_torch_dispatch_stack()
-            tensors = list(tensors_in((*args, *kwargs.values())))
             wrapped = [t for t in tensors if type(t).__torch_dispatch__ is not _C._disabled_torch_dispatch_impl]
             if n or wrapped:
                 return self._interposed(n, wrapped, args, kwargs)
@@ -159,9 +166,11 @@ class Registered:
         op = self
 
         class Node(torch.autograd.Function):
+            _runs_examples = True
+
             @staticmethod
             def forward(ctx, kwargs, *args):
-                result = op.below_autograd(*args, **kwargs)
+                result = op._below(args, kwargs, True)
                 if op.autograd is not None and op.autograd[1] is not None:
                     setup = op.autograd[1]
                     named = {"keyword_only_inputs": kwargs} if kwargs else {}

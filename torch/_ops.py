@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import _C
 
-__all__ = ["OpOverload", "OpOverloadPacket", "ops"]
+__all__ = ["HigherOrderOperator", "OpOverload", "OpOverloadPacket", "ops"]
 
 
 class OperatorBase:
@@ -75,9 +75,9 @@ class OpOverload(OperatorBase):
         return list(getattr(self._op, "tags", ()))
 
     def _sibling(self, name):
-        """The overload of this name (or the default one) of another operator of the namespace; None if there is none."""
+        """The overload of this name (or the first one) of another operator of the namespace; None if there is none."""
         packet = getattr(getattr(ops, self._namespace), name, None)
-        return packet and (getattr(packet, self._overloadname, None) or getattr(packet, "default", None))
+        return packet and (getattr(packet, self._overloadname, None) or getattr(packet, packet.overloads()[0]))
 
     def name(self) -> str:
         return self._name
@@ -230,6 +230,34 @@ def _fits(overload, args, kwargs):
     return set(kwargs) <= {a.name for a in arguments} and all(a.has_default or a.name in given for a in arguments)
 
 
+class HigherOrderOperator(OperatorBase):
+    """An operator that takes functions: what a graph shows of control flow, under ``torch.ops.higher_order``.
+
+    `run` is what a call does; torch._higher_order_ops has the operators and the functions that make calls of them.
+    """
+
+    is_higher_order = True
+
+    def __init__(self, name, run):
+        super().__init__()
+        self._name = self.__name__ = self.__qualname__ = name
+        self.__module__, self.namespace = "torch.ops.higher_order", "higher_order"
+        self.__doc__ = run.__doc__
+        self._run = run
+
+    def __call__(self, /, *args, **kwargs):
+        return self._run(*args, **kwargs)
+
+    def name(self) -> str:
+        return self._name
+
+    def __str__(self):
+        return self._name
+
+    def __reduce__(self):
+        return _by_name, (self.namespace, self._name)
+
+
 class _OpNamespace(types.ModuleType):
     """The operators of one namespace: ``torch.ops.aten``."""
 
@@ -262,6 +290,10 @@ class _OpNamespace(types.ModuleType):
             return None
         if self.name == "prim" and op_name in _PRIMS:
             return OpOverloadPacket(qualified, op_name, ("",), lambda overload: _PRIMS[op_name])
+        if self.name == "higher_order":
+            from torch import _higher_order_ops
+
+            return _higher_order_ops.OPERATORS.get(op_name)
         from torch import library
 
         registered = library._registered(qualified)

@@ -32,6 +32,34 @@ def is_vulkan_available():
     return False
 
 
+def get_file_path(*path_components):
+    """The path of something beside the package: its folder joined with `path_components`."""
+    import os
+
+    return os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), *path_components)
+
+
+def compiled_with_cxx11_abi():
+    """True: the C++ parts use the present interface of the standard library."""
+    return True
+
+
+_vitals: dict = {}
+
+
+def set_vital(vital_name, attr_name, value):
+    """Notes a fact about the program, where TORCH_VITAL=ON is in the environment; the notes are printed when the program ends."""
+    import os
+
+    if os.environ.get("TORCH_VITAL", "").lower() not in ("on", "1"):
+        return
+    if not _vitals:
+        import atexit
+
+        atexit.register(lambda: print("\n".join(f"[TORCH_VITAL] {name}\t\t {value}" for name, value in _vitals.items())))
+    _vitals[f"{vital_name}.{attr_name}"] = value
+
+
 def cudnn_is_acceptable(self):
     """False: cuDNN is not used."""
     return False
@@ -45,6 +73,8 @@ def typename(obj, /):
     """The type of an object as text: of a tensor "torch.FloatTensor", of anything else its qualified class name."""
     if isinstance(obj, torch.Tensor):
         return obj.type()
+    if isinstance(obj, type(torch)):
+        return obj.__name__
     cls = obj if hasattr(obj, "__qualname__") else type(obj)
     module = getattr(cls, "__module__", "") or ""
     name = getattr(cls, "__qualname__", str(cls))
@@ -156,8 +186,15 @@ def set_default_device(device):
 
 
 def get_default_device():
-    """The device of tensors that functions make when no device= is given."""
-    return _default_device_mode.device if _default_device_mode is not None else torch.device("cpu")
+    """The device of tensors that functions make when no device= is given, by :func:`set_default_device` or ``with torch.device(...):``."""
+    if _C._len_torch_function_stack():
+        from torch.overrides import _get_current_function_mode_stack
+        from torch.utils._device import DeviceContext
+
+        for mode in reversed(_get_current_function_mode_stack()):
+            if isinstance(mode, DeviceContext):
+                return mode.device
+    return torch.device("cpu")
 
 
 def get_device_module(device=None):

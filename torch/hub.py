@@ -84,7 +84,7 @@ def _parse(github):
     """("owner", "name", "branch" or None) of "owner/name[:branch]"."""
     repository, _, branch = github.partition(":")
     owner, slash, name = repository.partition("/")
-    if not slash or not owner or not name:
+    if not slash or not owner or not name or "/" in name:
         raise ValueError(f"Expected 'owner/name[:branch]', got {github!r}")
     return owner, name, branch or None
 

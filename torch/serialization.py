@@ -21,13 +21,14 @@ from torch.files._locations import (
     register_package,
     restore_function,
     validate_cuda_device,
+    validate_hpu_device,
 )
 from torch.files._paths import is_path, kind_of, map_file, writable
 from torch.files._zip_archive import ArchiveError, ArchiveReader, ArchiveWriter
 from torch.utils.serialization import config
 
 __all__ = [
-    "SourceChangeWarning", "register_package", "check_module_version_greater_or_equal", "validate_cuda_device",
+    "SourceChangeWarning", "register_package", "check_module_version_greater_or_equal", "validate_cuda_device", "validate_hpu_device", "StorageType",
     "location_tag", "default_restore_location", "normalize_storage_type", "save", "load", "LoadEndianness",
     "get_crc32_options", "set_crc32_options", "get_default_load_endianness", "set_default_load_endianness",
     "get_default_mmap_options", "set_default_mmap_options", "clear_safe_globals", "get_safe_globals", "add_safe_globals",
@@ -47,6 +48,20 @@ class LoadEndianness(Enum):
     NATIVE = 1
     LITTLE = 2
     BIG = 3
+
+
+class StorageType:
+    """A kind of storage by the name that files have for it, "FloatStorage"; `dtype` is that of its elements. KeyError for an unknown name."""
+
+    def __init__(self, name):
+        self._dtype = torch.storage._storage_type_to_dtype_map().get(name)
+        if self._dtype is None:
+            raise KeyError(f'pickle storage type "{name}" is not recognized')
+
+    @property
+    def dtype(self):
+        """The dtype of the elements."""
+        return self._dtype
 
 
 def get_default_load_endianness():

@@ -215,19 +215,19 @@ def _storage_type_to_dtype_map():
     return {name: dtype for dtype, name in _dtype_to_storage_type_map().items()}
 
 
-def _dtype_of(kind):
-    """The dtype of a storage class, of its name, or of a dtype."""
-    if isinstance(kind, str):
-        kind = getattr(torch, kind.rpartition(".")[2])
-    return kind if isinstance(kind, torch.dtype) else kind.dtype
-
-
 def _get_dtype_from_pickle_storage_type(pickle_storage_type):
     """The dtype of the storages that files know by a name such as "FloatStorage". Raises KeyError for others."""
     try:
         return _storage_type_to_dtype_map()[pickle_storage_type]
     except KeyError:
         raise KeyError(f'pickle storage type "{pickle_storage_type}" is not recognized') from None
+
+
+def _dtype_of(kind):
+    """The dtype of a storage class, of its name, or of a dtype."""
+    if isinstance(kind, str):
+        kind = getattr(torch, kind.rpartition(".")[2])
+    return kind if isinstance(kind, torch.dtype) else kind.dtype
 
 
 class TypedStorage(_OnDevices):
@@ -450,7 +450,10 @@ class _LegacyStorageMeta(type):
 class _LegacyStorage(TypedStorage, metaclass=_LegacyStorageMeta):
     """torch.FloatStorage and its kin: calling one gives a TypedStorage of its dtype."""
 
-    def __new__(cls, *args, wrap_storage=None):
+    def __new__(cls, *args, wrap_storage=None, dtype=None, device=None, _internal=False):
+        if dtype is not None or device is not None:
+            raise RuntimeError(f"{cls}.__new__ received an invalid combination of arguments. Expected one of: no arguments, (int size), (Sequence data), "
+                               f"(*, UntypedStorage wrap_storage). Keyword argument '{'device' if dtype is None else 'dtype'}' cannot be specified")
         _warn_typed_storage_removal()
         return TypedStorage(*args, dtype=cls.dtype, wrap_storage=wrap_storage, _internal=True)
 

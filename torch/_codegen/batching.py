@@ -20,7 +20,7 @@ FAMILIES = {"pointwise": "broadcast", "reduction": "shift", "scan": "shift", "fu
 
 
 def is_formula(rule):
-    return rule is not None and rule not in RULES
+    return rule is not None and rule not in (*RULES, "loop", "auto")
 
 
 def _said(definition, schema):

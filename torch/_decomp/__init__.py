@@ -77,7 +77,7 @@ def _derived():
     """What follows from the definitions."""
     from torch import _C
     from torch._decomp import pointwise
-    from torch._decomp.bodies import _definitions, body_of
+    from torch._decomp.bodies import _definitions, body_of, has_body
 
     table = {}
     for key, (definition, _) in _definitions().items():
@@ -87,19 +87,22 @@ def _derived():
         op = torch._ops._overload_object(name, overload)
         if torch.Tag.core in op.tags or op._schema.is_mutable:
             continue
-        function = pointwise.decomposition(name, overload) if definition.family == "pointwise" else _lazy(body_of, name, overload, op)
+        if definition.family == "pointwise":
+            function = pointwise.decomposition(name, overload)
+        else:
+            function = _from_body(body_of(name, overload), name, overload, op) if has_body(name, overload) else None
         if function is not None:
             table[op] = function
     return table
 
 
-def _lazy(body_of, name, overload, op):
-    """The body of a definition as a decomposition, made when first called."""
+def _from_body(body, name, overload, op):
+    """The body of a definition as a decomposition."""
     arguments = op._schema.arguments
 
     def decomposed(*args, **kwargs):
         given = [args[i] if i < len(args) and not a.kwarg_only else kwargs.get(a.name, a.default_value) for i, a in enumerate(arguments)]
-        return body_of(name, overload)(*given)
+        return body(*given)
     decomposed.__name__ = decomposed.__qualname__ = f"{name}_{overload or 'default'}"
     return decomposed
 

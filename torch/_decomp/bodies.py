@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import dis
 import functools
 import importlib
 import math
@@ -15,7 +16,7 @@ import pkgutil
 import torch
 from torch import _C
 
-__all__ = ["body_of", "definition_of"]
+__all__ = ["body_of", "definition_of", "has_body"]
 
 
 @functools.cache
@@ -58,6 +59,21 @@ def function_of(formula, parameters, name, values=None):
     scope = _Names({k: v for k, v in (values or {}).items()})
     exec(compile(ast.fix_missing_locations(module), f"<torch._opdefs {name}>", "exec"), scope)
     return scope[name]
+
+
+def has_body(name: str, overload: str = "") -> bool:
+    """Has the operator a body of which Python knows every name? Some call helpers that are C++ alone."""
+    try:
+        body = body_of(name, overload)
+    except NotImplementedError:
+        return False
+    called = [i.argval for i in dis.get_instructions(body) if i.opname == "LOAD_GLOBAL"]
+    try:
+        for used in called:
+            body.__globals__[used]
+    except AttributeError:
+        return False
+    return True
 
 
 def _parameter_names(formula, parameters):

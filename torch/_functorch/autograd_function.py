@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 import torch
@@ -130,10 +131,10 @@ def _over_batch(cls, in_dims, info):
     return OverBatch
 
 
-# ---- what Function.apply calls ----
+# ---- what Function.apply and operators of custom_op call ----
 
-def _by_own_rule(cls, info, in_dims, values, level, modes):
-    result = _functorch._call_below(level, *modes, cls.vmap, info, tuple(in_dims), *values)
+def _by_rule(rule, info, in_dims, values, level, modes):
+    result = _functorch._call_below(level, *modes, rule, info, tuple(in_dims), *values)
     if not isinstance(result, tuple) or len(result) != 2:
         raise RuntimeError("Expected the vmap staticmethod to have two returns, an output and out_dims with pytree structure compatible with the "
                            f"output. Got a {type(result)} instead")
@@ -152,10 +153,28 @@ def forward_of_examples(cls, args, grad_enabled, forward_enabled):
     values, in_dims = _split(args, level)
     modes = (grad_enabled, forward_enabled)
     if own:
-        return _by_own_rule(cls, info, in_dims, values, level, modes)
+        return _by_rule(cls.vmap, info, in_dims, values, level, modes)
     tensors = [x for x in values if isinstance(x, torch.Tensor)]
     if not _functorch._in_forward_mode() and not any(x.requires_grad or _functorch._value_requires_grad(x) for x in tensors):
         return cls.forward(*args)      # nobody below asks for the history of the values
     outputs = _functorch._call_below(level, *modes, _over_batch(cls, in_dims, info).apply, *values)
     found = _examples(_several(outputs), (0,) * len(_several(outputs)), level)
     return found if isinstance(outputs, tuple) else found[0]
+
+
+def _loop(op, kwargs):
+    """The rule of an operator that has none: each example by itself."""
+    def rule(info, in_dims, *args):
+        parts = [op(*(x if d is None else x.select(d, i) for x, d in zip(args, in_dims)), **kwargs) for i in range(info.batch_size)]
+        if isinstance(parts[0], torch.Tensor):
+            return torch.stack(parts), 0
+        return type(parts[0])(map(torch.stack, zip(*parts))), 0
+    return rule
+
+
+def operator_of_examples(op, args, kwargs, grad_enabled):
+    """An operator of `torch.library` for arguments of which some stand for examples: by its rule, else a loop."""
+    level = max(_functorch.maybe_get_level(x) for x in args if isinstance(x, torch.Tensor))
+    values, in_dims = _split(args, level)
+    rule = _loop(op, kwargs) if op.vmap is None else functools.partial(op.vmap, **kwargs) if kwargs else op.vmap
+    return _by_rule(rule, VmapInfo(*_functorch._level_info(level)), in_dims, values, level, (grad_enabled, _C._is_fwd_grad_enabled()))

@@ -102,7 +102,7 @@ def grad_and_value(func, argnums=0, has_aux=False):
                 raise RuntimeError(f"grad_and_value(f)(*args): Expected f(*args) to return a scalar Tensor, got tensor with {out.dim()} dims. "
                                    "Maybe you wanted to use the vjp or jacrev APIs instead?")
             leaves, spec = tree_flatten(tracked)
-            create = keep and _reaches_outside(out, own) or _functorch._in_forward_mode()
+            create = keep and _reaches_outside(out, own)
             grads = tree_unflatten(_gradients((out,), leaves, (torch.ones_like(out),), create), spec)
         grads, out, aux = _release(grads, own, keep), _release(out, own, keep), _release(aux, own, keep)
         return (grads, (out, aux)) if has_aux else (grads, out)
@@ -165,8 +165,7 @@ def vjp(func, *primals, has_aux=False):
                                f"{weight_spec}, primal output: {out_spec}")
         create = create_graph
         if create is None:
-            create = torch.is_grad_enabled() and (outside or any(w.requires_grad or _functorch._value_requires_grad(w) for w in weights)) \
-                or _functorch._in_forward_mode()
+            create = torch.is_grad_enabled() and (outside or any(w.requires_grad or _functorch._value_requires_grad(w) for w in weights))
         with torch.enable_grad():
             found = _gradients(outputs, leaves, weights, create)
         return tuple(_release(tree_unflatten(found, spec), own, create))
@@ -352,8 +351,7 @@ def linearize(func, *primals):
             if p.shape != t.shape or p.dtype != t.dtype:
                 raise ValueError(f"Found a tangent of shape {tuple(t.shape)} and dtype {t.dtype} for a primal of shape {tuple(p.shape)} and dtype "
                                  f"{p.dtype} in linearized function: they should be the same")
-        create = torch.is_grad_enabled() and any(t.requires_grad or _functorch._value_requires_grad(t) for t in (*primal_leaves, *directions)) \
-            or _functorch._in_forward_mode()
+        create = torch.is_grad_enabled() and any(t.requires_grad or _functorch._value_requires_grad(t) for t in (*primal_leaves, *directions))
         with torch.enable_grad():
             found = _gradients(rows, tree_leaves(weights), directions, create)
         return _release(tree_unflatten(found, out_spec), own, create)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import torch
+from torch._ops import HigherOrderOperator
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
+from . import _graphs
 from ._leaves import same_structure, stacked, tensor_leaves
 
 __all__ = ["map", "while_loop"]
@@ -29,13 +31,39 @@ def while_loop(cond_fn, body_fn, carried_inputs):
     if not isinstance(carried_inputs, (tuple, list)):
         raise RuntimeError(f"Expect carried_inputs to be a tuple of possibly nested dict/list/tuple that only consists of tensor or int leaves, "
                            f"but got {carried_inputs}.")
-    carried = tuple(carried_inputs)
-    while _goes_on(cond_fn(*carried)):
-        after = body_fn(*carried)
-        after = tuple(after) if isinstance(after, (tuple, list)) else (after,)
-        same_structure("while_loop", "body_fn_output and carried_inputs", _as_tensors(after), _as_tensors(carried))
-        carried = after
+    return while_loop_op(cond_fn, body_fn, tuple(carried_inputs))
+
+
+def _run(cond_fn, body_fn, carried, additional=()):
+    """``while cond_fn(*carried, *additional): carried = body_fn(*carried, *additional)``."""
+    mode = _graphs.tracing()
+    if mode is not None:
+        return _recorded(mode, cond_fn, body_fn, carried, additional)
+    if any(_graphs.is_fake(x) for x in carried):
+        return _step(body_fn, carried, additional)
+    while _goes_on(cond_fn(*carried, *additional)):
+        carried = _step(body_fn, carried, additional)
     return carried
+
+
+while_loop_op = HigherOrderOperator("while_loop", _run)
+
+
+def _step(body_fn, carried, additional):
+    after = body_fn(*carried, *additional)
+    after = tuple(after) if isinstance(after, (tuple, list)) else (after,)
+    same_structure("while_loop", "body_fn_output and carried_inputs", _as_tensors(after), _as_tensors(carried))
+    return after
+
+
+def _recorded(mode, cond_fn, body_fn, carried, additional):
+    if _graphs.needs_gradient(carried):
+        raise RuntimeError("while_loop: the number of steps of a loop in a graph is not known, and so it has no gradient; use scan")
+    with _graphs.Unrecorded():
+        example = _step(body_fn, carried, additional)
+    operands = (*carried, *additional)
+    functions = {"cond_graph": (cond_fn, operands), "body_graph": (body_fn, operands)}
+    return _graphs.record(mode, while_loop_op, functions, lambda *graphs: (*graphs, carried, additional), example)
 
 
 def _goes_on(answer):

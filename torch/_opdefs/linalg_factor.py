@@ -745,7 +745,7 @@ def _lu_with_info(self, pivot, check_errors):
     python="linalg",
     out=["linalg_lu.out(Tensor A, *, bool pivot=True, Tensor(a!) P, Tensor(b!) L, Tensor(c!) U) -> (Tensor(a!) P, Tensor(b!) L, "
          "Tensor(c!) U)"],
-    grad={"A": "_lu_grad(grads[1], grads[2], P, L, U)"}, jvp="transposed",
+    grad={"A": "_lu_grad(grads[1], grads[2], P, L, U)"}, jvp="transposed", constant=(0,),
 )
 def linalg_lu(A, pivot):
     """A = P L U with a permutation P, unit lower triangle L and upper triangle U.
@@ -788,7 +788,7 @@ def _lu_unpack_grad(grads, LU_data):
     kinds=FLOATING_COMPLEX, compute=HALF, python="function",
     out=["lu_unpack.out(Tensor LU_data, Tensor LU_pivots, bool unpack_data=True, bool unpack_pivots=True, *, Tensor(a!) P, "
          "Tensor(b!) L, Tensor(c!) U) -> (Tensor(a!) P, Tensor(b!) L, Tensor(c!) U)"],
-    grad={"LU_data": _lu_unpack_grad}, jvp="transposed", vmap="shift",
+    grad={"LU_data": _lu_unpack_grad}, jvp="transposed", constant=(0,), vmap="shift",
 )
 def lu_unpack():
     """Permutation, lower and upper factor of a compact LU factorisation.

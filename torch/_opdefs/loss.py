@@ -397,7 +397,7 @@ def _pdist_forward(self, p):
     return linalg_vector_norm(self.index_select(0, i) - self.index_select(0, j), p, [1])
 
 
-@decomposed("_pdist_backward(Tensor grad, Tensor self, float p, Tensor pdist) -> Tensor", python="function", grad=None, out="below")
+@decomposed("_pdist_backward(Tensor grad, Tensor self, float p, Tensor pdist) -> Tensor", python="function", grad=UNKNOWN, out="below")
 def _pdist_backward(grad, self, p, pdist):
     """_pdist_share as an operator, which has no derivative of its own."""
     return _pdist_share(grad, self, p, pdist)
@@ -422,7 +422,7 @@ def pdist(self, p):
 @kernel("_ctc_loss(Tensor log_probs, Tensor targets, int[] input_lengths, int[] target_lengths, int blank=0, bool zero_infinity=False) "
         "-> (Tensor, Tensor)",
         kinds=FLOATING, compute=SINGLE, grad={"log_probs": "_ctc_loss_backward(grad, log_probs, targets, input_lengths, target_lengths, result0, result1, blank, zero_infinity)"},
-        out="below", python="function", vmap="loop")
+        out="below", python="function", vmap="loop", constant=(1,))
 def _ctc_loss():
     """-log of the probability of each target over all alignments, and the forward variables: (T, N, C) to (N,) and (N, T, 2 S + 1)."""
 
@@ -431,7 +431,7 @@ def _ctc_loss():
         "-> (Tensor, Tensor)",
         kinds=FLOATING, compute=SINGLE, grad={"log_probs": "aten._ctc_loss_backward.Tensor(grad, log_probs, targets, input_lengths, target_lengths, result0, result1, blank, "
                            "zero_infinity)"},
-        out="below", python="function", vmap="loop")
+        out="below", python="function", vmap="loop", constant=(1,))
 def _ctc_loss_tensor():
     """_ctc_loss with the lengths in tensors."""
 

@@ -156,7 +156,7 @@ rmsprop_steps = {(centered, momentum): _rmsprop(centered, momentum) for centered
 
 
 @kernel("_optimizer_step_(str law, Tensor(a!)[] params, Tensor[] grads, Tensor(b!)[] states, float[] numbers) -> ()", python="function", grad=None,
-        inplace=False, out=False)
+        inplace=False, out=False, vmap="loop")
 def optimizer_step():
     """One of the steps above for all parameters: `states` and `numbers` hold those of the first one, then those of the second..."""
 

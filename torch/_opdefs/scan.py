@@ -52,7 +52,16 @@ def _log_add(a, b):
     return where(eq(a, b) & eq(E.abs(a), math.inf), a, total)
 
 
-@scan("logcumsumexp(Tensor self, int dim) -> Tensor", kinds="fc", grad={"self": "logcumsumexp_backward(grad, self, result, dim)"}, jvp=None)
+def _logcumsumexp_tangent(self_p, self_t, dim, result):
+    y = result.masked_fill(result.isinf(), 0)
+    if self_t.is_complex():
+        return ((self_p + self_t.log()).logcumsumexp(dim) - y).exp()
+    up = (self_p + self_t.clamp_min(0).log()).logcumsumexp(dim)
+    down = (self_p + self_t.neg().clamp_min(0).log()).logcumsumexp(dim)
+    return (up - y).exp() - (down - y).exp()
+
+
+@scan("logcumsumexp(Tensor self, int dim) -> Tensor", kinds="fc", grad={"self": "logcumsumexp_backward(grad, self, result, dim)"}, jvp={"result": _logcumsumexp_tangent})
 def logcumsumexp():
     """log of the running sum of exp(x) along `dim`.
 

@@ -226,7 +226,7 @@ class FakeTensorConverter:
 
 _LIFTS = frozenset({aten.lift.default, aten.lift_fresh.default})
 _UNSHAPED = frozenset(f"{name}.{overload}" for name, overloads in {
-    "_unique": "default", "bincount": "default", "masked_select": "default out", "nonzero": "default out", "unique_dim": "default",
+    "_unique": "default", "linalg_lstsq": "default out", "bincount": "default", "masked_select": "default out", "nonzero": "default out", "unique_dim": "default",
     "_unique2": "default", "unique_consecutive": "default", "unique_dim_consecutive": "default"}.items() for overload in overloads.split())
 
 
@@ -301,7 +301,7 @@ class FakeTensorMode(KeyedMode):
             args, kwargs = self.validate_and_convert_non_fake_tensors(func, args, kwargs)
             tensors = _tensors_in(args, kwargs)
         known = tensors and all(t.constant is not None for t in tensors)
-        if known and (traits.pure or traits.reads) and (answer := self._of_constants(func, args, kwargs)) is not None:
+        if known and (traits.pure or traits.reads) and kwargs.get("device") in (None, tensors[0].device) and (answer := self._of_constants(func, args, kwargs)) is not None:
             return answer
         if traits.reads:
             return self._read(func, args)

@@ -415,9 +415,9 @@ def sym_sqrt(a):
     return a.node.shape_env.float(Apply("sqrt", a.node.expr)) if isinstance(a, (SymInt, SymFloat)) else math.sqrt(a)
 
 
-def sym_sum(args):
-    """The sum of numbers, symbolic where one is."""
+def sym_sum(*args):
+    """The sum of numbers, given as a list or one by one; symbolic where one is."""
     total = 0
-    for a in args:
+    for a in args[0] if len(args) == 1 and isinstance(args[0], (list, tuple)) else args:
         total = total + a
     return total

@@ -100,7 +100,7 @@ def _make_grads(outputs, grads, is_grads_batched):
 def _as_tuple(value, n=None):
     if value is None:
         return (None,) * n
-    if isinstance(value, torch.Tensor) or _is_edge(value):
+    if isinstance(value, torch.Tensor) or _is_edge(value) or hasattr(type(value), "__torch_function__"):
         return (value,)
     return tuple(value)
 
@@ -167,7 +167,7 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph: bool | None = None, c
         allow_unused = materialize_grads
     outputs = _as_tuple(outputs)
     inputs = _as_tuple(inputs)
-    overridable = [t for t in (*outputs, *inputs) if isinstance(t, torch.Tensor)]
+    overridable = (*outputs, *inputs)
     if _C._has_torch_function(overridable):
         return _C._handle_torch_function(
             grad, overridable, outputs, inputs, grad_outputs=grad_outputs, retain_graph=retain_graph, create_graph=create_graph,

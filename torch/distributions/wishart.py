@@ -10,8 +10,7 @@ import torch
 from . import constraints
 from .chi2 import Chi2
 from .exp_family import ExponentialFamily
-from .multivariate_normal import _precision_to_scale_tril
-from .utils import lazy_property
+from .multivariate_normal import HasCovariance, _factor_of, _only_one
 
 __all__ = ["Wishart"]
 
@@ -21,7 +20,7 @@ def _mvdigamma(x, p):
     return torch.digamma(x.unsqueeze(-1) - torch.arange(p, dtype=x.dtype, device=x.device) / 2).sum(-1)
 
 
-class Wishart(ExponentialFamily):
+class Wishart(HasCovariance, ExponentialFamily):
     """Wishart(df, covariance_matrix), or with `precision_matrix` or the Cholesky factor `scale_tril`: sums of `df` outer products of normal vectors.
 
     Raises ValueError unless df > n - 1 for n x n matrices.
@@ -38,11 +37,7 @@ class Wishart(ExponentialFamily):
                 "scale_tril": constraints.lower_cholesky, "df": constraints.greater_than(self._event_shape[-1] - 1)}
 
     def __init__(self, df, covariance_matrix=None, precision_matrix=None, scale_tril=None, validate_args=None):
-        given = {"covariance_matrix": covariance_matrix, "scale_tril": scale_tril, "precision_matrix": precision_matrix}
-        given = {name: matrix for name, matrix in given.items() if matrix is not None}
-        if len(given) != 1:
-            raise ValueError("Exactly one of covariance_matrix or precision_matrix or scale_tril may be specified.")
-        ((name, matrix),) = given.items()
+        name, matrix = _only_one(covariance_matrix=covariance_matrix, scale_tril=scale_tril, precision_matrix=precision_matrix)
         if matrix.dim() < 2:
             raise ValueError("scale_tril must be at least two-dimensional, with optional leading batch dimensions")
         df = torch.as_tensor(df, dtype=matrix.dtype, device=matrix.device)
@@ -54,28 +49,7 @@ class Wishart(ExponentialFamily):
         super().__init__(batch, event, validate_args=validate_args)
         if self.df.lt(event[-1]).any():
             warnings.warn("Low df values detected. Singular samples are highly likely to occur for ndim - 1 < df < ndim.", stacklevel=2)
-        if name == "scale_tril":
-            self._unbroadcasted_scale_tril = matrix
-        elif name == "covariance_matrix":
-            self._unbroadcasted_scale_tril = torch.linalg.cholesky(matrix)
-        else:
-            self._unbroadcasted_scale_tril = _precision_to_scale_tril(matrix)
-
-    @lazy_property
-    def scale_tril(self):
-        """The Cholesky factor of the covariance."""
-        return self._unbroadcasted_scale_tril.expand(self._batch_shape + self._event_shape)
-
-    @lazy_property
-    def covariance_matrix(self):
-        """The covariance of the normal vectors."""
-        factor = self._unbroadcasted_scale_tril
-        return (factor @ factor.mT).expand(self._batch_shape + self._event_shape)
-
-    @lazy_property
-    def precision_matrix(self):
-        """The inverse of the covariance."""
-        return torch.cholesky_inverse(self._unbroadcasted_scale_tril).expand(self._batch_shape + self._event_shape)
+        self._unbroadcasted_scale_tril = _factor_of(name, matrix)
 
     @property
     def mean(self):
@@ -116,9 +90,6 @@ class Wishart(ExponentialFamily):
             sample = torch.where(replace[..., None, None], fresh, sample)
             singular = singular & ~replace
         return sample
-
-    def _half_log_det(self):
-        return self._unbroadcasted_scale_tril.diagonal(dim1=-2, dim2=-1).log().sum(-1)
 
     def log_prob(self, value):
         if self._validate_args:

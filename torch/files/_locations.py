@@ -34,6 +34,12 @@ def default_restore_location(storage, location):
                        + shown(location) + ")")
 
 
+def validate_hpu_device(location):
+    """RuntimeError: there is no HPU device."""
+    raise RuntimeError("The HPU device module is not registered. If you are running on a CPU-only machine, please use torch.load with "
+                       "map_location=torch.device('cpu') to map your storages to the CPU.")
+
+
 def validate_cuda_device(location):
     """The number of the CUDA device named. Raises RuntimeError when it does not exist."""
     index = torch.device(location).index or 0

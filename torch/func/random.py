@@ -44,7 +44,7 @@ def _numbers(key, shape, per_element=1):
     rest = shape[len(batch):]
     torch.broadcast_shapes(batch, shape[:len(batch)])
     index = torch.arange(math.prod(rest), device=key.device).reshape(rest) * per_element
-    words = [w.reshape(*batch, *(1,) * len(rest)) for w in key.unbind(-1)]
+    words = [w.reshape((*batch, *(1,) * len(rest))) for w in key.unbind(-1)]
     return [_philox(*words, index + i).expand(shape) for i in range(per_element)]
 
 

@@ -24,7 +24,6 @@ from .proxy import ParameterProxy, Proxy, Scope, ScopeContextManager, TracerBase
 __all__ = ["ProxyableClassMeta", "PHBase", "PHWithMeta", "Tracer", "wrap", "symbolic_trace", "is_fx_tracing", "is_fx_symbolic_tracing"]
 
 _is_tracing = 0
-_proxyable_classes: dict[type, None] = {}
 
 
 def is_fx_tracing() -> bool:
@@ -38,24 +37,13 @@ def is_fx_symbolic_tracing() -> bool:
 
 
 class ProxyableClassMeta(type):
-    """Metaclass of classes whose instances may be made from proxies: the call of the class becomes a node where one is used."""
-
-    def __init__(cls, name, bases, attrs):
-        _proxyable_classes[cls] = None
-        super().__init__(name, bases, attrs)
+    """Metaclass of classes whose instances may be made from proxies: then the call of the class becomes a node."""
 
     def __call__(cls, *args, **kwargs):
-        instance = cls.__new__(cls)
-        if not is_fx_tracing():
-            cls.__init__(instance, *args, **kwargs)
-            return instance
-        found = _find_proxy((args, kwargs))
-        if found is None:
-            cls.__init__(instance, *args, **kwargs)
-        else:
-            instance.__init__(*args, **kwargs)
-        instance._fx_construction = (args, kwargs)
-        return instance
+        proxy = _find_proxy((args, kwargs)) if is_fx_tracing() else None
+        if proxy is not None:
+            return proxy.tracer.create_proxy("call_function", cls, args, kwargs)
+        return super().__call__(*args, **kwargs)
 
 
 class PHBase:
@@ -283,9 +271,10 @@ class Tracer(TracerBase):
             return self.create_node("get_attr", self.path_of_module(a), (), {})
         if isinstance(a, tuple) and hasattr(a, "_fields"):
             return self.create_node("call_function", type(a), tuple([self.create_arg(item) for item in a]), {})
-        if type(a) in _proxyable_classes:
-            args, kwargs = a._fx_construction
-            return self.create_node("call_function", type(a), self.create_arg(args), self.create_arg(kwargs))
+        if isinstance(type(a), ProxyableClassMeta):
+            path = self.get_fresh_qualname(f"_{type(a).__name__}_constant_")
+            setattr(self.root, path, a)
+            return self.create_node("get_attr", path, (), {})
         return super().create_arg(a)
 
     def _tensor_path(self, tensor: torch.Tensor) -> str:

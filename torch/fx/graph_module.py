@@ -8,6 +8,7 @@ import linecache
 import sys
 import traceback
 import warnings
+import weakref
 from pathlib import Path
 from typing import Any, Callable
 
@@ -23,12 +24,13 @@ _HOOKS = ("_replace_hooks", "_create_node_hooks", "_erase_node_hooks", "_deepcop
 _serial = itertools.count()
 
 
-def _execute(source: str, namespace: dict[str, Any], origin: str = "") -> dict[str, Any]:
-    """Runs generated source under a file name at which tracebacks, debuggers and `inspect` find it."""
+def _function_of(source: str, name: str, namespace: dict[str, Any], origin: str = "") -> Callable:
+    """The function that generated source defines; tracebacks, debuggers and `inspect` find the source as long as the function lives."""
     file = f"<eval_with_key>.{next(_serial)}{origin}"
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
     exec(compile(source, file, "exec", dont_inherit=True), namespace)  # noqa: S102
-    return namespace
+    weakref.finalize(namespace[name], linecache.cache.pop, file, None).atexit = False
+    return namespace[name]
 
 
 class _Forward:
@@ -38,7 +40,7 @@ class _Forward:
         self.code, self.name, self.origin = code, name, origin
 
     def __get__(self, instance, owner):
-        function = _execute(self.code.src, dict(self.code.globals), self.origin)[self.name]
+        function = _function_of(self.code.src, self.name, dict(self.code.globals), self.origin)
         for cls in owner.__mro__:
             if vars(cls).get("forward") is self:
                 cls.forward = function
@@ -360,7 +362,7 @@ def _from_code(state: dict[str, Any], forward: Callable) -> GraphModule:
 def reduce_graph_module(body: dict[Any, Any], import_block: str) -> GraphModule:
     """The GraphModule that was pickled as its fields and the imports of its code."""
     source = body.get("_code") or body["code"]
-    return _from_code(body, _execute(import_block + source, {name: b.obj for name, b in CUSTOM_BUILTINS.items()})["forward"])
+    return _from_code(body, _function_of(import_block + source, "forward", {name: b.obj for name, b in CUSTOM_BUILTINS.items()}))
 
 
 def reduce_package_graph_module(importer: Any, body: dict[Any, Any], generated_module_name: str) -> GraphModule:

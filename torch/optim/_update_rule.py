@@ -42,6 +42,14 @@ def check_common(lr, eps=None, weight_decay=None, betas=None, foreach=None, capt
         check("weight_decay value", weight_decay, weight_decay >= 0.0)
 
 
+def check_fused(fused, foreach, differentiable):
+    """Check that the options agree that say how a step is computed."""
+    if fused and differentiable:
+        raise RuntimeError("`fused` does not support `differentiable`")
+    if fused and foreach:
+        raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
+
+
 class _Operand:
     """A tensor or a number in the place of a symbolic scalar: what an update law says is done to it as it stands.
 
@@ -154,9 +162,11 @@ class UpdateRule(Optimizer):
                 continue
             if grad.is_sparse and not self._accepts_sparse:
                 raise RuntimeError(f"{type(self).__name__} does not support sparse gradients")
-            state = self.state[param]
+            state = self.state.get(param)
             if not state:
-                state.update(self._new_state(param, group))
+                state = self._new_state(param, group)
+                if state:
+                    self.state[param] = state
             yield param, grad, state
 
     def _apply(self, ready, group):

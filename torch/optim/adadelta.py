@@ -10,7 +10,7 @@ class Adadelta(UpdateRule):
 
     def __init__(self, params, lr=1.0, rho=0.9, eps=1e-6, weight_decay=0, foreach=None, *, capturable=False,
                  maximize=False, differentiable=False):
-        check_common(lr, eps, weight_decay, None, foreach, capturable)
+        check_common(lr, eps, weight_decay)
         check("rho value", rho, 0.0 <= rho <= 1.0)
         super().__init__(params, {"lr": lr, "rho": rho, "eps": eps, "weight_decay": weight_decay, "maximize": maximize,
                                   "capturable": capturable, "foreach": foreach, "differentiable": differentiable})

@@ -2,7 +2,7 @@
 
 import torch
 
-from ._update_rule import UpdateRule, _number, apply_rule, check, check_common, signed
+from ._update_rule import UpdateRule, _number, apply_rule, check, check_common, check_fused, signed
 
 __all__ = ["Adagrad", "adagrad"]
 
@@ -15,6 +15,7 @@ class Adagrad(UpdateRule):
     def __init__(self, params, lr=1e-2, lr_decay=0, weight_decay=0, initial_accumulator_value=0, eps=1e-10, foreach=None, *,
                  maximize=False, differentiable=False, fused=None):
         check_common(lr, eps, weight_decay)
+        check_fused(fused, foreach, differentiable)
         check("lr_decay value", lr_decay, lr_decay >= 0.0)
         check("initial_accumulator_value value", initial_accumulator_value, initial_accumulator_value >= 0.0)
         super().__init__(params, {

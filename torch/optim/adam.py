@@ -2,7 +2,7 @@
 
 import torch
 
-from ._update_rule import UpdateRule, _number, apply_rule, check_common, decays, signed, zeros_like
+from ._update_rule import UpdateRule, _number, apply_rule, check_common, check_fused, decays, signed, zeros_like
 
 __all__ = ["Adam", "adam"]
 
@@ -21,10 +21,7 @@ class Adam(UpdateRule):
     def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, amsgrad=False, *, foreach=None,
                  maximize=False, capturable=False, differentiable=False, fused=None, decoupled_weight_decay=False):
         check_common(lr, eps, weight_decay, betas, foreach, capturable)
-        if fused and differentiable:
-            raise RuntimeError("`fused` does not support `differentiable`")
-        if fused and foreach:
-            raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
+        check_fused(fused, foreach, differentiable)
         super().__init__(params, {
             "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad, "maximize": maximize,
             "foreach": foreach, "capturable": capturable, "differentiable": differentiable, "fused": fused,

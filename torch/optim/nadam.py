@@ -12,7 +12,7 @@ class NAdam(UpdateRule):
 
     def __init__(self, params, lr=2e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, momentum_decay=4e-3,
                  decoupled_weight_decay=False, *, foreach=None, maximize=False, capturable=False, differentiable=False):
-        check_common(lr, eps, weight_decay, betas, foreach, capturable)
+        check_common(lr, eps, weight_decay, betas)
         check("momentum_decay value", momentum_decay, momentum_decay >= 0.0)
         super().__init__(params, {
             "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "momentum_decay": momentum_decay,

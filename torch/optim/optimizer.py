@@ -57,7 +57,7 @@ def _with_hooks(step):
             answer = hook(self, args, kwargs)
             if answer is not None:
                 if not (isinstance(answer, tuple) and len(answer) == 2):
-                    raise RuntimeError(f"{type(self).__name__}.step must return None or a tuple of (new_args, new_kwargs), "
+                    raise RuntimeError(f"{step} must return None or a tuple of (new_args, new_kwargs), "
                                        f"but got {answer}.")
                 args, kwargs = answer
         result = step(self, *args, **kwargs)

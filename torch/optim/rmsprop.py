@@ -10,7 +10,7 @@ class RMSprop(UpdateRule):
 
     def __init__(self, params, lr=1e-2, alpha=0.99, eps=1e-8, weight_decay=0, momentum=0, centered=False, capturable=False,
                  foreach=None, maximize=False, differentiable=False):
-        check_common(lr, eps, weight_decay, None, foreach, capturable)
+        check_common(lr, eps, weight_decay)
         check("momentum value", momentum, momentum >= 0.0)
         check("alpha value", alpha, alpha >= 0.0)
         super().__init__(params, {

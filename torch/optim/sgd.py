@@ -1,6 +1,6 @@
 """Stochastic gradient descent."""
 
-from ._update_rule import UpdateRule, apply_rule, check, check_common, signed
+from ._update_rule import UpdateRule, apply_rule, check, check_common, check_fused, signed
 
 __all__ = ["SGD", "sgd"]
 
@@ -27,6 +27,7 @@ class SGD(UpdateRule):
                  foreach=None, differentiable=False, fused=None):
         check_common(lr, weight_decay=weight_decay, foreach=False)
         check("momentum value", momentum, momentum >= 0.0)
+        check_fused(fused, foreach, differentiable)
         if nesterov and (momentum <= 0 or dampening != 0):
             raise ValueError("Nesterov momentum requires a momentum and zero dampening")
         super().__init__(params, {"lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay,

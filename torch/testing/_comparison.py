@@ -84,10 +84,10 @@ def _worst(differences, matches):
 
 def _compare_values(actual, expected, rtol, atol, equal_nan):
     if actual.numel() == 0:
-        return
+        return None
     matches = torch.isclose(actual, expected, rtol=rtol, atol=atol, equal_nan=equal_nan)
     if bool(matches.all()):
-        return
+        return None
     if not actual.is_floating_point() and not actual.is_complex():
         actual, expected = actual.to(torch.int64), expected.to(torch.int64)
     difference = (actual - expected).abs()
@@ -95,9 +95,7 @@ def _compare_values(actual, expected, rtol, atol, equal_nan):
     absolute, place = _worst(difference, matches)
     relative, relative_place = _worst(difference / expected.abs(), matches)
     if actual.dim() == 0:
-        raise _Mismatch(_header("Scalars", rtol, atol) + f"Expected {expected.item()} but got {actual.item()}.\n"
-                        f"Absolute difference: {absolute}{_allowed(atol, exact)}\n"
-                        f"Relative difference: {relative}{_allowed(rtol, exact)}")
+        return _compare_scalars(actual.item(), expected.item(), rtol, atol, equal_nan)
     raise _Mismatch(
         _header("Tensor-likes", rtol, atol) + f"Mismatched elements: {wrong} / {total} ({wrong / total:.1%})\n"
         f"Greatest absolute difference: {absolute} at index {_where(place, actual.shape)}{_allowed(atol, exact)}\n"
@@ -154,9 +152,12 @@ def _compare_pair(actual, expected, options, place):
     tensors = isinstance(actual, torch.Tensor) + isinstance(expected, torch.Tensor)
     if tensors == 2 or (_is_array(actual) and _is_array(expected)):
         if tensors == 2 and not options["allow_subclasses"] and type(actual) is not type(expected):
-            raise TypeError(f"Without allow_subclasses both inputs must have one type, but got {type(actual)} and "
-                            f"{type(expected)}.")
+            raise TypeError(f"No comparison pair was able to handle inputs of type {type(actual)} and {type(expected)}: without "
+                            "allow_subclasses both must have one type.")
         _compare_tensors(torch.as_tensor(actual), torch.as_tensor(expected), options)
+    elif isinstance(actual, bool) and isinstance(expected, bool):
+        if actual is not expected:
+            raise _Mismatch(f"Booleans mismatch: {actual} is not {expected}")
     elif isinstance(actual, numbers.Number) and isinstance(expected, numbers.Number) and not tensors:
         if options["check_dtype"] and type(actual) is not type(expected):
             raise _Mismatch(f"The (d)types do not match: {type(actual)} != {type(expected)}.")
@@ -201,10 +202,16 @@ def assert_close(actual, expected, *, allow_subclasses=True, rtol=None, atol=Non
         raise AssertionError(report) from None
 
 
+# those of assert_allclose
+_OLD_TOLERANCES = {torch.float16: (1e-3, 1e-3), torch.float32: (1e-4, 1e-5), torch.float64: (1e-5, 1e-8)}
+
+
 def assert_allclose(actual, expected, rtol=None, atol=None, equal_nan=True, msg=""):
     """Deprecated: :func:`assert_close` without the checks of dtype and device."""
     warnings.warn("`torch.testing.assert_allclose()` is deprecated. Use `torch.testing.assert_close()` instead.",
                   FutureWarning, stacklevel=2)
-    as_tensor = torch.as_tensor
-    assert_close(as_tensor(actual), as_tensor(expected), rtol=rtol, atol=atol, equal_nan=equal_nan, check_device=True,
+    actual, expected = torch.as_tensor(actual), torch.as_tensor(expected)
+    if rtol is None and atol is None:
+        rtol, atol = (max(pair) for pair in zip(*(_OLD_TOLERANCES.get(t.dtype, (0.0, 0.0)) for t in (actual, expected))))
+    assert_close(actual, expected, rtol=rtol, atol=atol, equal_nan=equal_nan, check_device=True,
                  check_dtype=False, check_stride=False, msg=msg or None)

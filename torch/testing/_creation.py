@@ -58,9 +58,11 @@ def make_tensor(*shape, dtype, device, low=None, high=None, requires_grad=False,
     if dtype is torch.bool or dtype in _INTEGRAL:
         result = torch.randint(low, high, sizes, device=device, dtype=dtype)
     else:
-        result = torch.empty(sizes, device=device, dtype=dtype)
+        drawn = dtype if dtype.itemsize > 1 else torch.float32
+        result = torch.empty(sizes, device=device, dtype=drawn)
         parts = torch.view_as_real(result) if dtype.is_complex else result
         parts.uniform_(low, high)
+        result = result.to(dtype)
     if gaps:
         result = result[..., ::2]
     elif memory_format is not None:

@@ -4,9 +4,12 @@ import weakref
 
 import torch
 
-__all__ = ["ThroughputBenchmark", "set_module", "swap_tensors"]
+__all__ = ["ThroughputBenchmark", "get_cpp_backtrace", "set_module", "swap_tensors"]
 
 _LAZY = ("benchmark", "data", "checkpoint", "dlpack", "_pytree", "hooks", "model_zoo", "deterministic", "weak", "_python_dispatch", "serialization")
+
+
+_HOMES = {"ThroughputBenchmark": "torch.utils.throughput_benchmark", "get_cpp_backtrace": "torch.utils.cpp_backtrace"}
 
 
 def __getattr__(name):
@@ -14,8 +17,8 @@ def __getattr__(name):
 
     if name in _LAZY:
         return importlib.import_module(f"{__name__}.{name}")
-    if name == "ThroughputBenchmark":
-        return importlib.import_module("torch.utils.throughput_benchmark").ThroughputBenchmark
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

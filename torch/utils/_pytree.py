@@ -13,8 +13,10 @@ from collections import OrderedDict, defaultdict, deque, namedtuple
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import torch
+
 __all__ = [
-    "PyTree", "Context", "FlattenFunc", "UnflattenFunc", "TreeSpec", "LeafSpec", "register_pytree_node", "tree_flatten",
+    "PyTree", "Context", "FlattenFunc", "UnflattenFunc", "TreeSpec", "LeafSpec", "register_constant", "register_dataclass", "register_pytree_node", "is_constant_class", "tree_flatten",
     "tree_flatten_with_path", "tree_unflatten", "tree_iter", "tree_leaves", "tree_leaves_with_path", "tree_structure",
     "tree_map", "tree_map_with_path", "tree_map_", "tree_map_only", "tree_map_only_", "tree_all", "tree_any", "tree_all_only",
     "tree_any_only", "tree_is_leaf", "treespec_dumps", "treespec_loads", "treespec_pprint", "is_namedtuple", "is_namedtuple_class",
@@ -31,6 +33,8 @@ FromDumpableContextFn = Callable[[DumpableContext], Context]
 NodeDef = namedtuple("NodeDef", ["type", "flatten_fn", "unflatten_fn", "flatten_with_keys_fn"])
 SUPPORTED_NODES = {}
 SUPPORTED_SERIALIZED_TYPES = {}
+STANDARD_DICT_TYPES = frozenset({dict, OrderedDict, defaultdict})
+_Serialization = namedtuple("_Serialization", ["name", "dump", "load"])
 
 
 class SequenceKey(namedtuple("SequenceKey", ["idx"])):
@@ -72,39 +76,72 @@ def register_pytree_node(cls, flatten_fn, unflatten_fn, *, serialized_type_name=
     if cls in SUPPORTED_NODES:
         raise ValueError(f"{cls} is already registered as pytree node.")
     SUPPORTED_NODES[cls] = NodeDef(cls, flatten_fn, unflatten_fn, flatten_with_keys_fn)
-    SUPPORTED_SERIALIZED_TYPES[serialized_type_name or f"{cls.__module__}.{cls.__qualname__}"] = (
-        cls, to_dumpable_context, from_dumpable_context)
+    SUPPORTED_SERIALIZED_TYPES[cls] = _Serialization(serialized_type_name, to_dumpable_context, from_dumpable_context)
 
 
 _register_pytree_node = register_pytree_node
 
 
-def _sequence(cls):
+def _sequence(cls, make=None):
+    make = make or cls
     register_pytree_node(
-        cls, lambda items: (list(items), None), lambda items, _: cls(items),
+        cls, lambda items: (list(items), None), lambda items, _: make(items), serialized_type_name=_builtin_name(cls),
         flatten_with_keys_fn=lambda items: ([(SequenceKey(i), item) for i, item in enumerate(items)], None))
+
+
+def _builtin_name(cls):
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def _located(obj):
+    return {"default_factory_module": obj.__module__, "default_factory_name": obj.__qualname__}
+
+
+def _find(module, name):
+    import importlib
+
+    found = importlib.import_module(module)
+    for part in name.split("."):
+        found = getattr(found, part)
+    return found
+
+
+def _dump_namedtuple(cls):
+    if cls not in SUPPORTED_SERIALIZED_TYPES or SUPPORTED_SERIALIZED_TYPES[cls].name is None:
+        raise NotImplementedError(f"Can't serialize TreeSpec of namedtuple class {cls} because we didn't register a serializated_type_name. Please "
+                                  "register it with a serialized_type_name")
+    return SUPPORTED_SERIALIZED_TYPES[cls].name
+
+
+def _load_namedtuple(name):
+    return next(cls for cls, how in SUPPORTED_SERIALIZED_TYPES.items() if how.name == name)
 
 
 def _mapping(cls, make):
     register_pytree_node(
         cls, lambda mapping: (list(mapping.values()), list(mapping)), lambda items, keys: make(zip(keys, items)),
+        serialized_type_name=_builtin_name(cls),
         flatten_with_keys_fn=lambda mapping: ([(MappingKey(k), v) for k, v in mapping.items()], list(mapping)))
 
 
 _sequence(list)
 _sequence(tuple)
+_sequence(torch.Size, tuple)
 _mapping(dict, dict)
 _mapping(OrderedDict, OrderedDict)
 register_pytree_node(
     namedtuple, lambda items: (list(items), type(items)), lambda items, cls: cls(*items),
+    serialized_type_name="collections.namedtuple", to_dumpable_context=_dump_namedtuple, from_dumpable_context=_load_namedtuple,
     flatten_with_keys_fn=lambda items: ([(GetAttrKey(name), getattr(items, name)) for name in items._fields], type(items)))
 register_pytree_node(
     defaultdict, lambda mapping: (list(mapping.values()), [mapping.default_factory, list(mapping)]),
-    lambda items, context: defaultdict(context[0], zip(context[1], items)),
+    lambda items, context: defaultdict(context[0], zip(context[1], items)), serialized_type_name="collections.defaultdict",
+    to_dumpable_context=lambda context: {**_located(context[0]), "dict_context": context[1]},
+    from_dumpable_context=lambda c: [_find(c["default_factory_module"], c["default_factory_name"]), c["dict_context"]],
     flatten_with_keys_fn=lambda mapping: ([(MappingKey(k), v) for k, v in mapping.items()],
                                           [mapping.default_factory, list(mapping)]))
 register_pytree_node(
-    deque, lambda items: (list(items), items.maxlen), lambda items, maxlen: deque(items, maxlen=maxlen),
+    deque, lambda items: (list(items), items.maxlen), lambda items, maxlen: deque(items, maxlen=maxlen), serialized_type_name="collections.deque",
     flatten_with_keys_fn=lambda items: ([(SequenceKey(i), item) for i, item in enumerate(items)], items.maxlen))
 
 # Other packages flatten their own containers by the rules of these: _dict_flatten, _dict_unflatten, _dict_flatten_with_keys, ...
@@ -112,6 +149,69 @@ for _kind in (list, tuple, dict, OrderedDict, namedtuple, defaultdict, deque):
     _word, _definition = _kind.__name__.lower(), SUPPORTED_NODES[_kind]
     globals().update({f"_{_word}_flatten": _definition.flatten_fn, f"_{_word}_unflatten": _definition.unflatten_fn,
                       f"_{_word}_flatten_with_keys": _definition.flatten_with_keys_fn})
+
+
+def register_dataclass(cls, *, field_names=None, drop_field_names=None, serialized_type_name=None):
+    """Make a dataclass a container of its fields that are not None. `field_names` for the children, `drop_field_names` for those left to defaults.
+
+    Raises ValueError unless the two name every field that __init__ takes, or where `cls` is no dataclass and there are no `field_names`.
+    """
+    import dataclasses
+
+    dropped = list(drop_field_names or [])
+    if field_names is None:
+        if not dataclasses.is_dataclass(cls):
+            raise ValueError(f"field_names must be specified with a list of all fields used to initialize {cls}, as it is not a dataclass.")
+        field_names = [f.name for f in dataclasses.fields(cls) if f.init and f.name not in dropped]
+    if dataclasses.is_dataclass(cls):
+        wanted = {f.name for f in dataclasses.fields(cls) if f.init} - set(dropped)
+        missing, unexpected = wanted - set(field_names), set(field_names) - wanted
+        text = (f"Missing fields in `field_names`: {missing}. If you want to include these fields in the pytree, please add them to `field_names`, "
+                "otherwise please add them to `drop_field_names`.\n" if missing else "")
+        text += f"Unexpected fields in `field_names`: {unexpected}. Please remove these fields, or add them to `drop_field_names`.\n" if unexpected else ""
+        if text:
+            raise ValueError(f"field_names does not include all dataclass fields.\n{text}")
+
+    def split(obj):
+        values = [(name, getattr(obj, name)) for name in field_names]
+        present = [(name, value) for name, value in values if value is not None]
+        return present, [[name for name, _ in present], [name for name, value in values if value is None]]
+
+    def flatten(obj):
+        present, context = split(obj)
+        return [value for _, value in present], context
+
+    def flatten_with_keys(obj):
+        present, context = split(obj)
+        return [(GetAttrKey(name), value) for name, value in present], context
+
+    def unflatten(values, context):
+        return cls(**dict(zip(context[0], values)), **dict.fromkeys(context[1]))
+
+    register_pytree_node(cls, flatten, unflatten, serialized_type_name=serialized_type_name, flatten_with_keys_fn=flatten_with_keys)
+
+
+ConstantNode = namedtuple("ConstantNode", ["value"])
+CONSTANT_NODES: set = set()
+
+
+def register_constant(cls):
+    """Make `cls` a container of nothing: its objects are part of the shape, and compared by their __eq__. TypeError without an __eq__ of its own."""
+    if cls.__eq__ is object.__eq__:
+        raise TypeError("register_constant(cls) expects `cls` to have a non-default `__eq__` implementation.")
+    if cls.__hash__ is None:
+        raise TypeError("register_constant(cls) expects `cls` to have a non-default `__hash__` implementation.")
+
+    def unflatten(values, context):
+        return context.value
+
+    register_pytree_node(cls, lambda obj: ([], ConstantNode(obj)), unflatten, flatten_with_keys_fn=lambda obj: ([], ConstantNode(obj)))
+    CONSTANT_NODES.add(cls)
+
+
+def is_constant_class(cls):
+    """Whether a class went through :func:`register_constant`."""
+    return isinstance(cls, type) and cls in CONSTANT_NODES
 
 
 def is_namedtuple(obj):
@@ -198,14 +298,21 @@ class TreeSpec:
         """The subtrees of `tree` at the leaves of this shape. Raises ValueError where the shapes differ."""
         if self.is_leaf():
             return [tree]
-        if _node_type(tree) is not self.type:
-            raise ValueError(f"Type mismatch; expected {self.type!r}, but got {type(tree)!r}.")
-        children, context = SUPPORTED_NODES[self.type].flatten_fn(tree)
-        if self.type in (dict, OrderedDict) and set(context) == set(self.context):
-            children = [tree[key] for key in self.context]
-        elif len(children) != self.num_children or context != self.context:
-            raise ValueError(f"Node mismatch; expected {self.num_children} children with context {self.context!r}, but got "
-                             f"{len(children)} with {context!r}.")
+        kind = _node_type(tree)
+        dicts = self.type in STANDARD_DICT_TYPES and kind in STANDARD_DICT_TYPES
+        if kind is not self.type and not dicts:
+            raise ValueError(f"Node type mismatch; expected {self.type!r}, but got {type(tree)!r}.")
+        children, context = SUPPORTED_NODES[kind].flatten_fn(tree)
+        if len(children) != self.num_children:
+            raise ValueError(f"Node arity mismatch; expected {self.num_children}, but got {len(children)}.")
+        if dicts:
+            keys = self.context[1] if self.type is defaultdict else self.context
+            if set(keys) != set(tree):
+                missing, extra = set(keys) - set(tree), set(tree) - set(keys)
+                raise ValueError(f"Node keys mismatch{f'; missing key(s): {missing}' if missing else ''}{f'; extra key(s): {extra}' if extra else ''}.")
+            children = [tree[key] for key in keys]
+        elif self.type is not deque and context != self.context:    # deques may differ in maxlen
+            raise ValueError(f"Node context mismatch for custom node type {self.type!r}.")
         return [leaf for spec, child in zip(self.children_specs, children) for leaf in spec.flatten_up_to(child)]
 
     def __eq__(self, other):
@@ -216,9 +323,13 @@ class TreeSpec:
         return hash((self.type, repr(self.context), tuple(self.children_specs)))
 
     def __repr__(self):
+        return self._text(0)
+
+    def _text(self, indent):
         if self.is_leaf():
             return "*"
-        children = ", ".join(map(repr, self.children_specs))
+        indent += 2
+        children = f",\n{' ' * indent}".join(child._text(indent) for child in self.children_specs)
         return f"TreeSpec({self.type.__name__}, {self.context}, [{children}])"
 
 
@@ -249,15 +360,18 @@ def _flatten_into(tree, leaves, is_leaf):
     return TreeSpec(node.type, context, [_flatten_into(child, leaves, is_leaf) for child in children])
 
 
+def _check_spec(treespec):
+    if not isinstance(treespec, TreeSpec):
+        raise TypeError(f"Expected `treespec` to be an instance of PyTreeSpec but got item of type {type(treespec)}.")
+
+
 def tree_unflatten(leaves, treespec):
     """The tree of shape `treespec` with the given leaves. Raises ValueError for another number of leaves."""
-    if not isinstance(treespec, TreeSpec):
-        raise TypeError(f"tree_unflatten(leaves, treespec): Expected `treespec` to be instance of TreeSpec but got item of "
-                        f"type {type(treespec)}.")
+    _check_spec(treespec)
     leaves = list(leaves)
     if len(leaves) != treespec.num_leaves:
-        raise ValueError(f"tree_unflatten(leaves, treespec): `leaves` has length {len(leaves)} but the spec refers to a "
-                         f"pytree that holds {treespec.num_leaves} items ({treespec}).")
+        raise ValueError(f"treespec.unflatten(leaves): `leaves` has length {len(leaves)} but the spec refers to a pytree that holds "
+                         f"{treespec.num_leaves} items ({treespec}).")
     return _unflatten_from(iter(leaves), treespec)
 
 
@@ -410,26 +524,33 @@ def key_get(obj, kp):
 
 def treespec_dumps(treespec, protocol=None):
     """A shape as JSON text."""
-    names = {cls: (name, dump) for name, (cls, dump, _) in SUPPORTED_SERIALIZED_TYPES.items()}
+    _check_spec(treespec)
 
     def encode(spec):
         if spec.is_leaf():
             return {"type": None, "context": None, "children_spec": []}
-        name, dump = names[spec.type]
-        context = dump(spec.context) if dump else spec.context
-        return {"type": name, "context": json.dumps(context), "children_spec": [encode(c) for c in spec.children_specs]}
+        how = SUPPORTED_SERIALIZED_TYPES[spec.type]
+        if how.name is None:
+            raise NotImplementedError(f"No registered serialization name for {spec.type} found. Please update your _register_pytree_node call with a "
+                                      "`serialized_type_name` kwarg.")
+        context = how.dump(spec.context) if how.dump else json.dumps(spec.context)
+        return {"type": how.name, "context": context, "children_spec": [encode(c) for c in spec.children_specs]}
 
     return json.dumps([1 if protocol is None else protocol, encode(treespec)])
 
 
 def treespec_loads(serialized):
     """The shape in JSON text made by :func:`treespec_dumps`."""
+    known = {how.name: (cls, how.load) for cls, how in SUPPORTED_SERIALIZED_TYPES.items()}
+
     def decode(entry):
         if entry["type"] is None:
             return _LEAF
-        cls, _, load = SUPPORTED_SERIALIZED_TYPES[entry["type"]]
-        context = json.loads(entry["context"])
-        return TreeSpec(cls, load(context) if load else context, [decode(child) for child in entry["children_spec"]])
+        if entry["type"] not in known:
+            raise KeyError(f"no class is registered with the serialized_type_name {entry['type']!r}")
+        cls, load = known[entry["type"]]
+        context = load(entry["context"]) if load else json.loads(entry["context"])
+        return TreeSpec(cls, context, [decode(child) for child in entry["children_spec"]])
 
     protocol, entry = json.loads(serialized)
     if protocol != 1:

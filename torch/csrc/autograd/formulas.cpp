@@ -205,13 +205,14 @@ Tensor as_strided_backward(const Tensor& grad, IntList self_sizes, IntList self_
 bool grad_enabled() { return tls.grad_enabled; }
 
 Tensor tensor_of(IntList values, const Tensor& like) {
-  Tensor t = ops::empty_memory_format(Dims{int64_t(values.size())}, like.dtype(), std::nullopt, like.device(), std::nullopt,
-                                      std::nullopt);
-  if (t.is_meta() || t->has(TensorImpl::PythonDispatch)) return t;
-  Tensor numbers = empty(t.sizes(), {DType::int64, t.device()});
+  const Dims shape{int64_t(values.size())};
+  if (like.is_meta() || (like->has(TensorImpl::PythonDispatch) && !tls.interposed))
+    return ops::new_empty(like, shape, DType::none, std::nullopt, std::nullopt, std::nullopt);
+  Tensor numbers = empty(shape, {DType::int64, Device{}});
   std::copy(values.begin(), values.end(), numbers.data<int64_t>());
+  Tensor t = empty(shape, {like.dtype(), Device{}});
   copy_into(t, numbers);
-  return t;
+  return tls.interposed ? ops::lift_fresh(t) : t;  // to a tracer it is a constant
 }
 
 DType accumulation_dtype(DType d) {
@@ -228,14 +229,14 @@ double default_rtol(const Tensor& A) {
 }
 
 void require_probabilities(const Tensor& q, std::string_view message) {
-  if (q.is_meta() || q->has(TensorImpl::PythonDispatch)) return;
+  if (q.is_meta() || q->unusual()) return;
   Tensor values = contiguous_of(converted(q, DType::float64));
   const double* p = values.data<double>();
   for (int64_t i = 0; i < values.numel(); i++) KD_CHECK(p[i] >= 0 && p[i] <= 1, Runtime, message);
 }
 
 void require_real(const Tensor& diagonal, std::string_view message) {
-  if (!is_complex(diagonal.dtype()) || diagonal.is_meta() || diagonal->has(TensorImpl::PythonDispatch)) return;
+  if (!is_complex(diagonal.dtype()) || diagonal.is_meta() || diagonal->unusual()) return;
   Tensor values = contiguous_of(converted(diagonal, DType::complex128));
   auto* z = values.data<std::complex<double>>();
   for (int64_t i = 0; i < values.numel(); i++) KD_CHECK(std::abs(z[i].imag()) <= 1e-2, Runtime, message);

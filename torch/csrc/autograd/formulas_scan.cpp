@@ -21,7 +21,7 @@ Tensor prod_backward(const Tensor& grad, const Tensor& self, const Tensor& resul
   dim = kindling::wrap_dim(dim, self.dim());
   int64_t n = self.size(dim);
   if (n == 1) return grad;
-  bool values = !tls.interposed && !tls.grad_enabled && !self.is_meta() && !self->has(TensorImpl::PythonDispatch);
+  bool values = !tls.interposed && !tls.grad_enabled && !self.is_meta() && !self->unusual();
   if (values && !item(ops::any(ops::eq_Scalar(self, Scalar(0)))).to_bool())
     return ops::mul_Tensor(grad, conj_if_complex(ops::div_Tensor(result, self)));
   Dims sizes(self.sizes());
@@ -61,7 +61,7 @@ Tensor cumprod_backward(const Tensor& grad, const Tensor& self, int64_t dim, con
   Tensor x = conj_if_complex(self), y = conj_if_complex(result);
   Tensor weighted = ops::mul_Tensor(y, grad);
   Tensor is_zero = ops::eq_Scalar(self, Scalar(0));
-  bool values = !tls.interposed && !self.is_meta() && !self->has(TensorImpl::PythonDispatch);
+  bool values = !tls.interposed && !self.is_meta() && !self->unusual();
   if (tls.grad_enabled && values && item(ops::any(is_zero)).to_bool()) return cumprod_backward_by_element(grad, x, dim);
   Tensor nothing = ops::zeros(self.sizes(), weighted.dtype(), std::nullopt, weighted.device(), std::nullopt);
   Tensor zeros_so_far = ops::cumsum(is_zero, dim, DType::none);

@@ -131,9 +131,24 @@ void pointwise_jvp(ForwardContext& c) {
   c.set(0, std::move(total));
 }
 
+static bool any_history(const ForwardContext& c) {
+  auto has = [&](const Value& v) {
+    if (!v.is_tensor()) return false;
+    const Tensor* tangent = tangent_at(v.tensor_, c.level);
+    return v.tensor().requires_grad() || (tangent && tangent->requires_grad());
+  };
+  for (int i = 0; i < c.op.nargs; i++) {
+    if (has(c.args[i])) return true;
+    for (const Value& e : c.args[i].list())
+      if (has(e)) return true;
+  }
+  return false;
+}
+
 // Backward is linear in the gradients u of the results: x* = J^H u. Its own backward, from the tangents, gives J t.
 void transposed_jvp(ForwardContext& c) {
   const Derivative& d = *c.op.derivative;
+  const bool recorded = tls.grad_enabled && any_history(c);
   AboveAutograd above;
   GradMode on(true);
   Ref<OpNode> node = backward_node(c);
@@ -174,7 +189,14 @@ void transposed_jvp(ForwardContext& c) {
   if (roots.empty()) return;
   TensorVec found = run_backward(roots, {weights.data(), size_t(weights.size())}, targets,
                                  {.retain_graph = true, .create_graph = true, .accumulate = false});
-  for (int64_t i = 0; i < found.size(); i++) c.set(int(i), found[i]);
+  for (int64_t i = 0; i < found.size(); i++) {
+    Tensor t = found[i];
+    if (t.defined() && !recorded) {
+      t = detach(t);
+      if (found[i]->autograd) autograd_meta(t).tangents = found[i]->autograd->tangents;
+    }
+    c.set(int(i), t);
+  }
 }
 
 void linear_jvp(ForwardContext& c) {
@@ -217,14 +239,29 @@ bool any_tangent(const Op& op, const Value* args) {
   return false;
 }
 
+uint64_t batch_levels(const TensorImpl* t);  // vmap/batch.cpp: a bit for each vmap of which it is an example
+
+// Can `place` take the values of `t`, which may differ between examples?
+static bool holds(const Tensor& place, const Tensor& t) { return !(batch_levels(t.get()) & ~batch_levels(place.get())); }
+
+// `place`, or a copy of it that can.
+static Tensor able_to_hold(const Tensor& place, const Tensor& t) {
+  if (holds(place, t)) return place;
+  return ops::add_Tensor(place, ops::new_zeros(t, Dims{}, DType::none, std::nullopt, std::nullopt, std::nullopt), Scalar(1));
+}
+
 // After an in-place write. Tangents of views are views of their base's tangent, so that writing to one changes the other.
 static void overwrite_tangent(const Tensor& t, const Tensor& tangent, uint32_t level) {
-  Tensor place = tangent_of(t, level);
   const ViewMeta* v = view_of(t);
-  if (!place.defined() && v) {
-    if (!tangent_at(v->base.get(), level)) set_tangent(v->base, zeros_of(detach(v->base)), level);
-    place = ViewPath::of(t).apply(tangent_of(v->base, level));
+  Tensor place = tangent_of(t, level);
+  if (v && !(place.defined() && holds(place, tangent))) {
+    Tensor whole = tangent_of(v->base, level);
+    if (!whole.defined()) whole = zeros_of(detach(v->base));
+    whole = able_to_hold(whole, tangent);
+    set_tangent(v->base, whole, level);
+    place = ViewPath::of(t).apply(whole);
   }
+  if (place.defined()) place = able_to_hold(place, tangent);
   if (!place.defined()) return set_tangent(t, tangent, level);
   if (!place.is(tangent)) ops::copy_(place, tangent, false);
   set_tangent(t, place, level);
@@ -245,9 +282,13 @@ static void propagate(const Op& op, const Derivative& d, const Value* primals, c
   ForwardContext context{op, primals, rets, level, out};
   (d.jvp ? d.jvp : transposed_jvp)(context);
   for (size_t i = 0; i < results.size(); i++) {
-    if (!out[i].defined() || !results[i].defined() || !is_differentiable(results[i].dtype())) continue;
+    if (!results[i].defined() || !is_differentiable(results[i].dtype())) continue;
+    if (op.inplace && !out[i].defined() && tangent_at(results[i].get(), level)) out[i] = zeros_of(detach(results[i]));
+    if (!out[i].defined()) continue;
     if (op.inplace) overwrite_tangent(results[i], out[i], level);
-    else set_tangent(results[i], op.is_view || !shares_tangent(op, primals, out[i], level) ? out[i] : ops::clone(out[i], std::nullopt), level);
+    else
+      set_tangent(results[i],
+                  op.is_view || !shares_tangent(op, primals, out[i], level) ? out[i] : ops::clone(out[i], std::nullopt), level);
   }
 }
 

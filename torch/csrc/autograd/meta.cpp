@@ -47,8 +47,10 @@ void Tensor::bump_version() const {
   }
   VersionCounter& version = p_->version_counter();
   version.value.fetch_add(1, std::memory_order_relaxed);
-  if (__builtin_expect(version.watched.load(std::memory_order_relaxed), 0) && python_autograd.note_write)
-    python_autograd.note_write(version);
+  if (__builtin_expect(version.watched.load(std::memory_order_relaxed), 0)) {
+    version.watched.store(false, std::memory_order_relaxed);  // the first write after a save is the one to blame
+    if (python_autograd.note_write) python_autograd.note_write(version);
+  }
 }
 
 Tensor detach(const Tensor& t) {

@@ -139,7 +139,7 @@ void SavedTensor::pack(void* packed, void* unpack_callable) {
 
 static std::string last_write(const Tensor& t) {
   std::string place = t->version && python_autograd.told_write ? python_autograd.told_write(*t->version) : std::string();
-  return place.empty() ? place : concat(" It was last changed at ", place, ".");
+  return place.empty() ? place : concat(" It was changed at ", place, ".");
 }
 
 Tensor SavedTensor::unpack_for(const Node& node) const {

@@ -178,7 +178,8 @@ Tensor _embedding_bag_dense_backward(const Tensor& grad_, const Tensor& indices_
                                      bool scale_grad_by_freq, int64_t mode, const Tensor& per_sample_weights,
                                      int64_t padding_idx) {
   const Tensor grad = dense(grad_), indices = checked_indices(indices_, "embedding_bag");
-  const Tensor offset2bag = dense(offset2bag_), bag_size = dense(bag_size_), maximum_indices = dense(maximum_indices_);
+  auto given = [](const Tensor& t) { return t.defined() ? dense(t) : t; };
+  const Tensor offset2bag = given(offset2bag_), bag_size = given(bag_size_), maximum_indices = given(maximum_indices_);
   const Tensor scale = per_sample_weights.defined() ? dense(per_sample_weights) : Tensor();
   const int64_t width = grad.sizes()[1], n = indices.numel(), bags = grad.sizes()[0];
   Tensor result = ops::zeros(Dims{num_weights, width}, grad.dtype(), std::nullopt, grad.device(), std::nullopt);

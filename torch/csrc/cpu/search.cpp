@@ -13,11 +13,6 @@ using namespace keys;
 
 namespace {
 
-void check_has_elements(const Tensor& t, const char* name) {
-  KD_CHECK(!t.is_meta(), NotImplemented, name,
-           ": the shape of the result depends on elements, which a tensor on the meta device does not have");
-}
-
 template <class T>
 bool nonzero_value(T x) {
   if constexpr (is_half<T>) return (x.bits & 0x7fff) != 0;
@@ -77,12 +72,16 @@ void coordinates(int64_t linear, IntList sizes, int64_t* out) {
   }
 }
 
+void check_has_data(const Tensor& t, const char* name) {
+  KD_CHECK(!t.is_meta(), NotImplemented, name, ": the number of results depends on the data, which a meta tensor does not have");
+}
+
 }  // namespace
 
 namespace kernels {
 
 Tensor nonzero(const Tensor& self_) {
-  check_has_elements(self_, "nonzero");
+  check_has_data(self_, "nonzero");
   const Tensor self = dense(self_);
   const int64_t nd = self.dim();
   Tensor result;
@@ -118,8 +117,8 @@ Tensor nonzero_static(const Tensor& self, int64_t size, int64_t fill_value) {
 Tensor masked_select(const Tensor& self_, const Tensor& mask_) {
   KD_CHECK(mask_.dtype() == DType::bool_ || mask_.dtype() == DType::uint8, Runtime,
            "masked_select: expected BoolTensor for mask, but got ", info(mask_.dtype()).name);
-  check_has_elements(self_, "masked_select");
-  check_has_elements(mask_, "masked_select");
+  check_has_data(self_, "masked_select");
+  check_has_data(mask_, "masked_select");
   const Dims sizes = broadcast_shapes(self_.sizes(), mask_.sizes());
   const Tensor self = dense(ops::expand(self_, sizes)), mask = dense(ops::expand(cast(mask_, DType::bool_), sizes));
   const bool* m = reinterpret_cast<const bool*>(mask.raw());
@@ -231,7 +230,7 @@ static std::tuple<Tensor, Tensor, Tensor> distinct(const Tensor& self, bool cons
 }
 
 static std::tuple<Tensor, Tensor, Tensor> distinct_flat(const Tensor& self_, bool consecutive, bool inverse, bool counts) {
-  check_has_elements(self_, "unique");
+  check_has_data(self_, "unique");
   const Tensor self = dense(self_);
   return visit<kOrderedT>(self.dtype(), "unique", [&]<class T>(Of<T>) {
     return consecutive || inverse ? distinct<T>(self, consecutive, inverse, counts) : distinct_values<T>(self, counts);
@@ -249,6 +248,7 @@ std::tuple<Tensor, Tensor> _unique(const Tensor& self, bool, bool return_inverse
 // Distinct slices along `dim`: rows are compared element by element.
 static std::tuple<Tensor, Tensor, Tensor> distinct_slices(const Tensor& self, int64_t dim, bool consecutive, bool want_inverse,
                                                           bool want_counts) {
+  check_has_data(self, "unique");
   KD_CHECK(self.dim() > 0, Index, "Dimension specified as ", dim, " but tensor has no dimensions");
   dim = wrap_dim(dim, self.dim());
   const int64_t n = self.sizes()[dim];
@@ -260,7 +260,6 @@ static std::tuple<Tensor, Tensor, Tensor> distinct_slices(const Tensor& self, in
     const TensorOptions longs{DType::int64, self.device()};
     return {empty(self.sizes(), self.options()), empty(Dims{0}, longs), empty(Dims{0}, longs)};
   }
-  check_has_elements(self, "unique_dim");
   const Tensor moved = dense(ops::movedim_int(self, dim, 0));
   const int64_t width = moved.numel() / n;
   std::vector<int64_t> order(n);
@@ -397,12 +396,12 @@ Tensor bucketize_Scalar(const Scalar& self, const Tensor& boundaries, bool out_i
 // ---- counting ----
 
 Tensor bincount(const Tensor& self_, const Tensor& weights, int64_t minlength) {
+  check_has_data(self_, "bincount");
   KD_CHECK(minlength >= 0, Runtime, "minlength should be >= 0");
   if (!is_integral(self_.dtype(), false)) fail_dtype("bincount_cpu", self_.dtype());
   KD_CHECK(self_.dim() == 1, Runtime, "bincount only supports 1-d non-negative integral inputs.");
   KD_CHECK(!weights.defined() || (weights.dim() == 1 && weights.numel() == self_.numel()), Runtime,
            "weights should be 1-d and have the same length as input");
-  check_has_elements(self_, "bincount");
   const Tensor self = dense(cast(self_, DType::int64));
   const int64_t n = self.numel();
   int64_t most = -1;
@@ -428,6 +427,7 @@ Tensor bincount(const Tensor& self_, const Tensor& weights, int64_t minlength) {
 Tensor histc(const Tensor& self_, int64_t bins, const Scalar& min, const Scalar& max) {
   KD_CHECK(bins > 0, Runtime, "torch.histogram(): bins must be > 0, but got ", bins, " for dimension 0");
   if (!is_floating(self_.dtype()) || is_float8(self_.dtype())) fail_dtype("histogram_cpu", self_.dtype());
+  if (self_.is_meta()) return empty(Dims{bins}, self_.options());
   double low = min.to_double(), high = max.to_double();
   const Tensor self = dense(self_);
   if (low == high && self.numel() > 0) {

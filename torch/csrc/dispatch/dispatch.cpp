@@ -1,6 +1,7 @@
 // The call path: which layers a call goes through.
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -112,10 +113,13 @@ class Resolved {
   }
 };
 
+constexpr int64_t kOpenEnd = std::numeric_limits<int64_t>::max();  // of a slice: a number, not a tag of a symbolic size
+
 // Compiled bodies of composites compute with sizes as numbers; where one is a formula, the Python body runs.
 bool takes_symbolic(const Op& op, const Value* args) {
   for (int i = 0; i < op.nargs; i++)
-    if ((args[i].tag == Tag::Int && is_symbolic(args[i].int_)) || any_symbolic(args[i].ints())) return true;
+    if ((args[i].tag == Tag::Int && is_symbolic(args[i].int_) && args[i].int_ != kOpenEnd) || any_symbolic(args[i].ints()))
+      return true;
   return any_tensor(op, args, [](const TensorImpl* t) {
     return t->has(TensorImpl::PythonDispatch) && any_symbolic({t->dims, size_t(2 * t->ndim)});
   });
@@ -142,17 +146,17 @@ void call_kernel(const Op& op, const Value* args, OwnedValue* rets) {
 namespace {
 
 void call_python(const Op& op, const Value* args, OwnedValue* rets) {
-  if (!tls.torch_dispatch_disabled && python_dispatch) {
-    BelowAutograd guard;
-    std::optional<Resolved> resolved;
-    if (any_tensor(op, args, [](const TensorImpl* t) { return t->has(TensorImpl::Conj); }) && !takes_conjugated(op))
-      args = resolved.emplace(op, args).args();
-    if (!python_dispatch(op, args, rets)) call_kernel(op, args, rets);
-    if (resolved) resolved->write_back(op, rets);
-    return;
-  }
-  refuse_wrappers(op, args);
-  call_kernel(op, args, rets);
+  BelowAutograd guard;
+  std::optional<Resolved> resolved;
+  if (any_tensor(op, args, [](const TensorImpl* t) { return t->has(TensorImpl::Conj); }) && !takes_conjugated(op))
+    args = resolved.emplace(op, args).args();
+  if (!python_dispatch(op, args, rets)) call_kernel(op, args, rets);
+  if (resolved) resolved->write_back(op, rets);
+}
+
+bool python_watches(const Op& op, const Value* args) {
+  if (tls.torch_dispatch_disabled || !python_dispatch) return false;
+  return tls.dispatch_modes > 0 || any_tensor(op, args, [](const TensorImpl* t) { return t->has(TensorImpl::PythonDispatch); });
 }
 
 }  // namespace
@@ -162,14 +166,17 @@ void call_below_autograd(const Op& op, const Value* args, OwnedValue* rets) {
              (unusual_tensors_exist && any_tensor(op, args, [](const TensorImpl* t) { return t->unusual(); }));
   if (__builtin_expect(!ask, 1)) return call_kernel(op, args, rets);
   if (takes_batches(op, args)) return call_batched(op, args, rets);
-  call_python(op, args, rets);
+  if (python_watches(op, args)) return call_python(op, args, rets);
+  refuse_wrappers(op, args);
+  call_kernel(op, args, rets);
 }
 
 void call(const Op& op, const Value* args, OwnedValue* rets) {
   if (__builtin_expect(tls.autocast, 0) && op.cast != CastPolicy::AsGiven && !tls.below_autograd)
     return call_autocast(op, args, rets);
   if (op.family >= Family::Composite) {
-    if (op.family == Family::PyComposite || (symbolic_sizes_exist && takes_symbolic(op, args))) return python_composite(op, args, rets);
+    if (op.family == Family::PyComposite || (symbolic_sizes_exist && takes_symbolic(op, args)))
+      return python_composite(op, args, rets);
     return op.kernel(op, args, rets);
   }
   if (!tls.below_autograd && meets_autograd(op, args)) call_autograd(op, args, rets);

@@ -15,7 +15,7 @@ struct ContextObject {       // torch._C._FunctionBase: `ctx` of a torch.autogra
   PyObject_HEAD Node* node;  // borrowed; null before and after its time in a graph
   PyObject *to_save, *to_save_forward, *dirty, *non_differentiable, *needs_input_grad;
   std::vector<SavedTensor>* saved;
-  bool materialize_grads, released;
+  bool materialize_grads, released, in_jvp;
 };
 extern PyTypeObject* FunctionBaseType;
 extern PyTypeObject* NodeBaseType;

@@ -177,7 +177,10 @@ void carry_tangents(PyObject* ctx, ContextObject* f, PyObject* args, std::vector
   }
   if (!any) return;
   PyRef jvp = owned(PyObject_GetAttrString(ctx, "apply_jvp"));
-  PyRef result = owned(PyObject_Call(jvp.get(), tangents.get(), nullptr));
+  f->in_jvp = true;
+  PyRef result = PyRef::steal(PyObject_Call(jvp.get(), tangents.get(), nullptr));
+  f->in_jvp = false;
+  check(result.get());
   if (!PyTuple_Check(result.get())) result = owned(PyTuple_Pack(1, result.get()));
   for (size_t i = 0; i < outputs.size() && Py_ssize_t(i) < PyTuple_GET_SIZE(result.get()); i++) {
     PyObject* t = PyTuple_GET_ITEM(result.get(), i);
@@ -185,10 +188,12 @@ void carry_tangents(PyObject* ctx, ContextObject* f, PyObject* args, std::vector
   }
 }
 
-bool takes_examples(PyObject* args) {
+// Some argument stands for the examples of a batch, and the Function is not one that sees to that itself.
+bool takes_examples(PyObject* cls, PyObject* args) {
+  static PyObject* own = intern("_runs_examples");
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(args); i++) {
     PyObject* a = PyTuple_GET_ITEM(args, i);
-    if (is_tensor(a) && impl_of(a)->has(TensorImpl::Batched)) return true;
+    if (is_tensor(a) && impl_of(a)->has(TensorImpl::Batched)) return PyObject_HasAttr(cls, own) != 1;
   }
   return false;
 }
@@ -209,9 +214,10 @@ PyRef run_forward(PyObject* cls, PyObject* ctx, PyObject* args) {
       tls.forward_grad_enabled = forward;
     }
   } off;
-  bool batched = takes_examples(args);
+  bool batched = takes_examples(cls, args);
   if (own_setup.get() == Py_True || batched) {
-    PyRef out = batched ? forward_of_examples(cls, args, off.grad, off.forward) : owned(PyObject_Call(forward.get(), args, nullptr));
+    PyRef out =
+        batched ? forward_of_examples(cls, args, off.grad, off.forward) : owned(PyObject_Call(forward.get(), args, nullptr));
     PyRef setup = owned(PyObject_GetAttrString(cls, "setup_context"));
     PyRef done = owned(PyObject_CallFunctionObjArgs(setup.get(), ctx, args, out.get(), nullptr));
     return out;
@@ -274,9 +280,9 @@ PyObject* apply_function(PyObject* cls, PyObject* args) {
     if (node) node->made.push_back(OutputMeta(t));
     PyTuple_SET_ITEM(wrapped.get(), i, outputs.back().is(t) ? Py_NewRef(o) : check(wrap(outputs.back())));
   }
-  if (node) save_tensors(f, node);
   if (tls.forward_ad && tls.forward_grad_enabled)
     for (uint32_t level : open_dual_levels()) carry_tangents(ctx.get(), f, args, outputs, level);
+  if (node) save_tensors(f, node);  // with their tangents
   Py_CLEAR(f->dirty);
   Py_CLEAR(f->non_differentiable);
   return several ? wrapped.release() : Py_NewRef(PyTuple_GET_ITEM(wrapped.get(), 0));
@@ -335,6 +341,9 @@ PyObject* get_saved_tensors(PyObject* self, void*) {
         "already been freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify "
         "retain_graph=True if you need to backward through the graph a second time or if you need to access saved tensors after "
         "calling backward.");
+    if (f->in_jvp)  // nothing has been saved for backward yet
+      for (PyObject* given : {f->to_save_forward, f->to_save})
+        if (given && PyTuple_Check(given)) return Py_NewRef(given);
     size_t n = f->saved ? f->saved->size() : 0;
     PyRef tuple = owned(PyTuple_New(Py_ssize_t(n)));
     for (size_t i = 0; i < n; i++) {

@@ -51,7 +51,7 @@ uint64_t seed_of(PyObject* o) {
   unsigned long long u = overflow > 0 ? PyLong_AsUnsignedLongLong(index.get()) : ~0ull;
   if (overflow < 0 || (u == ~0ull && PyErr_Occurred())) {
     PyErr_Clear();
-    fail(ErrorKind::Runtime, "Overflow when unpacking long long");
+    fail(ErrorKind::Value, "Overflow when unpacking long long");
   }
   return u;
 }

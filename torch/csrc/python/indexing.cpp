@@ -196,7 +196,7 @@ PyObject* intercepted_item(PyObject* self, PyObject* index, PyObject* value) {
 bool must_intercept(PyObject* self, PyObject* index, PyObject* value) {
   if (tls.torch_function_disabled) return false;
   if (may_intercept(self)) return true;
-  auto overrides = [](PyObject* o) { return o && is_tensor(o) && overrides_function(Py_TYPE(o)); };
+  auto overrides = [](PyObject* o) { return o && has_torch_function(o); };
   if (overrides(index) || overrides(value)) return true;
   if (PyTuple_CheckExact(index))
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(index); i++)

@@ -1,5 +1,6 @@
 #include "symbolic.h"
 
+#include <limits>
 #include <unordered_map>
 
 #include "invoke.h"
@@ -88,7 +89,8 @@ int64_t symbolic_tag(PyObject* number) {
 }
 
 PyObject* wrap_int(int64_t v) {
-  if (__builtin_expect(v < kSymbolic, 1)) return PyLong_FromLongLong(v);
+  constexpr int64_t kOpenEnd = std::numeric_limits<int64_t>::max();  // of a slice; not a tag
+  if (__builtin_expect(v < kSymbolic, 1) || v == kOpenEnd) return PyLong_FromLongLong(v);
   auto found = table().find(v);
   if (found != table().end()) return Py_NewRef(found->second);
   KD_CHECK(!symbolic_sizes_exist, NotImplemented,

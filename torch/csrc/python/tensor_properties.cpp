@@ -31,7 +31,9 @@ int intercept_setter(PyObject* self, const char* name, PyObject* value) {
 PyObject* intercept_method(PyObject* self, const char* name, PyObject* const* args, size_t nargs, PyObject* kwnames) {
   PyRef method = owned(PyObject_GetAttrString(reinterpret_cast<PyObject*>(&TensorBaseType), name));
   std::vector<PyObject*> overloaded;
-  if (has_torch_function(self)) overloaded.push_back(self);
+  size_t n = nargs + (kwnames ? size_t(PyTuple_GET_SIZE(kwnames)) : 0);
+  for (size_t i = 0; i < n; i++)
+    if (has_torch_function(args[i])) add_overloaded(args[i], overloaded);
   return call_torch_function(method.get(), overloaded, args, nargs, kwnames);
 }
 

@@ -22,8 +22,16 @@ void exit_vmap() {
   vmap_levels().pop_back();
 }
 
+uint64_t batch_levels(const TensorImpl* t) {
+  uint64_t levels = 0;
+  for (; is_batched(t); t = batch_of(t).value.get()) levels |= uint64_t(1) << (batch_of(t).level & 63);
+  return levels;
+}
+
 static void show(TensorImpl& t, Ref<BatchStorage> batch) {
   const Tensor& value = batch->value;
+  KD_CHECK(batch->dim < value.dim(), Runtime, "a batch of examples needs dimension ", batch->dim, ", but has the shape ",
+           value.sizes());
   Dims sizes(value.sizes()), strides(value.strides());
   sizes.erase(batch->dim);
   strides.erase(batch->dim);

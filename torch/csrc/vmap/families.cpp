@@ -52,7 +52,8 @@ static void keep_promotion(const VmapCall& c, Arguments& a) {
   for (int i = 0; i < c.op.nargs; i++) {
     if (!c.args[i].is_tensor() || !c.batched(i) || c.tensor(i).dim()) continue;
     Tensor t = a.values[i].tensor();
-    if (t.dtype() != meant && promote(t.dtype(), meant) != meant) a.set(i, OwnedValue(ops::to_dtype(t, meant, false, false, std::nullopt)));
+    if (t.dtype() != meant && promote(t.dtype(), meant) != meant)
+      a.set(i, OwnedValue(ops::to_dtype(t, meant, false, false, std::nullopt)));
   }
 }
 
@@ -83,7 +84,8 @@ int64_t counted_rank(const VmapCall& c) {
   bool grows = name == "unsqueeze" || name == "unsqueeze_" || name == "stack";
   for (int i = 0; i < c.op.nargs; i++) {
     const Value& v = c.args[i];
-    if (c.op.args[i].role == ArgRole::Size && std::string_view(c.op.args[i].name) == "input_sizes") return int64_t(v.ints().size());
+    if (c.op.args[i].role == ArgRole::Size && std::string_view(c.op.args[i].name) == "input_sizes")
+      return int64_t(v.ints().size());
     if (v.tag == Tag::List && v.len && v.list()[0].is_tensor()) return v.list()[0].tensor().dim() + grows;
   }
   for (int i = 0; i < c.op.nargs; i++)
@@ -145,7 +147,7 @@ void vmap_shift(VmapCall& c) {
     if (s.role != ArgRole::Dim) continue;
     dims = true;
     bool everything = c.op.family == Family::Reduction && (c.args[i].is_none() || (c.args[i].tag == Tag::Ints && !c.args[i].len));
-    if (everything && s.list) a.set(i, OwnedValue(Value(all_dims(rank))));
+    if (everything && s.list) a.set(i, OwnedValue(Value(all_dims(counted))));
     else if (everything) open = i;
     else if (c.args[i].tag == Tag::Ints) a.set(i, OwnedValue(Value(moved(c.args[i].ints(), counted))));
     else if (c.args[i].tag == Tag::Int) a.set(i, OwnedValue(wrap_dim(c.args[i].to_int(), counted) + 1));

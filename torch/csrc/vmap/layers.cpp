@@ -173,9 +173,10 @@ void vmap_convolution_backward(VmapCall& c) {
 void vmap_batch_norm(VmapCall& c) {
   const bool training = c.args[5].to_bool();
   for (int i = 3; i <= 4; i++)
-    KD_CHECK(!training || c.args[i].is_none() || c.batched(i), Runtime,
-             "Batch norm got a batched tensor as input while the running_mean or running_var, which will be updated in place, were "
-             "not batched.\nIf you are using a module and do not need eval mode, please set `track_running_stats` to be False.");
+    KD_CHECK(
+        !training || c.args[i].is_none() || c.batched(i), Runtime,
+        "Batch norm got a batched tensor as input while the running_mean or running_var, which will be updated in place, were "
+        "not batched.\nIf you are using a module and do not need eval mode, please set `track_running_stats` to be False.");
   BelowLevel below(c.level);
   Arguments a(c.op, c.args);
   a.set(0, OwnedValue(channels_of(c.spread(0))));
@@ -206,7 +207,7 @@ void vmap_batch_norm_backward(VmapCall& c) {
   for (int i = 0; i < 2; i++) a.set(i, OwnedValue(channels_of(c.spread(i))));
   for (int i = 2; i <= 6; i++) {
     Tensor t = c.tensor(i);
-    if (t.defined()) a.set(i, OwnedValue(t.numel() ? merged(c.spread(i)) : t));
+    if (t.defined()) a.set(i, OwnedValue(merged(c.spread(i))));
   }
   OwnedValue out[3];
   call(c.op, a.values.data(), out);
@@ -310,7 +311,8 @@ void vmap_group_norm_backward(VmapCall& c) {
   }
   if (mask[1].to_bool()) {
     Tensor rows = ops::reshape(input, Dims{items, groups, -1});
-    Tensor normal = ops::mul_Tensor(ops::sub_Tensor(rows, ops::unsqueeze(c.tensor(2), -1), Scalar(1)), ops::unsqueeze(c.tensor(3), -1));
+    Tensor normal =
+        ops::mul_Tensor(ops::sub_Tensor(rows, ops::unsqueeze(c.tensor(2), -1), Scalar(1)), ops::unsqueeze(c.tensor(3), -1));
     c.rets[1] = OwnedValue(sum_but(ops::mul_Tensor(grad, ops::reshape(normal, input.sizes())), 1));
   }
   if (mask[2].to_bool()) c.rets[2] = OwnedValue(sum_but(grad, 1));

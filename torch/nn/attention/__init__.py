@@ -3,7 +3,8 @@
 import contextlib
 import enum
 
-__all__ = ["SDPBackend", "sdpa_kernel"]
+__all__ = ["SDPBackend", "activate_flash_attention_impl", "current_flash_attention_impl", "list_flash_attention_impls",
+           "register_flash_attention_impl", "restore_flash_attention_impl", "sdpa_kernel"]
 
 
 class SDPBackend(enum.IntEnum):
@@ -46,3 +47,40 @@ def sdpa_kernel(backends, set_priority=False):
     finally:
         for switch, enabled in before:
             switch(enabled)
+
+
+class _FlashImpls:
+    """The kernels that may stand in for flash attention, and the one that does."""
+
+    known: dict = {}
+    active = handle = None
+
+
+def register_flash_attention_impl(impl, *, register_fn):
+    """Make an implementation known: ``register_fn()`` puts its kernels in place, and may return what has ``remove()``."""
+    _FlashImpls.known[impl] = register_fn
+
+
+def list_flash_attention_impls():
+    """Names of the implementations that were registered."""
+    return sorted(_FlashImpls.known)
+
+
+def current_flash_attention_impl():
+    """The implementation that was activated, or None."""
+    return _FlashImpls.active
+
+
+def activate_flash_attention_impl(impl):
+    """Put a registered implementation in place of flash attention. Raises ValueError for unknown names."""
+    if impl not in _FlashImpls.known:
+        raise ValueError(f"Unknown flash attention impl '{impl}'. Available implementations: {list_flash_attention_impls()}")
+    restore_flash_attention_impl()
+    _FlashImpls.handle, _FlashImpls.active = _FlashImpls.known[impl](), impl
+
+
+def restore_flash_attention_impl(_raise_warn=True):
+    """Undo the activation."""
+    if _FlashImpls.handle is not None:
+        _FlashImpls.handle.remove()
+    _FlashImpls.active = _FlashImpls.handle = None

@@ -5,7 +5,7 @@ from types import FunctionType
 import torch
 
 from .. import _reduction as _Reduction
-from . import activation, attention, distance, grouped, loss, normalization, padding, pooling, regularization, sparse, vision
+from . import activation, attention, distance, grouped, loss, normalization, padding, pooling, regularization, scaled, sparse, vision
 from .activation import *  # noqa: F403
 from .attention import _canonical_mask, _in_projection_packed, _mha_shape_check, _none_or_dtype, multi_head_attention_forward, scaled_dot_product_attention
 from .distance import cosine_similarity, pairwise_distance, pdist
@@ -15,6 +15,7 @@ from .normalization import batch_norm, group_norm, instance_norm, layer_norm, lo
 from .padding import pad
 from .pooling import *  # noqa: F403
 from .regularization import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout
+from .scaled import ScalingType, SwizzleType, scaled_grouped_mm, scaled_mm
 from .sparse import embedding, embedding_bag, one_hot
 from .vision import *  # noqa: F403
 
@@ -25,7 +26,7 @@ conv_transpose1d, conv_transpose2d, conv_transpose3d = (
     torch.conv_transpose1d, torch.conv_transpose2d, torch.conv_transpose3d)
 
 # The functions are the public place's, whichever file defines them: pickles and __torch_function__ know them by it.
-for _module in (activation, attention, distance, loss, normalization, padding, pooling, regularization, sparse, vision):
+for _module in (activation, attention, distance, grouped, loss, normalization, padding, pooling, regularization, scaled, sparse, vision):
     for _name, _function in list(vars(_module).items()):
         if getattr(_function, "__module__", "") == _module.__name__:
             _function.__module__ = __name__

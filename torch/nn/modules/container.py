@@ -1,6 +1,7 @@
 """Containers of modules and parameters."""
 
 import operator
+import warnings
 from collections.abc import Iterable, Mapping
 from itertools import chain, islice
 
@@ -16,6 +17,8 @@ class Container(Module):
     """Deprecated: a module made of keyword arguments."""
 
     def __init__(self, **kwargs):
+        warnings.warn("`nn.Container` is deprecated. All of its functionality is now implemented in `nn.Module`. Subclass that "
+                      "instead.", FutureWarning, stacklevel=2)
         super().__init__()
         for name, module in kwargs.items():
             self.add_module(name, module)

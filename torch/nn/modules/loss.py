@@ -1,5 +1,7 @@
 """Loss modules: each is a loss function with its arguments."""
 
+import warnings
+
 from .. import functional as F
 from .._reduction import legacy_get_string
 from ._declare import Declared
@@ -99,6 +101,11 @@ class NLLLoss(_WeightedLoss, function=F.nll_loss, inputs=_PAIR, weight=None, siz
 
 class NLLLoss2d(NLLLoss):
     """Deprecated name of :class:`NLLLoss`."""
+
+    def __init__(self, *args, **kwargs):
+        warnings.warn("`NLLLoss2d` has been deprecated. Please use `NLLLoss` instead as a drop-in replacement and see "
+                      "https://pytorch.org/docs/main/nn.html#torch.nn.NLLLoss for more details.", FutureWarning, stacklevel=2)
+        super().__init__(*args, **kwargs)
 
 
 class CrossEntropyLoss(_WeightedLoss, function=F.cross_entropy, inputs=_PAIR, weight=None, size_average=None, ignore_index=-100,
