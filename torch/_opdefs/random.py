@@ -150,7 +150,7 @@ def randint_like():
 # ---- samples from given parameters ----
 
 @kernel("normal.Tensor_float(Tensor mean, float std=1., *, Generator? generator=None) -> Tensor",
-        kinds=FLOATING_COMPLEX, without=FLOAT8, grad={"mean": "zeros(mean.shape, dtype=grad.dtype, device=grad.device)"}, python="function")
+        kinds=FLOATING_COMPLEX, without=FLOAT8, grad={"mean": "zeros(mean.shape, dtype=grad.dtype, device=grad.device)"}, python="function", vmap="random", out_dtype="cast")
 def normal_around():
     """Normal numbers with the means of a tensor.
 
@@ -186,7 +186,7 @@ def bernoulli():
 
 
 @kernel("bernoulli.p(Tensor self, float p, *, Generator? generator=None) -> Tensor",
-        kinds=REALS, without=FLOAT8, grad={"self": "zeros_like(grad)"},
+        kinds=REALS, without=FLOAT8, grad={"self": "zeros_like(grad)"}, vmap="random", out_dtype="cast",
         out=["bernoulli.float_out(Tensor self, float p=0.5, *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)"])
 def bernoulli_p():
     """1 with probability p, else 0, in the shape and dtype of self."""
