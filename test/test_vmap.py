@@ -11,11 +11,17 @@ from torch._codegen import batching
 from torch.func import jvp, vjp, vmap
 
 DTYPES = (torch.float64, torch.complex128, torch.int64, torch.bool)
+LISTS = "torch._opdefs.optimizer"     # steps of optimizers only write lists
 # rules that refuse, or draw random numbers: they have tests of their own below
-LISTS = "torch._opdefs.optimizer"     # steps of optimizers, which only write lists
-REFUSING = ("dynamic", "refused", "item", "data_dependent")
-ROWS = [r for r in definitions.rows() if r.role != "out" and any(a.base == "Tensor" for a in r.schema.args) and r.definition.module != LISTS
-        and batching.rule(r) not in (*REFUSING, "random")]
+REFUSING = ("dynamic", "refused", "item", "data_dependent", "random")
+
+
+def in_and_out(row):
+    """Does it take tensors and return some?"""
+    return all(any(a.base == "Tensor" for a in side) for side in (row.schema.args, row.schema.returns))
+
+
+ROWS = [r for r in definitions.rows() if r.role != "out" and in_and_out(r) and r.definition.module != LISTS and batching.rule(r) not in REFUSING]
 
 UNSET = ("empty_like", "new_empty", "new_empty_strided")        # their values are nobody's
 # what is computed depends on strides, and those of an example are not those of the same example by itself when the batch comes last
@@ -34,7 +40,6 @@ REFUSED = {
         "feature_alpha_dropout_"),
     "statistics that all examples share would be changed": (
         "native_batch_norm", "batch_norm", "instance_norm", "_native_batch_norm_legit", "_batch_norm_with_update"),
-    "it writes to its first mask": ("_where_inside",),
 }
 
 
