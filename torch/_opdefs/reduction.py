@@ -9,7 +9,7 @@ import math
 from . import expr as E
 from .complexes import Complex
 from .expr import cast, eq, exp, isnan, log, maximum, minimum, ne, sqrt, where
-from .language import ALL, BOOL, FLOAT8, FLOATING_COMPLEX, INT64, ORDERED, REAL, REALS, SAME, UINT64, Fold, composite, decomposed, reduction
+from .language import BOOL, FLOAT8, FLOATING_COMPLEX, INT64, ORDERED, REAL, REALS, SAME, UINT64, Fold, composite, decomposed, reduction
 
 
 def tree(values, join):
@@ -591,13 +591,13 @@ def norm_dim(self, p, dim, keepdim):
 
 
 @composite("norm.ScalarOpt_dim_dtype(Tensor self, Scalar? p, int[1] dim, bool keepdim, *, ScalarType dtype) -> Tensor",
-           kinds="busfc", out=["norm.dtype_out(Tensor self, Scalar? p, int[1] dim, bool keepdim, *, ScalarType dtype, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact")
+           kinds=FLOATING_COMPLEX, out=["norm.dtype_out(Tensor self, Scalar? p, int[1] dim, bool keepdim, *, ScalarType dtype, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact")
 def norm_dim_dtype(self, p, dim, keepdim, dtype):
     """The p-norm over dimensions, computed in `dtype`."""
     return linalg_vector_norm(self, p if p is not None else 2, dim, keepdim, dtype=dtype)
 
 
-@composite("norm.ScalarOpt_dtype(Tensor self, Scalar? p, *, ScalarType dtype) -> Tensor", kinds=ALL, out="below")
+@composite("norm.ScalarOpt_dtype(Tensor self, Scalar? p, *, ScalarType dtype) -> Tensor", kinds=FLOATING_COMPLEX, out="below")
 def norm_dtype(self, p, dtype):
     """The p-norm of all elements, computed in `dtype`."""
     return linalg_vector_norm(self, p if p is not None else 2, None, False, dtype=dtype)
