@@ -144,6 +144,12 @@ def lower_part(x):
     return x.tril()
 
 
+def factor_part(x):
+    """A lower triangle with a real diagonal, as a Cholesky factor has."""
+    diagonal = x.diagonal(dim1=-2, dim2=-1)
+    return x.tril(-1) + torch.diag_embed(diagonal.real if x.is_complex() else diagonal)
+
+
 def upper_part(x):
     return x.triu()
 
@@ -693,8 +699,8 @@ RECIPES = {
 GRANTED = {
     **{name: {"self": hermitian_part, "A": hermitian_part} for name in (
         "linalg_cholesky", "linalg_cholesky_ex", "cholesky", "linalg_eigh", "linalg_eigvalsh", "_linalg_eigh")},
-    "cholesky_inverse": {"self": lower_part},
-    "cholesky_solve": {"input2": lower_part},
+    "cholesky_inverse": {"self": factor_part},
+    "cholesky_solve": {"input2": factor_part},
     "triangular_solve": {"A": upper_part},
     "linalg_solve_triangular": {"self": lower_part},
     **{name: {"log_probs": lambda x: x.log_softmax(-1)} for name in ("ctc_loss", "_ctc_loss")},
