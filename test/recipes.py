@@ -404,7 +404,7 @@ RECIPES = {
     "as_strided_copy": {"size": [2, 3], "stride": [4, 1]},
     "_reshape_alias": {"size": [4, 3], "stride": [3, 1]},
     "view": {"size": [4, 3]},
-    "view_copy.dtype": {"dtype": torch.uint8},
+    "view_copy.dtype": {"dtype": torch.int64},
     "view_copy": {"size": [4, 3]},
     "_unsafe_view": {"size": [4, 3]},
     "view.dtype": {"dtype": torch.uint8},

@@ -15,7 +15,8 @@ sys.path.insert(0, str(TOOLS / "nightly"))
 import fuzz  # noqa: E402
 
 ROWS = [r for r in definitions.rows() if r.role == "functional" and (r.schema.name.startswith("__") or not r.schema.name.startswith("_"))
-        and any(a.base == "Tensor" for a in r.schema.args) and not any(a.write for a in r.schema.args) and not r.hidden]
+        and any(a.base == "Tensor" for a in r.schema.args) and not any(a.write for a in r.schema.args) and not r.hidden
+        and r.schema.key != "view_copy.dtype"]   # its sample reads as a wider dtype, which not every width allows
 DTYPES = [*fuzz.WIDE, torch.bool, torch.int64, torch.uint64, torch.float64, torch.complex128, torch.float8_e8m0fnu]
 
 
@@ -122,3 +123,11 @@ def test_lapack_is_opened_by_the_caller_and_not_by_its_threads():
     """Finding the library takes Python's lock, which the caller holds while it waits for the threads."""
     for _ in range(3):
         assert subprocess.run([sys.executable, "-c", FIRST_LAPACK], capture_output=True, timeout=60).stdout == b"done\n"
+
+
+def test_kernels_resolve_lazy_negatives():
+    x, y = torch.randn(4, 3, dtype=torch.float64), torch.randn(2, 3, dtype=torch.float64)
+    negative = torch._neg_view(-y)
+    assert torch.equal(torch.cdist(x, negative), torch.cdist(x, y))
+    a, tau = torch.geqrf(x)
+    assert torch.equal(torch.ormqr(a, torch._neg_view(-tau), x), torch.ormqr(a, tau, x))
