@@ -44,7 +44,7 @@ def test_what_is_claimed_is_what_runs(dtype):
 def test_values_are_those_of_the_widest_dtype(dtype):
     wrong = []
     for row in fuzz.rows():
-        if dtype in claimed(row):
+        if row in ROWS and dtype in claimed(row):
             for sample in samples(row, dtype):
                 case = fuzz.Case(0, sample, sample, "")
                 wrong += [f"{sample}: {text}" for text in fuzz.wide_problems(case, fuzz.flat(sample()))]
