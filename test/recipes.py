@@ -407,7 +407,7 @@ RECIPES = {
     "view_copy.dtype": {"dtype": torch.int64},
     "view_copy": {"size": [4, 3]},
     "_unsafe_view": {"size": [4, 3]},
-    "view.dtype": {"dtype": torch.uint8},
+    "view.dtype": {"dtype": torch.int64},
     "expand": {"self": (3, 1), "size": [2, 3, 4]},
     "expand_copy": {"self": (3, 1), "size": [2, 3, 4]},
     "broadcast_to": {"self": (3, 1), "size": [2, 3, 4]},

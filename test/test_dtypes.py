@@ -16,7 +16,7 @@ import fuzz  # noqa: E402
 
 ROWS = [r for r in definitions.rows() if r.role == "functional" and (r.schema.name.startswith("__") or not r.schema.name.startswith("_"))
         and any(a.base == "Tensor" for a in r.schema.args) and not any(a.write for a in r.schema.args) and not r.hidden
-        and r.schema.key != "view_copy.dtype"]   # its sample reads as a wider dtype, which not every width allows
+        and r.schema.key not in ("view.dtype", "view_copy.dtype")]   # samples read as a wider dtype, which not every width allows
 DTYPES = [*fuzz.WIDE, torch.bool, torch.int64, torch.uint64, torch.float64, torch.complex128, torch.float8_e8m0fnu]
 
 
