@@ -1,21 +1,16 @@
 """The definitions of torch/_opdefs, all of them, for the tests that are generated from them."""
 
-import importlib
-import pkgutil
 from functools import cache
 
 import torch
 import torch._opdefs
 from torch._codegen.overloads import expand
-from torch._opdefs import language
 
 
 @cache
 def all():
     """Every definition, in file order."""
-    for module in sorted(m.name for m in pkgutil.iter_modules(torch._opdefs.__path__)):
-        importlib.import_module(f"torch._opdefs.{module}")
-    return list(language.DEFINITIONS.values())
+    return torch._opdefs.load()
 
 
 @cache

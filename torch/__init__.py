@@ -43,6 +43,7 @@ _HOMES = {
     "torch._tensor_str": "set_printoptions",
     "torch.storage": "UntypedStorage TypedStorage",
     "torch._numeric_info": "finfo iinfo",
+    "torch._support": "support",
     "torch._settings": (
         "set_default_dtype set_default_device get_default_device set_default_tensor_type use_deterministic_algorithms "
         "are_deterministic_algorithms_enabled is_deterministic_algorithms_warn_only_enabled set_deterministic_debug_mode "

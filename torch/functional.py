@@ -239,6 +239,9 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "use_mm_fo
 
     `compute_mode` says when the 2-norm is computed by a matrix product: if more than 25 rows stand on a side (the default),
     always ("use_mm_for_euclid_dist") or never ("donot_use_mm_for_euclid_dist").
+
+    >>> torch.cdist(torch.tensor([[0., 0.]]), torch.tensor([[3., 4.]]))
+    tensor([[5.]])
     """
     modes = {"use_mm_for_euclid_dist_if_necessary": None, "use_mm_for_euclid_dist": 1, "donot_use_mm_for_euclid_dist": 2}
     if compute_mode not in modes:
@@ -319,14 +322,22 @@ def unravel_index(indices: Tensor, shape: int | Sequence[int]):
 
 @overridable
 def chain_matmul(*matrices, out: Tensor | None = None):
-    """The product of matrices, in the order that costs least; prefer ``torch.linalg.multi_dot``."""
+    """The product of matrices, in the order that costs least; prefer ``torch.linalg.multi_dot``.
+
+    >>> torch.chain_matmul(torch.ones(1, 2), torch.ones(2, 1))
+    tensor([[2.]])
+    """
     matrices = _listed(matrices)
     return _F.chain_matmul(matrices) if out is None else _F.chain_matmul(matrices, out=out)
 
 
 @overridable
 def lu(A: Tensor, pivot: bool = True, get_infos: bool = False, out=None):
-    """LU factors of square matrices in one, with the pivots (and, with `get_infos`, whether each is singular); see ``torch.linalg.lu_factor``."""
+    """LU factors of square matrices in one, with the pivots (and, with `get_infos`, whether each is singular); see ``torch.linalg.lu_factor``.
+
+    >>> torch.lu(torch.tensor([[0., 1.], [2., 0.]]))[1]
+    tensor([2, 2], dtype=torch.int32)
+    """
     results = torch.linalg.lu_factor_ex(A, pivot=pivot, check_errors=not get_infos)
     results = results if get_infos else tuple(results)[:2]
     if out is None:

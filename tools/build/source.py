@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import pkgutil
 import sys
 import types
 from pathlib import Path
@@ -22,8 +21,5 @@ def load_codegen():
 
 def load_definitions():
     """Import every file of torch/_opdefs; returns the definitions in file order."""
-    folder = load_codegen() / "_opdefs"
-    language = importlib.import_module("torch._opdefs.language")
-    for module in sorted(m.name for m in pkgutil.iter_modules([str(folder)])):
-        importlib.import_module(f"torch._opdefs.{module}")
-    return list(language.DEFINITIONS.values())
+    load_codegen()
+    return importlib.import_module("torch._opdefs").load()

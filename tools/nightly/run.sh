@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The slow checks: sanitizer builds under the test suite, kernels between guard pages, aarch64 kernels under qemu, a million damaged files.
+# The slow checks: sanitizer builds under the test suite, kernels between guard pages, random calls, aarch64 kernels under qemu, a million damaged files.
 #   tools/nightly/run.sh WORK_FOLDER
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -17,5 +17,6 @@ sanitized() {  # name, sanitizers, runtime library
 
 sanitized asan address,undefined libasan.so
 KINDLING_GUARD_PAGES=1 python3 "$root/test/run_test.py" -i test_ops
+python3 "$root/tools/nightly/fuzz.py" --minutes 10 --seed "$(date +%s)"
 python3 "$root/tools/nightly/aarch64.py" "$work/aarch64"
 (cd "$work" && python3 "$root/tools/nightly/fuzz_files.py")

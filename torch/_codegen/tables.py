@@ -7,6 +7,7 @@ from pathlib import Path
 from .._opdefs import autocast
 from . import batching, formula, infos
 from .convert import DTYPES
+from .dtypes import narrow_dtypes
 from .formula import FormulaError, Translator, default_value, parameter_type, result_type, type_of
 from .overloads import expand
 
@@ -162,7 +163,11 @@ class Generator:
     def shim(self, row, function):
         args = ", ".join(read_value(a, f"a[{i}]") for i, a in enumerate(row.schema.args))
         body = " ".join(store_results(row.schema, f"{function}({args})"))
-        return f"void shim_{row.schema.unique}(const Op&, const Value* a, OwnedValue* r) {{ {body} }}"
+        narrow = narrow_dtypes(row.definition)
+        if narrow:
+            mask = " | ".join(f"1u << int(DType::{d})" for d in narrow)
+            body = f"if (constexpr uint32_t narrow = {mask}; any_narrow(op, a, narrow) && call_widened(op, a, r, narrow)) return; {body}"
+        return f"void shim_{row.schema.unique}([[maybe_unused]] const Op& op, const Value* a, OwnedValue* r) {{ {body} }}"
 
     # ---- composites ----
     def composite_body(self, row):
@@ -525,6 +530,7 @@ class Generator:
         write_if_changed(out / "ops.cpp", source)
         write_if_changed(out / "kernels.h", self.kernels_header())
         includes = [HEADER + '#include "kernels.h"', '#include "vmap/rules.h"', '#include "dispatch/state.h"', '#include "autograd/forward.h"', '#include "autograd/formulas.h"',
+                    '#include "cpu/widen.h"',
                     "namespace kindling {"]
         kernel_shims = [self.shim(r, f"kernels::{self.kernel_name(r)}") for r in self.kernel_rows()]
         composite_shims = [self.shim(r, f"composite_{r.schema.unique}") for r in self.rows if r.schema.key in self.translated]

@@ -231,7 +231,11 @@ def hardshrink(x, lambd):
 
 @decomposed("softshrink(Tensor self, Scalar lambd=0.5) -> Tensor", python="nn", out=True, grad={"self": "softshrink_backward(grad, self, lambd)"})
 def softshrink(self, lambd):
-    """x moved towards 0 by lambd, 0 within [-lambd, lambd]."""
+    """x moved towards 0 by lambd, 0 within [-lambd, lambd].
+
+    >>> F.softshrink(torch.tensor([-1., 0.2, 1.]))
+    tensor([-0.5000,  0.0000,  0.5000])
+    """
     if lambd < 0.0:
         raise RuntimeError(f"lambda must be in range [0, 3.40282e+38] for input dtype {self.dtype}, but found {lambd}")
     return _softshrink(self, lambd)
@@ -313,7 +317,11 @@ def selu_(self):
 @activation("gelu(Tensor self, *, str approximate='none') -> Tensor", "gelu_backward(Tensor grad_output, Tensor self, *, str approximate='none') -> Tensor",
             choices={"approximate": ("none", "tanh")}, python="nn")
 def gelu(x, approximate):
-    """x times the normal distribution function at x; "tanh" approximates it."""
+    """x times the normal distribution function at x; "tanh" approximates it.
+
+    >>> F.gelu(torch.tensor([-1., 0., 1.]))
+    tensor([-0.1587,  0.0000,  0.8413])
+    """
     if approximate == "none":
         return x * 0.5 * (1.0 + erf(x * math.sqrt(0.5)))
     return 0.5 * x * (1.0 + tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * (x * x * x))))
@@ -366,7 +374,11 @@ def mish(x):
 @activation("softplus(Tensor self, Scalar beta=1, Scalar threshold=20) -> Tensor",
             "softplus_backward(Tensor grad_output, Tensor self, Scalar beta, Scalar threshold) -> Tensor", inplace=False, python="nn")
 def softplus(x, beta, threshold):
-    """log(1 + exp(beta x)) / beta, linear where beta x is above the threshold."""
+    """log(1 + exp(beta x)) / beta, linear where beta x is above the threshold.
+
+    >>> F.softplus(torch.tensor([0.]))
+    tensor([0.6931])
+    """
     z = x * beta
     return where(z > threshold, x, log1p(exp(z)) / beta)
 
@@ -400,7 +412,7 @@ def log_sigmoid(self):
 # ---- gated linear unit: the first half of dim times the sigmoid of the second ----
 
 
-@decomposed("glu(Tensor self, int dim=-1) -> Tensor", python="nn", out=["glu.out(Tensor self, int dim=-1, *, Tensor(a!) out) -> Tensor(a!)"],
+@decomposed("glu(Tensor self, int dim=-1) -> Tensor", kinds=REALS, python="nn", out=["glu.out(Tensor self, int dim=-1, *, Tensor(a!) out) -> Tensor(a!)"],
             grad={"self": "glu_backward(grad, self, dim)"}, jvp=None, out_dtype="cast")
 def glu(self, dim):
     """The first half of `self` along dim times the sigmoid of the second half."""
@@ -433,7 +445,7 @@ def _grad_glu_backward_grad(grad, self, dim):
     return grad.narrow(dim, 0, half) * s + grad.narrow(dim, half, half) * a * (s * (1 - s))
 
 
-@decomposed("glu_backward(Tensor grad_output, Tensor self, int dim) -> Tensor", python="",
+@decomposed("glu_backward(Tensor grad_output, Tensor self, int dim) -> Tensor", kinds=REALS, python="",
             out=["glu_backward.grad_input(Tensor grad_output, Tensor self, int dim, *, Tensor(a!) grad_input) -> Tensor(a!)"],
             grad={"grad_output": _grad_glu_backward_grad, "self": _grad_glu_backward_self}, jvp=None)
 def glu_backward(grad_output, self, dim):

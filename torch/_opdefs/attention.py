@@ -3,7 +3,7 @@
 # Bodies and gradient formulas name aten operators.
 # ruff: noqa: F821
 
-from .language import UNKNOWN, composite, kernel
+from .language import FLOATING, HALF, UNKNOWN, composite, kernel
 
 
 @composite("_attention_gradients(Tensor grad, Tensor query, Tensor key, Tensor value, bool is_causal, Tensor? attn_mask, float? scale) "
@@ -45,7 +45,7 @@ def _flash_gradients(grad, query, key, value, dropout_p, is_causal, attn_mask, s
 @kernel(
     "_scaled_dot_product_flash_attention_for_cpu(Tensor query, Tensor key, Tensor value, float dropout_p=0., bool is_causal=False, *, "
     "Tensor? attn_mask=None, float? scale=None) -> (Tensor output, Tensor logsumexp)",
-    python="function", out=False, constant=(1,),
+    kinds=FLOATING, compute=HALF, python="function", out=False, constant=(1,),
     grad={"query, key, value, attn_mask": _flash_gradients}, vmap="attention",
 )
 def _scaled_dot_product_flash_attention_for_cpu():
@@ -55,7 +55,7 @@ def _scaled_dot_product_flash_attention_for_cpu():
 @kernel(
     "_scaled_dot_product_flash_attention_for_cpu_backward(Tensor grad_out, Tensor query, Tensor key, Tensor value, Tensor out, Tensor logsumexp, "
     "float dropout_p, bool is_causal, *, Tensor? attn_mask=None, float? scale=None) -> (Tensor grad_query, Tensor grad_key, Tensor grad_value)",
-    python="function", out=False, grad=UNKNOWN, vmap="attention",
+    kinds=FLOATING, compute=HALF, python="function", out=False, grad=UNKNOWN, vmap="attention",
 )
 def _scaled_dot_product_flash_attention_for_cpu_backward():
     """Gradients of the fused attention; recomputes the weights."""
@@ -145,6 +145,9 @@ def scaled_dot_product_attention(query, key, value, attn_mask, dropout_p, is_cau
 
     A boolean mask is True where a query may look; `is_causal` lets query i see keys up to i; `scale` is 1 / sqrt(E) unless given;
     `enable_gqa` repeats key and value heads until there are as many as query heads. Dropout applies whenever dropout_p > 0.
+
+    >>> F.scaled_dot_product_attention(torch.zeros(1, 1, 2), torch.zeros(1, 3, 2), torch.ones(1, 3, 2))
+    tensor([[[1., 1.]]])
     """
     if query.dtype != key.dtype or query.dtype != value.dtype:
         raise RuntimeError(f"Expected query, key, and value to have the same dtype, but got query.dtype: {query.dtype} key.dtype: {key.dtype} and "

@@ -9,8 +9,8 @@ from .language import *
 # ---- comparisons ----
 
 _COMPARISONS = {
-    "eq": (ALL, "x equals y", "[False, True]"), "ne": (ALL, "x differs from y", "[True, False]"),
-    "lt": (REALS, "x is less than y", "[True, False]"), "le": (REALS, "x is at most y", "[True, True]"),
+    "eq": (ALL, "x equals y", "[False, True]"), "ne": (ALL, "x differs from y", "[ True, False]"),
+    "lt": (REALS, "x is less than y", "[ True, False]"), "le": (REALS, "x is at most y", "[True, True]"),
     "gt": (REALS, "x is greater than y", "[False, False]"), "ge": (REALS, "x is at least y", "[False, True]"),
 }
 
@@ -161,7 +161,7 @@ def isreal(self):
     return ones_like(self, dtype=torch.bool)  # noqa: F821
 
 
-@composite("isclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> Tensor")
+@composite("isclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> Tensor", kinds="busfc")
 def isclose(self, other, rtol, atol, equal_nan):
     """Whether |x - y| <= atol + rtol |y|, or x equals y; with equal_nan, NaN equals NaN.
 
@@ -240,7 +240,7 @@ def _nextafter(x, y):
     return where(isnan(x) | isnan(y), x + y, where(eq(x, y), y, moved))
 
 
-@decomposed("nextafter(Tensor self, Tensor other) -> Tensor", inplace=True, out=True, jvp=None,
+@decomposed("nextafter(Tensor self, Tensor other) -> Tensor", kinds=FLOATING, inplace=True, out=True, jvp=None,
             grad={"self": _grad_nextafter_self, "other": "zeros(other.shape, dtype=grad.dtype, device=grad.device)"}, out_dtype="cast")
 def nextafter(self, other):
     """The next number after self in the direction of other.

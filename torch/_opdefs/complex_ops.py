@@ -83,7 +83,7 @@ def conj_physical_(self):
     return self.copy_(_conj_physical(self)) if self.is_complex() else self
 
 
-@decomposed("complex(Tensor real, Tensor imag) -> Tensor", python="function", out=True, grad={"real": "real(grad)", "imag": "imag(grad)"}, jvp=None)
+@decomposed("complex(Tensor real, Tensor imag) -> Tensor", kinds=FLOATING_COMPLEX, without=(*FLOAT8, "bfloat16"), python="function", out=True, grad={"real": "real(grad)", "imag": "imag(grad)"}, jvp=None)
 def complex(real, imag):
     """A complex tensor of two real ones.
 
@@ -106,7 +106,7 @@ def _polar_grad(grad, result):
     return to_abs, real(turned * tangent)
 
 
-@decomposed("polar(Tensor abs, Tensor angle) -> Tensor", python="function", out=True,
+@decomposed("polar(Tensor abs, Tensor angle) -> Tensor", kinds=FLOATING_COMPLEX, without=(*FLOAT8, "bfloat16"), python="function", out=True,
             grad={"abs, angle": _polar_grad}, jvp=None)
 def polar(abs, angle):
     """The complex numbers of given modulus and angle.

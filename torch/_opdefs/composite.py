@@ -1,14 +1,18 @@
 """Operators written in others: quantiles, differences and integrals, comparison within a tolerance, statistics of rows."""
 
-from .language import composite, decomposed
+from .language import FLOAT8, FLOATING, NUMERIC, WIDE_UNSIGNED, composite, decomposed
 
 # ---- comparison within a tolerance ----
 
 
-@decomposed("allclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> bool", grad=None,
+@decomposed("allclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> bool", kinds="busfc", grad=None,
             vmap="data_dependent")
 def allclose(self, other, rtol, atol, equal_nan):
-    """Whether isclose holds for every element."""
+    """Whether isclose holds for every element.
+
+    >>> torch.allclose(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 2.0 + 1e-7]))
+    True
+    """
     return isclose(self, other, rtol, atol, equal_nan).all().item()
 
 
@@ -32,7 +36,7 @@ def _ranks(sorted, q, ignore_nan):
     return ranks.masked_fill(has_nan, last)
 
 
-@composite('_quantile(Tensor self, Tensor q, int? dim, bool keepdim, str interpolation, bool ignore_nan) -> Tensor', python="")
+@composite('_quantile(Tensor self, Tensor q, int? dim, bool keepdim, str interpolation, bool ignore_nan) -> Tensor', kinds=FLOATING, without=FLOAT8, python="")
 def _quantile(self, q, dim, keepdim, interpolation, ignore_nan):
     """Quantiles along dim: q is 0-dim, or a vector that becomes the first dimension of the result."""
     name = "nanquantile() " if ignore_nan else "quantile() "
@@ -40,6 +44,8 @@ def _quantile(self, q, dim, keepdim, interpolation, ignore_nan):
         raise RuntimeError(name, "input tensor must be non-empty")
     if q.dim() > 1:
         raise RuntimeError(name, "q must be a scalar or 1D tensor")
+    if self.dtype == torch.float16 or self.dtype == torch.bfloat16:   # whose spacing cannot tell the ranks of a long row apart
+        return _quantile(self.to(torch.float32), q.to(torch.float32), dim, keepdim, interpolation, ignore_nan).to(self.dtype)
     if self.dtype != torch.float32 and self.dtype != torch.float64:
         raise RuntimeError(name, "input tensor must be either float or double dtype")
     if self.dtype != q.dtype:
@@ -96,7 +102,11 @@ def _quantile(self, q, dim, keepdim, interpolation, ignore_nan):
 
 @composite('quantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor', out=True)
 def quantile(self, q, dim, keepdim, interpolation):
-    """The q-th quantiles along dim, between neighbours as `interpolation` says; NaN where the row holds one. No limit on the size."""
+    """The q-th quantiles along dim, between neighbours as `interpolation` says; NaN where the row holds one. No limit on the size.
+
+    >>> torch.quantile(torch.tensor([1., 2., 4.]), torch.tensor([0.0, 0.5]))
+    tensor([1., 2.])
+    """
     require_probabilities(q, "quantile() q values must be in the range [0, 1]")
     return _quantile(self, q, dim, keepdim, interpolation, False)
 
@@ -111,7 +121,11 @@ def quantile_scalar(self, q, dim, keepdim, interpolation):
 
 @composite('nanquantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor', out=True)
 def nanquantile(self, q, dim, keepdim, interpolation):
-    """quantile of what is not NaN."""
+    """quantile of what is not NaN.
+
+    >>> torch.nanquantile(torch.tensor([1., float("nan"), 3.]), 0.5)
+    tensor(2.)
+    """
     require_probabilities(q, "nanquantile() q values must be in the range [0, 1]")
     return _quantile(self, q, dim, keepdim, interpolation, True)
 
@@ -128,7 +142,11 @@ def nanquantile_scalar(self, q, dim, keepdim, interpolation):
 
 @composite("diff(Tensor self, int n=1, int dim=-1, Tensor? prepend=None, Tensor? append=None) -> Tensor", out=True)
 def diff(self, n, dim, prepend, append):
-    """The n-th difference of neighbours along dim."""
+    """The n-th difference of neighbours along dim.
+
+    >>> torch.diff(torch.tensor([1, 3, 6]))
+    tensor([2, 3])
+    """
     if self.dim() == 0:
         raise RuntimeError("diff expects input to be at least one-dimensional")
     if n < 0:
@@ -152,7 +170,7 @@ def diff(self, n, dim, prepend, append):
     return x
 
 
-@composite("_gradient_along(Tensor self, Tensor? coordinates, Scalar spacing, int dim, int edge_order) -> Tensor", python="")
+@composite("_gradient_along(Tensor self, Tensor? coordinates, Scalar spacing, int dim, int edge_order) -> Tensor", kinds=NUMERIC, python="")
 def _gradient_along(self, coordinates, spacing, dim, edge_order):
     """Central differences along one dimension, one-sided (first or second order) at its ends."""
     n = self.size(dim)
@@ -234,7 +252,11 @@ def gradient_scalararray(self, spacing, dim, edge_order):
 
 @composite("gradient.array(Tensor self, *, int[] dim, int edge_order=1) -> Tensor[]", python="function")
 def gradient_array(self, dim, edge_order):
-    """gradient along some dimensions."""
+    """gradient along some dimensions.
+
+    >>> torch.gradient(torch.tensor([1., 4., 9.]))
+    (tensor([3., 4., 5.]),)
+    """
     out = []
     for i in range(len(dim)):
         for j in range(i):
@@ -302,7 +324,7 @@ def gradient_scalarrayarray(self, spacing, dim, edge_order):
     return out
 
 
-@composite("_steps(Tensor x, int dims, int dim) -> Tensor", python="")
+@composite("_steps(Tensor x, int dims, int dim) -> Tensor", kinds=NUMERIC, python="")
 def _steps(x, dims, dim):
     """Distances of neighbouring coordinates, shaped to multiply along dim."""
     if x.dim() == 1:
@@ -325,7 +347,11 @@ def _neighbour_sums(y, dim):
 
 @composite("trapezoid.x(Tensor y, Tensor x, *, int dim=-1) -> Tensor", python="function")
 def trapezoid(y, x, dim):
-    """The integral of y over the coordinates x along dim by the trapezoid rule."""
+    """The integral of y over the coordinates x along dim by the trapezoid rule.
+
+    >>> torch.trapezoid(torch.tensor([1., 2., 3.]))
+    tensor(4.)
+    """
     if x.dim() == 1 and x.size(0) != y.size(dim):
         raise RuntimeError("trapezoid: There must be one `x` value for each sample point")
     if y.size(dim) == 0:
@@ -346,19 +372,23 @@ def trapezoid_dx(y, dx, dim):
 
 @composite("trapz.x(Tensor y, Tensor x, *, int dim=-1) -> Tensor", python="function")
 def trapz(y, x, dim):
-    """trapezoid."""
+    """Alias of :func:`torch.trapezoid`."""
     return aten.trapezoid.x(y, x, dim=dim)
 
 
 @composite("trapz.dx(Tensor y, *, float dx=1., int dim=-1) -> Tensor", python="function")
 def trapz_dx(y, dx, dim):
-    """trapezoid."""
+    """Alias of :func:`torch.trapezoid`."""
     return aten.trapezoid.dx(y, dx=dx, dim=dim)
 
 
 @composite("cumulative_trapezoid.x(Tensor y, Tensor x, *, int dim=-1) -> Tensor", python="function")
 def cumulative_trapezoid(y, x, dim):
-    """Integrals up to each point over the coordinates x along dim."""
+    """Integrals up to each point over the coordinates x along dim.
+
+    >>> torch.cumulative_trapezoid(torch.tensor([1., 2., 3.]))
+    tensor([1.5000, 4.0000])
+    """
     if x.dim() == 1 and x.size(0) != y.size(dim):
         raise RuntimeError("cumulative_trapezoid: There must be one `x` value for each sample point")
     steps = _steps(x, y.dim(), dim)
@@ -380,9 +410,14 @@ def _holds(condition):
     return condition.equal(condition.new_ones([], dtype=torch.bool))
 
 
-@composite("cov(Tensor self, *, int correction=1, Tensor? fweights=None, Tensor? aweights=None) -> Tensor")
+@composite("cov(Tensor self, *, int correction=1, Tensor? fweights=None, Tensor? aweights=None) -> Tensor", kinds=NUMERIC, without=(*WIDE_UNSIGNED, *FLOAT8,))
 def cov(self, correction, fweights, aweights):
-    """Covariance of variables (rows) over observations (columns), which may have frequencies and weights."""
+    """Covariance of variables (rows) over observations (columns), which may have frequencies and weights.
+
+    >>> torch.cov(torch.tensor([[1., 2., 3.], [3., 2., 1.]]))
+    tensor([[ 1., -1.],
+            [-1.,  1.]])
+    """
     if self.dim() > 2:
         raise RuntimeError("cov(): expected input to have two or fewer dimensions but got an input with ", self.dim(), " dimensions")
     if self.dtype == torch.bool:
@@ -430,9 +465,14 @@ def cov(self, correction, fweights, aweights):
     return (centred @ weighted.t().conj() / norm).squeeze()
 
 
-@composite("corrcoef(Tensor self) -> Tensor")
+@composite("corrcoef(Tensor self) -> Tensor", kinds=NUMERIC)
 def corrcoef(self):
-    """Correlation coefficients of variables (rows) over observations (columns)."""
+    """Correlation coefficients of variables (rows) over observations (columns).
+
+    >>> torch.corrcoef(torch.tensor([[1., 2., 3.], [3., 2., 1.]]))
+    tensor([[ 1., -1.],
+            [-1.,  1.]])
+    """
     if self.dim() > 2:
         raise RuntimeError("corrcoef(): expected input to have two or fewer dimensions but got an input with ", self.dim(), " dimensions")
     c = cov(self)
@@ -448,7 +488,13 @@ def corrcoef(self):
 
 @composite("vander(Tensor x, int? N=None, bool increasing=False) -> Tensor", python="function")
 def vander(x, N, increasing):
-    """The powers of a vector's elements as columns, from the highest down to 0, or up."""
+    """The powers of a vector's elements as columns, from the highest down to 0, or up.
+
+    >>> torch.vander(torch.tensor([1, 2, 3]))
+    tensor([[1, 1, 1],
+            [4, 2, 1],
+            [9, 3, 1]])
+    """
     if x.dim() != 1:
         raise RuntimeError("x must be a one-dimensional tensor.")
     n = x.size(0)
@@ -489,7 +535,12 @@ def _renorm_self(grad, self, p, dim, maxnorm):
 @decomposed("renorm(Tensor self, Scalar p, int dim, Scalar maxnorm) -> Tensor", grad={"self": _renorm_self},
             out=True, inplace=["renorm_(Tensor(a!) self, Scalar p, int dim, Scalar maxnorm) -> Tensor(a!)"])
 def renorm(self, p, dim, maxnorm):
-    """Each slice along dim scaled so that its p-norm does not exceed maxnorm."""
+    """Each slice along dim scaled so that its p-norm does not exceed maxnorm.
+
+    >>> torch.renorm(torch.tensor([[3., 4.], [0., 1.]]), 2, 0, 1)
+    tensor([[0.6000, 0.8000],
+            [0.0000, 1.0000]])
+    """
     if not p > 0:
         raise RuntimeError("renorm: non-positive-norm not supported")
     if maxnorm < 0:

@@ -1,6 +1,6 @@
 """Convolution, plain and transposed, over one to three spatial dimensions."""
 
-from .language import composite, kernel
+from .language import NUMERIC, SINGLE, composite, kernel
 
 
 def _all_gradients(grad, input, weight, bias, stride, padding, dilation, transposed, output_padding, groups):
@@ -11,12 +11,16 @@ def _all_gradients(grad, input, weight, bias, stride, padding, dilation, transpo
 @kernel(
     "convolution(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, "
     "SymInt[] output_padding, SymInt groups) -> Tensor",
-    python="function",
+    kinds="usf", compute=SINGLE, python="function",
     grad={"input, weight, bias": _all_gradients},
     jvp="transposed", vmap="convolution",
 )
 def convolution():
-    """Cross-correlation of input (N, C, ...) with weight (M, C / groups, ...), or its transpose with weight (C, M / groups, ...)."""
+    """Cross-correlation of input (N, C, ...) with weight (M, C / groups, ...), or its transpose with weight (C, M / groups, ...).
+
+    >>> torch.convolution(torch.ones(1, 1, 3), torch.ones(1, 1, 2), None, [1], [0], [1], False, [0], 1)
+    tensor([[[2., 2.]]])
+    """
 
 
 def _double_backward(grads, grad_output, input, weight, stride, padding, dilation, transposed, output_padding, groups):
@@ -45,7 +49,7 @@ def _double_backward(grads, grad_output, input, weight, stride, padding, dilatio
 @kernel(
     "convolution_backward(Tensor grad_output, Tensor input, Tensor weight, SymInt[]? bias_sizes, SymInt[] stride, SymInt[] padding, SymInt[] dilation, "
     "bool transposed, SymInt[] output_padding, SymInt groups, bool[3] output_mask) -> (Tensor, Tensor, Tensor)",
-    python="", grad={"grad_output, input, weight": _double_backward}, jvp="transposed",
+    kinds="usf", compute=SINGLE, python="", grad={"grad_output, input, weight": _double_backward}, jvp="transposed",
     out=["convolution_backward.out(Tensor grad_output, Tensor input, Tensor weight, SymInt[]? bias_sizes, SymInt[] stride, SymInt[] padding, "
          "SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups, bool[3] output_mask, *, Tensor(a!) out0, Tensor(b!) out1, "
          "Tensor(c!) out2) -> (Tensor(a!), Tensor(b!), Tensor(c!))"], vmap="convolution_backward",
@@ -57,7 +61,7 @@ def convolution_backward():
 @composite(
     "_convolution(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, "
     "SymInt[] output_padding, SymInt groups, bool benchmark, bool deterministic, bool cudnn_enabled, bool allow_tf32) -> Tensor",
-    python="function",
+    kinds=NUMERIC, python="function",
     out="below",
 )
 def _convolution(input, weight, bias, stride, padding, dilation, transposed, output_padding, groups, benchmark, deterministic, cudnn_enabled, allow_tf32):
@@ -68,16 +72,16 @@ def _convolution(input, weight, bias, stride, padding, dilation, transposed, out
 @composite(
     "_any_convolution(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, "
     "SymInt[] output_padding, SymInt groups) -> Tensor",
-    python="",
+    kinds=NUMERIC, python="",
 )
 def _any_convolution(input, weight, bias, stride, padding, dilation, transposed, output_padding, groups):
     """Complex convolution as three real ones: (a + ib)(c + id) needs ac, bd and (a + b)(c + d)."""
     if not input.is_complex():
         return convolution(input, weight, bias, stride, padding, dilation, transposed, output_padding, groups)
-    planes = view_as_real(weight)
+    planes = view_as_real(resolve_conj(weight))
     wr = planes.select(-1, 0)
     wi = planes.select(-1, 1)
-    planes = view_as_real(input)
+    planes = view_as_real(resolve_conj(input))
     xr = planes.select(-1, 0)
     xi = planes.select(-1, 1)
     if bias is None:
@@ -85,7 +89,7 @@ def _any_convolution(input, weight, bias, stride, padding, dilation, transposed,
         b = convolution(xi, wi, None, stride, padding, dilation, transposed, output_padding, groups)
         c = convolution(xr + xi, wr + wi, None, stride, padding, dilation, transposed, output_padding, groups)
     else:
-        planes = view_as_real(bias)
+        planes = view_as_real(resolve_conj(bias))
         br = planes.select(-1, 0)
         bi = planes.select(-1, 1)
         a = convolution(xr, wr, br, stride, padding, dilation, transposed, output_padding, groups)
@@ -96,7 +100,7 @@ def _any_convolution(input, weight, bias, stride, padding, dilation, transposed,
 
 @composite(
     "_convolution_mode(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, str padding, SymInt[] dilation, SymInt groups) -> Tensor",
-    python="function",
+    kinds=NUMERIC, python="function",
 )
 def _convolution_mode(input, weight, bias, stride, padding, dilation, groups):
     """convolution with padding given as "valid" or "same"; an odd total puts the extra zero at the end."""
@@ -130,7 +134,11 @@ def _convolution_mode(input, weight, bias, stride, padding, dilation, groups):
     python="function",
 )
 def conv1d(input, weight, bias, stride, padding, dilation, groups):
-    """Cross-correlation over 1 spatial dimension: input (N, C, L) or without N, weight (M, C / groups, ...), bias (M,)."""
+    """Cross-correlation over 1 spatial dimension: input (N, C, L) or without N, weight (M, C / groups, ...), bias (M,).
+
+    >>> torch.conv1d(torch.arange(4.).view(1, 1, 4), torch.ones(1, 1, 2))
+    tensor([[[1., 3., 5.]]])
+    """
     if input.ndim == 2:
         return _any_convolution(input.unsqueeze(0), weight, bias, stride, padding, dilation, False, [0], groups).squeeze(0)
     if input.ndim != 3:
@@ -158,7 +166,12 @@ def conv1d_padding(input, weight, bias, stride, padding, dilation, groups):
     python="function",
 )
 def conv2d(input, weight, bias, stride, padding, dilation, groups):
-    """Cross-correlation over 2 spatial dimensions: input (N, C, H, W) or without N, weight (M, C / groups, ...), bias (M,)."""
+    """Cross-correlation over 2 spatial dimensions: input (N, C, H, W) or without N, weight (M, C / groups, ...), bias (M,).
+
+    >>> torch.conv2d(torch.ones(1, 1, 3, 3), torch.ones(1, 1, 2, 2))
+    tensor([[[[4., 4.],
+              [4., 4.]]]])
+    """
     if input.ndim == 3:
         return _any_convolution(input.unsqueeze(0), weight, bias, stride, padding, dilation, False, [0, 0], groups).squeeze(0)
     if input.ndim != 4:
@@ -186,7 +199,11 @@ def conv2d_padding(input, weight, bias, stride, padding, dilation, groups):
     python="function",
 )
 def conv3d(input, weight, bias, stride, padding, dilation, groups):
-    """Cross-correlation over 3 spatial dimensions: input (N, C, D, H, W) or without N, weight (M, C / groups, ...), bias (M,)."""
+    """Cross-correlation over 3 spatial dimensions: input (N, C, D, H, W) or without N, weight (M, C / groups, ...), bias (M,).
+
+    >>> torch.conv3d(torch.ones(1, 1, 3, 3, 3), torch.ones(1, 1, 2, 2, 2)).shape
+    torch.Size([1, 1, 2, 2, 2])
+    """
     if input.ndim == 4:
         return _any_convolution(input.unsqueeze(0), weight, bias, stride, padding, dilation, False, [0, 0, 0], groups).squeeze(0)
     if input.ndim != 5:
@@ -214,7 +231,11 @@ def conv3d_padding(input, weight, bias, stride, padding, dilation, groups):
     python="function",
 )
 def conv_transpose1d(input, weight, bias, stride, padding, output_padding, groups, dilation):
-    """Transpose of conv1d: input (N, C, ...) or without N, weight (C, M / groups, ...), bias (M,)."""
+    """Transpose of conv1d: input (N, C, ...) or without N, weight (C, M / groups, ...), bias (M,).
+
+    >>> torch.conv_transpose1d(torch.arange(3.).view(1, 1, 3), torch.ones(1, 1, 2))
+    tensor([[[0., 1., 3., 2.]]])
+    """
     if input.ndim == 2:
         return _any_convolution(input.unsqueeze(0), weight, bias, stride, padding, dilation, True, output_padding, groups).squeeze(0)
     if input.ndim != 3:
@@ -228,7 +249,13 @@ def conv_transpose1d(input, weight, bias, stride, padding, output_padding, group
     python="function",
 )
 def conv_transpose2d(input, weight, bias, stride, padding, output_padding, groups, dilation):
-    """Transpose of conv2d: input (N, C, ...) or without N, weight (C, M / groups, ...), bias (M,)."""
+    """Transpose of conv2d: input (N, C, ...) or without N, weight (C, M / groups, ...), bias (M,).
+
+    >>> torch.conv_transpose2d(torch.ones(1, 1, 2, 2), torch.ones(1, 1, 2, 2))
+    tensor([[[[1., 2., 1.],
+              [2., 4., 2.],
+              [1., 2., 1.]]]])
+    """
     if input.ndim == 3:
         return _any_convolution(input.unsqueeze(0), weight, bias, stride, padding, dilation, True, output_padding, groups).squeeze(0)
     if input.ndim != 4:
@@ -242,7 +269,11 @@ def conv_transpose2d(input, weight, bias, stride, padding, output_padding, group
     python="function",
 )
 def conv_transpose3d(input, weight, bias, stride, padding, output_padding, groups, dilation):
-    """Transpose of conv3d: input (N, C, ...) or without N, weight (C, M / groups, ...), bias (M,)."""
+    """Transpose of conv3d: input (N, C, ...) or without N, weight (C, M / groups, ...), bias (M,).
+
+    >>> torch.conv_transpose3d(torch.ones(1, 1, 2, 2, 2), torch.ones(1, 1, 2, 2, 2)).shape
+    torch.Size([1, 1, 3, 3, 3])
+    """
     if input.ndim == 4:
         return _any_convolution(input.unsqueeze(0), weight, bias, stride, padding, dilation, True, output_padding, groups).squeeze(0)
     if input.ndim != 5:
@@ -252,5 +283,9 @@ def conv_transpose3d(input, weight, bias, stride, padding, output_padding, group
 
 @composite("conv_tbc(Tensor self, Tensor weight, Tensor bias, int pad=0) -> Tensor", out="below")
 def conv_tbc(self, weight, bias, pad):
-    """Convolution in time of [time, batch, channels] with a weight of [width, channels in, channels out]."""
+    """Convolution in time of [time, batch, channels] with a weight of [width, channels in, channels out].
+
+    >>> torch.conv_tbc(torch.ones(4, 1, 2), torch.ones(2, 2, 3), torch.zeros(3)).shape
+    torch.Size([3, 1, 3])
+    """
     return conv1d(self.permute([1, 2, 0]), weight.permute([2, 1, 0]), bias, [1], [pad], [1], 1).permute([2, 0, 1])

@@ -20,7 +20,11 @@ def copy_():
 
 @kernel("clone(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor", grad={"self": "grad"}, jvp="linear", vmap="shift")
 def clone():
-    """A copy with its own memory; differentiable."""
+    """A copy with its own memory; differentiable.
+
+    >>> torch.clone(torch.tensor([1, 2]))
+    tensor([1, 2])
+    """
 
 
 @kernel("_to_copy(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, bool non_blocking=False, "
@@ -88,13 +92,21 @@ def contiguous(self, memory_format):
 
 @composite("resolve_conj(Tensor(a) self) -> Tensor(a)")
 def resolve_conj(self):
-    """This tensor with a lazy conjugate carried out."""
+    """This tensor with a lazy conjugate carried out.
+
+    >>> torch.resolve_conj(torch.tensor([1 + 2j]).conj()).is_conj()
+    False
+    """
     return self.clone() if self.is_conj() else self
 
 
 @composite("resolve_neg(Tensor(a) self) -> Tensor(a)")
 def resolve_neg(self):
-    """This tensor with a lazy negation carried out."""
+    """This tensor with a lazy negation carried out.
+
+    >>> torch.resolve_neg(torch.tensor([1 + 2j]).conj().imag)
+    tensor([-2.])
+    """
     return self.clone() if self.is_neg() else self
 
 
@@ -146,7 +158,11 @@ def equal():
 
 @kernel("is_same_size(Tensor self, Tensor other) -> bool", grad=None, vmap="as_is")
 def is_same_size():
-    """Whether two tensors have the same shape."""
+    """Whether two tensors have the same shape.
+
+    >>> torch.is_same_size(torch.zeros(2, 3), torch.zeros(3, 2))
+    False
+    """
 
 
 @kernel("promote_types(ScalarType type1, ScalarType type2) -> ScalarType", python="function", grad=None)
@@ -160,7 +176,11 @@ def promote_types():
 
 @kernel("can_cast(ScalarType from_, ScalarType to) -> bool", python="function", grad=None)
 def can_cast():
-    """Whether an operator may write results of one dtype into a tensor of another."""
+    """Whether an operator may write results of one dtype into a tensor of another.
+
+    >>> torch.can_cast(torch.float32, torch.int32)
+    False
+    """
 
 
 @kernel("result_type.Tensor(Tensor tensor, Tensor other) -> ScalarType", "result_type.Scalar(Tensor tensor, Scalar other) -> ScalarType",

@@ -8,7 +8,11 @@ from .language import composite, kernel
     python="function", grad=None, out=["empty.out(SymInt[] size, *, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)"],
 )
 def empty():
-    """A tensor of a shape whose values are undefined."""
+    """A tensor of a shape whose values are undefined.
+
+    >>> torch.empty(2, 3).shape
+    torch.Size([2, 3])
+    """
 
 
 @kernel(
@@ -16,7 +20,11 @@ def empty():
     python="function", grad=None,
 )
 def empty_strided():
-    """A tensor of a shape and strides whose values are undefined."""
+    """A tensor of a shape and strides whose values are undefined.
+
+    >>> torch.empty_strided((2, 3), (1, 2)).stride()
+    (1, 2)
+    """
 
 
 @kernel(
@@ -24,7 +32,11 @@ def empty_strided():
     python="function", grad=None,
 )
 def empty_permuted():
-    """A tensor whose dimensions lie in memory in the given order, slowest first; its values are undefined."""
+    """A tensor whose dimensions lie in memory in the given order, slowest first; its values are undefined.
+
+    >>> torch.empty_permuted((2, 3), (1, 0)).stride()
+    (1, 2)
+    """
 
 
 @kernel(
@@ -32,7 +44,11 @@ def empty_permuted():
     python="function", grad=None, vmap="shift",
 )
 def empty_like():
-    """A tensor of the shape, dtype and layout of another; its values are undefined."""
+    """A tensor of the shape, dtype and layout of another; its values are undefined.
+
+    >>> torch.empty_like(torch.zeros(2, 3)).shape
+    torch.Size([2, 3])
+    """
 
 
 @kernel(
@@ -69,7 +85,11 @@ def zeros():
     python="function", grad=None,
 )
 def ones():
-    """Ones of a shape."""
+    """Ones of a shape.
+
+    >>> torch.ones(2)
+    tensor([1., 1.])
+    """
 
 
 @kernel(
@@ -89,7 +109,11 @@ def full():
     python="function", grad=None, vmap="shift",
 )
 def zeros_like():
-    """Zeros of the shape, dtype and layout of another tensor."""
+    """Zeros of the shape, dtype and layout of another tensor.
+
+    >>> torch.zeros_like(torch.ones(2))
+    tensor([0., 0.])
+    """
 
 
 @kernel(
@@ -97,7 +121,11 @@ def zeros_like():
     python="function", grad=None, vmap="shift",
 )
 def ones_like():
-    """Ones of the shape, dtype and layout of another tensor."""
+    """Ones of the shape, dtype and layout of another tensor.
+
+    >>> torch.ones_like(torch.zeros(2))
+    tensor([1., 1.])
+    """
 
 
 @kernel(
@@ -105,7 +133,11 @@ def ones_like():
     python="function", grad=None, vmap="shift",
 )
 def full_like():
-    """A number in every place of a tensor like another."""
+    """A number in every place of a tensor like another.
+
+    >>> torch.full_like(torch.zeros(2), 3.0)
+    tensor([3., 3.])
+    """
 
 
 @kernel(
@@ -137,7 +169,11 @@ def new_full():
     python="function", grad=None,
 )
 def scalar_tensor():
-    """A 0-dimensional tensor of a number."""
+    """A 0-dimensional tensor of a number.
+
+    >>> torch.scalar_tensor(2.5)
+    tensor(2.5000)
+    """
 
 
 @kernel(
@@ -161,7 +197,11 @@ def arange():
     python="function", grad=None, out=["range.out(Scalar start, Scalar end, Scalar step=1, *, Tensor(a!) out) -> Tensor(a!)"],
 )
 def range_inclusive():
-    """Numbers from start up to and including end; arange is what to use instead."""
+    """Numbers from start up to and including end; arange is what to use instead.
+
+    >>> torch.range(1, 2, 0.5)
+    tensor([1.0000, 1.5000, 2.0000])
+    """
 
 
 @composite("range(Scalar start, Scalar end, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor", python="")
@@ -193,7 +233,11 @@ def linspace():
     python="function", grad=None, vmap="loop",
 )
 def logspace():
-    """base to the power of numbers evenly spaced from start to end, both included."""
+    """base to the power of numbers evenly spaced from start to end, both included.
+
+    >>> torch.logspace(0, 2, 3)
+    tensor([  1.,  10., 100.])
+    """
 
 
 @kernel(
@@ -215,7 +259,12 @@ def eye():
     python="function", grad=None,
 )
 def tril_indices():
-    """Rows and columns of the elements on or below a diagonal of a matrix, (2, n), in row order."""
+    """Rows and columns of the elements on or below a diagonal of a matrix, (2, n), in row order.
+
+    >>> torch.tril_indices(2, 2)
+    tensor([[0, 1, 1],
+            [0, 0, 1]])
+    """
 
 
 @kernel(
@@ -223,7 +272,12 @@ def tril_indices():
     inplace=["tril_(Tensor(a!) self, SymInt diagonal=0) -> Tensor(a!)"], grad={"self": "grad.tril(diagonal)"}, jvp="linear", vmap="shift",
 )
 def tril():
-    """The elements on or below a diagonal of each matrix; zeros elsewhere."""
+    """The elements on or below a diagonal of each matrix; zeros elsewhere.
+
+    >>> torch.tril(torch.ones(2, 2))
+    tensor([[1., 0.],
+            [1., 1.]])
+    """
 
 
 @kernel(
@@ -231,7 +285,12 @@ def tril():
     python="function", grad=None,
 )
 def triu_indices():
-    """Rows and columns of the elements on or above a diagonal of a matrix, (2, n), in row order."""
+    """Rows and columns of the elements on or above a diagonal of a matrix, (2, n), in row order.
+
+    >>> torch.triu_indices(2, 2)
+    tensor([[0, 0, 1],
+            [0, 1, 1]])
+    """
 
 
 @kernel(
@@ -239,4 +298,9 @@ def triu_indices():
     inplace=["triu_(Tensor(a!) self, SymInt diagonal=0) -> Tensor(a!)"], grad={"self": "grad.triu(diagonal)"}, jvp="linear", vmap="shift",
 )
 def triu():
-    """The elements on or above a diagonal of each matrix; zeros elsewhere."""
+    """The elements on or above a diagonal of each matrix; zeros elsewhere.
+
+    >>> torch.triu(torch.ones(2, 2))
+    tensor([[1., 1.],
+            [0., 1.]])
+    """

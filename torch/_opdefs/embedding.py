@@ -3,17 +3,22 @@
 # Gradient formulas name aten operators.
 # ruff: noqa: F821
 
-from .language import UNKNOWN, composite, decomposed, kernel
+from .language import FLOATING, HALF, UNKNOWN, composite, decomposed, kernel
 
 
 @kernel("embedding(Tensor weight, Tensor indices, SymInt padding_idx=-1, bool scale_grad_by_freq=False, bool sparse=False) -> Tensor",
         grad={"weight": "embedding_dense_backward(grad, indices, weight.size(0), padding_idx, scale_grad_by_freq)"}, python="function", vmap="embedding")
 def embedding():
-    """The rows of weight that indices name: (n, d) and (...) to (..., d)."""
+    """The rows of weight that indices name: (n, d) and (...) to (..., d).
+
+    >>> torch.embedding(torch.tensor([[0., 0.], [1., 1.]]), torch.tensor([1, 0]))
+    tensor([[1., 1.],
+            [0., 0.]])
+    """
 
 
 @kernel("embedding_dense_backward(Tensor grad_output, Tensor indices, SymInt num_weights, SymInt padding_idx, bool scale_grad_by_freq) -> Tensor",
-        grad={"grad_output": "embedding_dense_double_backward(grad, indices, padding_idx)"}, python="function", vmap="embedding_backward")
+        compute=HALF, grad={"grad_output": "embedding_dense_double_backward(grad, indices, padding_idx)"}, python="function", vmap="embedding_backward")
 def embedding_dense_backward():
     """Sums the gradients of each row; the row padding_idx gets none, scale_grad_by_freq divides by how often a row was used."""
 
@@ -36,7 +41,7 @@ def embedding_renorm_():
 
 @kernel("_embedding_bag(Tensor weight, Tensor indices, Tensor offsets, bool scale_grad_by_freq=False, int mode=0, bool sparse=False, "
         "Tensor? per_sample_weights=None, bool include_last_offset=False, int padding_idx=-1) -> (Tensor, Tensor, Tensor, Tensor)",
-        grad={"weight": "_embedding_bag_backward(grad, indices, offsets, result1, result2, result3, weight.size(0), scale_grad_by_freq, mode, "
+        kinds=FLOATING, compute=HALF, grad={"weight": "_embedding_bag_backward(grad, indices, offsets, result1, result2, result3, weight.size(0), scale_grad_by_freq, mode, "
                         "sparse, per_sample_weights, padding_idx)",
               "per_sample_weights": "_embedding_bag_per_sample_weights_backward(grad, weight, indices, offsets, result1, mode, padding_idx)"},
         out="below", python="function", vmap="loop")
@@ -46,7 +51,7 @@ def _embedding_bag():
 
 @kernel("_embedding_bag_forward_only(Tensor weight, Tensor indices, Tensor offsets, bool scale_grad_by_freq=False, int mode=0, bool sparse=False, "
         "Tensor? per_sample_weights=None, bool include_last_offset=False, int padding_idx=-1) -> (Tensor, Tensor, Tensor, Tensor)",
-        grad=UNKNOWN, out="below", python="function", vmap="loop")
+        kinds=FLOATING, compute=HALF, grad=UNKNOWN, out="below", python="function", vmap="loop")
 def _embedding_bag_forward_only():
     """_embedding_bag without a gradient."""
 
@@ -80,13 +85,13 @@ def _embedding_bag_backward(grad, indices, offsets, offset2bag, bag_size, maximu
 
 @kernel("_embedding_bag_dense_backward(Tensor grad, Tensor indices, Tensor offset2bag, Tensor bag_size, Tensor maximum_indices, SymInt num_weights, "
         "bool scale_grad_by_freq, int mode, Tensor? per_sample_weights, int padding_idx=-1) -> Tensor",
-        grad={"grad": _bags_of, "per_sample_weights": UNKNOWN}, out="below", python="", vmap="loop")
+        kinds=FLOATING, compute=HALF, grad={"grad": _bags_of, "per_sample_weights": UNKNOWN}, out="below", python="", vmap="loop")
 def _embedding_bag_dense_backward():
     """Each row's share of the gradients of its bags."""
 
 
 @kernel("_embedding_bag_per_sample_weights_backward(Tensor grad, Tensor weight, Tensor indices, Tensor offsets, Tensor offset2bag, int mode, "
-        "int padding_idx=-1) -> Tensor", grad=UNKNOWN, out="below", python="", vmap="loop")
+        "int padding_idx=-1) -> Tensor", kinds=FLOATING, compute=HALF, grad=UNKNOWN, out="below", python="", vmap="loop")
 def _embedding_bag_per_sample_weights_backward():
     """The product of each row with its bag's gradient."""
 
@@ -94,7 +99,12 @@ def _embedding_bag_per_sample_weights_backward():
 @composite("embedding_bag(Tensor weight, Tensor indices, Tensor offsets, bool scale_grad_by_freq=False, int mode=0, bool sparse=False, "
            "Tensor? per_sample_weights=None, bool include_last_offset=False) -> (Tensor, Tensor, Tensor, Tensor)", python="function")
 def embedding_bag(weight, indices, offsets, scale_grad_by_freq, mode, sparse, per_sample_weights, include_last_offset):
-    """Sum, mean or maximum of the rows in each bag of indices."""
+    """Sum, mean or maximum of the rows in each bag of indices.
+
+    >>> torch.embedding_bag(torch.tensor([[1.], [2.]]), torch.tensor([0, 1, 1]), torch.tensor([0, 2]))[0]
+    tensor([[3.],
+            [2.]])
+    """
     return _embedding_bag(weight, indices, offsets, scale_grad_by_freq, mode, sparse, per_sample_weights, include_last_offset, -1)
 
 
@@ -108,9 +118,14 @@ def embedding_bag_padded(weight, indices, offsets, scale_grad_by_freq, mode, spa
     return _embedding_bag(weight, indices, offsets, scale_grad_by_freq, mode, sparse, per_sample_weights, include_last_offset, place)
 
 
-@composite("one_hot(Tensor self, int num_classes=-1) -> Tensor", python="nn")
+@composite("one_hot(Tensor self, int num_classes=-1) -> Tensor", kinds="busfc", python="nn")
 def one_hot(self, num_classes):
-    """Rows of zeros with a one at each index: (...) to (..., num_classes)."""
+    """Rows of zeros with a one at each index: (...) to (..., num_classes).
+
+    >>> F.one_hot(torch.tensor([0, 2]))
+    tensor([[1, 0, 0],
+            [0, 0, 1]])
+    """
     if self.dtype != torch.int64:
         raise RuntimeError("one_hot is only applicable to index tensor of type LongTensor.")
     shape = list(self.shape)

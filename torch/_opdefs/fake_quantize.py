@@ -1,11 +1,11 @@
 """Rounding to the numbers that a quantized tensor could hold, in floating point, so that training sees the error (Jacob et al., 2018)."""
 
-from .language import composite, decomposed
+from .language import FLOAT8, FLOATING, REALS, WIDE_UNSIGNED, composite, decomposed
 
 
 @decomposed(
     "fake_quantize_per_tensor_affine_cachemask(Tensor self, float scale, int zero_point, int quant_min, int quant_max) -> (Tensor output, Tensor mask)",
-    python="", grad={"self": "fake_quantize_per_tensor_affine_cachemask_backward(grad, mask)"}, jvp={"output": "self_t * mask"},
+    kinds=REALS, python="", grad={"self": "fake_quantize_per_tensor_affine_cachemask_backward(grad, mask)"}, jvp={"output": "self_t * mask"},
     constant=(1,))
 def fake_quantize_per_tensor_affine_cachemask(self, scale, zero_point, quant_min, quant_max):
     """fake_quantize_per_tensor_affine, and which elements were within the range."""
@@ -18,13 +18,13 @@ def fake_quantize_per_tensor_affine_cachemask(self, scale, zero_point, quant_min
     return _fake_quantize_per_tensor_affine_cachemask_tensor_qparams(self, scales, zeros, ones([1]), quant_min, quant_max)
 
 
-@composite("fake_quantize_per_tensor_affine_cachemask_backward(Tensor grad, Tensor mask) -> Tensor", python="")
+@composite("fake_quantize_per_tensor_affine_cachemask_backward(Tensor grad, Tensor mask) -> Tensor", kinds="busfc", without=(*WIDE_UNSIGNED, *FLOAT8,), python="")
 def fake_quantize_per_tensor_affine_cachemask_backward(grad, mask):
     """The gradient where the elements were within the range."""
     return grad * mask
 
 
-@composite("fake_quantize_per_tensor_affine(Tensor self, float scale, int zero_point, int quant_min, int quant_max) -> Tensor", python="function")
+@composite("fake_quantize_per_tensor_affine(Tensor self, float scale, int zero_point, int quant_min, int quant_max) -> Tensor", kinds=REALS, python="function")
 def fake_quantize_per_tensor_affine(self, scale, zero_point, quant_min, quant_max):
     """Elements rounded to multiples of scale: (clamp(round(x / scale) + zero_point, quant_min, quant_max) - zero_point) * scale.
 
@@ -55,7 +55,7 @@ def _fake_quantize_per_tensor_affine_cachemask_tensor_qparams(self, scale, zero_
 
 
 @composite("fake_quantize_per_tensor_affine.tensor_qparams(Tensor self, Tensor scale, Tensor zero_point, int quant_min, int quant_max) -> Tensor",
-           python="function")
+           kinds=FLOATING, without=FLOAT8, python="function")
 def fake_quantize_per_tensor_affine_tensor_qparams(self, scale, zero_point, quant_min, quant_max):
     """fake_quantize_per_tensor_affine with scale and zero point in tensors."""
     enabled = ones([1], dtype=torch.int64, device=self.device)
@@ -66,7 +66,7 @@ def fake_quantize_per_tensor_affine_tensor_qparams(self, scale, zero_point, quan
 @decomposed(
     "fake_quantize_per_channel_affine_cachemask(Tensor self, Tensor scale, Tensor zero_point, int axis, int quant_min, int quant_max) -> "
     "(Tensor output, Tensor mask)",
-    python="", grad={"self": "fake_quantize_per_channel_affine_cachemask_backward(grad, mask)"},
+    kinds=FLOATING, without=FLOAT8, python="", grad={"self": "fake_quantize_per_channel_affine_cachemask_backward(grad, mask)"},
     jvp={"output": "self_t * mask"}, constant=(1,))
 def fake_quantize_per_channel_affine_cachemask(self, scale, zero_point, axis, quant_min, quant_max):
     """fake_quantize_per_channel_affine, and which elements were within the range."""
@@ -88,15 +88,19 @@ def fake_quantize_per_channel_affine_cachemask(self, scale, zero_point, axis, qu
     return _fake_quantize_per_tensor_affine_cachemask_tensor_qparams(self, scale.view(shape), zero_point.view(shape), ones([1]), quant_min, quant_max)
 
 
-@composite("fake_quantize_per_channel_affine_cachemask_backward(Tensor grad, Tensor mask) -> Tensor", python="")
+@composite("fake_quantize_per_channel_affine_cachemask_backward(Tensor grad, Tensor mask) -> Tensor", kinds="busfc", without=(*WIDE_UNSIGNED, *FLOAT8,), python="")
 def fake_quantize_per_channel_affine_cachemask_backward(grad, mask):
     """The gradient where the elements were within the range."""
     return grad * mask
 
 
 @composite("fake_quantize_per_channel_affine(Tensor self, Tensor scale, Tensor zero_point, int axis, int quant_min, int quant_max) -> Tensor",
-           python="function")
+           kinds=FLOATING, without=FLOAT8, python="function")
 def fake_quantize_per_channel_affine(self, scale, zero_point, axis, quant_min, quant_max):
-    """fake_quantize_per_tensor_affine with a scale and a zero point for each index of a dimension."""
+    """fake_quantize_per_tensor_affine with a scale and a zero point for each index of a dimension.
+
+    >>> torch.fake_quantize_per_channel_affine(torch.tensor([[0.1, 1.26]]), torch.tensor([0.5]), torch.tensor([0.]), 0, 0, 255)
+    tensor([[0.0000, 1.5000]])
+    """
     output, _ = fake_quantize_per_channel_affine_cachemask(self, scale, zero_point, axis, quant_min, quant_max)
     return output

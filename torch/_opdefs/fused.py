@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 
 from .expr import eq, exp, log, row_length, row_max, row_sum, sqrt, where
-from .language import composite, fused
+from .language import FLOAT8, FLOATING, composite, fused
 
 
 @fused("_softmax(Tensor self, int dim, bool half_to_float) -> Tensor", kinds="f", python="function",
@@ -19,7 +19,7 @@ def _softmax(x):
     return e / row_sum(e)
 
 
-@fused("_softmax_backward_data(Tensor grad_output, Tensor output, int dim, ScalarType input_dtype) -> Tensor", kinds="f", python="function",
+@fused("_softmax_backward_data(Tensor grad_output, Tensor output, int dim, ScalarType input_dtype) -> Tensor", kinds=FLOATING, without=FLOAT8, python="function",
        out=["_softmax_backward_data.out(Tensor grad_output, Tensor output, int dim, ScalarType input_dtype, *, Tensor(a!) grad_input) -> Tensor(a!)"],
        grad={"grad_output": "_softmax_backward_data(grad, output, dim, grad_output.dtype)",
              "output": "grad_output * grad - (output * grad_output).sum(dim, True) * grad - grad_output * (output * grad).sum(dim, True)"})
@@ -37,7 +37,7 @@ def _log_softmax(x):
     return d - log(row_sum(exp(d)))
 
 
-@fused("_log_softmax_backward_data(Tensor grad_output, Tensor output, int dim, ScalarType input_dtype) -> Tensor", kinds="f", python="function",
+@fused("_log_softmax_backward_data(Tensor grad_output, Tensor output, int dim, ScalarType input_dtype) -> Tensor", kinds=FLOATING, without=FLOAT8, python="function",
        out=["_log_softmax_backward_data.out(Tensor grad_output, Tensor output, int dim, ScalarType input_dtype, *, Tensor(a!) out) -> Tensor(a!)"],
        grad={"grad_output": "grad - (grad * output.exp()).sum(dim, True)",
              "output": "-grad_output.sum(dim, True) * output.exp() * grad"})
@@ -117,6 +117,10 @@ def softmax(self, dim, dtype):
 @composite("log_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor",
            out=["log_softmax.int_out(Tensor self, int dim, ScalarType? dtype=None, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact")
 def log_softmax(self, dim, dtype):
-    """log(softmax(x)) along `dim`, computed in `dtype` if given."""
+    """log(softmax(x)) along `dim`, computed in `dtype` if given.
+
+    >>> torch.log_softmax(torch.zeros(2), 0)
+    tensor([-0.6931, -0.6931])
+    """
     x = self if dtype is None else self.to(dtype)
     return _log_softmax(x, dim, False)

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from .language import UNKNOWN, composite, kernel
+from .language import FLOATING, HALF, UNKNOWN, composite, kernel
 
 MODES = "int interpolation_mode, int padding_mode, bool align_corners"
 FORWARD = f"(Tensor input, Tensor grid, {MODES}) -> Tensor"
@@ -19,22 +19,29 @@ def _grad_3d(grad, input, grid, interpolation_mode, padding_mode, align_corners)
     return grid_sampler_3d_backward(grad, input, grid, interpolation_mode, padding_mode, align_corners, [needs("input"), needs("grid")])
 
 
-@kernel("grid_sampler_2d" + FORWARD, python="function", grad={"input, grid": _grad_2d}, jvp=None, vmap="merge<3>")
+@kernel("grid_sampler_2d" + FORWARD, python="function", grad={"input, grid": _grad_2d}, jvp=None, vmap="merge<3>", kinds=FLOATING, compute=HALF)
 def grid_sampler_2d():
-    """Values of images (N, C, H, W) at the places of grid (N, h, w, 2), x before y, from -1 to 1: (N, C, h, w)."""
+    """Values of images (N, C, H, W) at the places of grid (N, h, w, 2), x before y, from -1 to 1: (N, C, h, w).
+
+    >>> torch.grid_sampler_2d(torch.arange(4.).view(1, 1, 2, 2), torch.zeros(1, 1, 1, 2), 0, 0, True)
+    tensor([[[[1.5000]]]])
+    """
 
 
-@kernel("grid_sampler_3d" + FORWARD, python="function", grad={"input, grid": _grad_3d}, jvp=None, vmap="merge<4>")
+@kernel("grid_sampler_3d" + FORWARD, python="function", grad={"input, grid": _grad_3d}, jvp=None, vmap="merge<4>", kinds=FLOATING, compute=HALF)
 def grid_sampler_3d():
-    """Values of volumes (N, C, D, H, W) at the places of grid (N, d, h, w, 3): (N, C, d, h, w)."""
+    """Values of volumes (N, C, D, H, W) at the places of grid (N, d, h, w, 3): (N, C, d, h, w).
 
+    >>> torch.grid_sampler_3d(torch.arange(8.).view(1, 1, 2, 2, 2), torch.zeros(1, 1, 1, 1, 3), 0, 0, True)
+    tensor([[[[[3.5000]]]]])
+    """
 
-@kernel("grid_sampler_2d_backward" + BACKWARD, python="", grad=UNKNOWN, vmap="merge<3>")
+@kernel("grid_sampler_2d_backward" + BACKWARD, python="", grad=UNKNOWN, vmap="merge<3>", kinds=FLOATING, compute=HALF)
 def grid_sampler_2d_backward():
     """Gradients of grid_sampler_2d with respect to images and grid."""
 
 
-@kernel("grid_sampler_3d_backward" + BACKWARD, python="", grad=UNKNOWN, vmap="merge<4>")
+@kernel("grid_sampler_3d_backward" + BACKWARD, python="", grad=UNKNOWN, vmap="merge<4>", kinds=FLOATING, compute=HALF)
 def grid_sampler_3d_backward():
     """Gradients of grid_sampler_3d with respect to volumes and grid."""
 
@@ -44,6 +51,9 @@ def grid_sampler(input, grid, interpolation_mode, padding_mode, align_corners):
     """Values of images or volumes at the places of a grid.
 
     interpolation_mode: 0 linear, 1 nearest, 2 cubic (images only); padding_mode: 0 zeros, 1 border, 2 reflection.
+
+    >>> torch.grid_sampler(torch.arange(4.).view(1, 1, 2, 2), torch.zeros(1, 1, 1, 2), 0, 0, True)
+    tensor([[[[1.5000]]]])
     """
     if input.size(0) != grid.size(0):
         raise RuntimeError(f"grid_sampler(): expected grid and input to have same batch size, but got input with sizes {input.shape} "

@@ -4,32 +4,38 @@
 
 from __future__ import annotations
 
-from .language import UNKNOWN, composite, decomposed, kernel
+from .language import FLOATING, HALF, SINGLE, UNKNOWN, composite, decomposed, kernel
 
 REST = "Tensor? weight=None, bool density=False"
 
 
-@kernel("histogram.bin_ct(Tensor self, int bins=100, *, float[]? range=None, " + REST + ") -> (Tensor hist, Tensor bin_edges)", grad=UNKNOWN, vmap="loop")
+@kernel("histogram.bin_ct(Tensor self, int bins=100, *, float[]? range=None, " + REST + ") -> (Tensor hist, Tensor bin_edges)", kinds=FLOATING, compute=SINGLE, grad=UNKNOWN, vmap="loop")
 def histogram():
     """Counts (or weights) of the elements in `bins` equal bins over `range` (lowest and highest if not given), and the bins' edges."""
 
 
-@kernel("histogram.bins_tensor(Tensor self, Tensor bins, *, " + REST + ") -> (Tensor hist, Tensor bin_edges)", grad=UNKNOWN, vmap="loop")
+@kernel("histogram.bins_tensor(Tensor self, Tensor bins, *, " + REST + ") -> (Tensor hist, Tensor bin_edges)", kinds=FLOATING, compute=SINGLE, grad=UNKNOWN, vmap="loop")
 def histogram_edges():
-    """Counts (or weights) of the elements between the given edges."""
+    """Counts (or weights) of the elements between the given edges.
+
+    >>> torch.histogram(torch.tensor([1., 2., 2., 3.]), 2)
+    torch.return_types.histogram(
+    hist=tensor([1., 3.]),
+    bin_edges=tensor([1., 2., 3.]))
+    """
 
 
-@kernel("_histogramdd_bin_edges(Tensor self, int[] bins, *, float[]? range=None, " + REST + ") -> Tensor[]", python="function", grad=UNKNOWN, out="below", vmap="loop")
+@kernel("_histogramdd_bin_edges(Tensor self, int[] bins, *, float[]? range=None, " + REST + ") -> Tensor[]", kinds=FLOATING, compute=SINGLE, python="function", grad=UNKNOWN, out="below", vmap="loop")
 def histogramdd_edges():
     """Edges of equal bins for each column of a matrix of points."""
 
 
-@kernel("_histogramdd_from_bin_cts(Tensor self, int[] bins, *, float[]? range=None, " + REST + ") -> Tensor", python="function", grad=None, vmap="loop")
+@kernel("_histogramdd_from_bin_cts(Tensor self, int[] bins, *, float[]? range=None, " + REST + ") -> Tensor", kinds=FLOATING, compute=SINGLE, python="function", grad=None, vmap="loop")
 def histogramdd_from_counts():
     """Histogram of points (rows) over equal bins in each dimension."""
 
 
-@kernel("_histogramdd_from_bin_tensors(Tensor self, Tensor[] bins, *, " + REST + ") -> Tensor", python="function", grad=None, vmap="loop")
+@kernel("_histogramdd_from_bin_tensors(Tensor self, Tensor[] bins, *, " + REST + ") -> Tensor", kinds=FLOATING, compute=SINGLE, python="function", grad=None, vmap="loop")
 def histogramdd_from_edges():
     """Histogram of points (rows) between given edges in each dimension."""
 
@@ -39,7 +45,12 @@ DD = "float[]? range=None, " + REST + ") -> (Tensor hist, Tensor[] bin_edges)"
 
 @composite("histogramdd(Tensor self, int[] bins, " + DD, python="function")
 def histogramdd(self, bins, range, weight, density):
-    """Histogram of points (..., D) over bins[d] equal bins in dimension d, and the edges."""
+    """Histogram of points (..., D) over bins[d] equal bins in dimension d, and the edges.
+
+    >>> torch.histogramdd(torch.tensor([[0., 0.], [1., 1.]]), [2, 2]).hist
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
     edges = _histogramdd_bin_edges(self, bins, range=range, weight=weight, density=density)
     return _histogramdd_from_bin_cts(self, bins, range=range, weight=weight, density=density), edges
 
@@ -61,14 +72,18 @@ def histogramdd_tensors(self, bins, range, weight, density):
 SEGMENTS = "str reduce, *, Tensor? lengths=None, {indices}Tensor? offsets=None, int axis=0, {unsafe}Scalar? initial=None) -> Tensor"
 
 
-@kernel("segment_reduce(Tensor data, " + SEGMENTS.format(indices="Tensor? indices=None, ", unsafe="bool unsafe=False, "), python="function",
+@kernel("segment_reduce(Tensor data, " + SEGMENTS.format(indices="Tensor? indices=None, ", unsafe="bool unsafe=False, "), kinds=FLOATING, compute=HALF, python="function",
         grad={"data": "_segment_reduce_backward(grad, result, data, reduce, lengths=lengths, offsets=offsets, axis=axis, initial=initial)"}, jvp=None,
         vmap="loop")
 def segment_reduce():
-    """Sum, mean, max, min or product of runs of rows along `axis`, given by their lengths or offsets."""
+    """Sum, mean, max, min or product of runs of rows along `axis`, given by their lengths or offsets.
+
+    >>> torch.segment_reduce(torch.tensor([1., 2., 3.]), "sum", lengths=torch.tensor([1, 2]))
+    tensor([1., 5.])
+    """
 
 
-@kernel("_segment_reduce_backward(Tensor grad, Tensor output, Tensor data, " + SEGMENTS.format(indices="", unsafe=""), python="", grad=UNKNOWN, vmap="loop")
+@kernel("_segment_reduce_backward(Tensor grad, Tensor output, Tensor data, " + SEGMENTS.format(indices="", unsafe=""), kinds=FLOATING, compute=HALF, python="", grad=UNKNOWN, vmap="loop")
 def segment_reduce_backward():
     """Gradient of segment_reduce."""
 

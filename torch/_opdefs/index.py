@@ -1,7 +1,7 @@
 """Reading and writing elements by index: advanced indexing, gather and scatter, masks."""
 
 from .expr import where as choose
-from .language import SAME, UNKNOWN, composite, decomposed, kernel, pointwise
+from .language import HALF, SAME, UNKNOWN, composite, decomposed, kernel, pointwise
 
 
 def both(functional):
@@ -28,15 +28,19 @@ def _unsafe_index():
 
 
 @kernel(*both("index_put(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor"),
-        grad={"self": "grad if accumulate else grad.index_put(indices, zeros(values.shape, dtype=values.dtype, device=values.device), False)",
+        compute=HALF, grad={"self": "grad if accumulate else grad.index_put(indices, zeros(values.shape, dtype=values.dtype, device=values.device), False)",
               "values": "aten.index.Tensor(grad, indices)"},
         node="IndexPutBackward0", vmap="index_put")
 def index_put():
-    """self[indices] = values, or += values where accumulate is set."""
+    """self[indices] = values, or += values where accumulate is set.
+
+    >>> torch.index_put(torch.zeros(3), [torch.tensor([0, 2])], torch.tensor([1., 2.]))
+    tensor([1., 0., 2.])
+    """
 
 
 @kernel("_unsafe_index_put(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor",
-        grad={"self": "grad if accumulate else grad._unsafe_index_put(indices, zeros(values.shape, dtype=values.dtype, device=values.device), False)",
+        compute=HALF, grad={"self": "grad if accumulate else grad._unsafe_index_put(indices, zeros(values.shape, dtype=values.dtype, device=values.device), False)",
               "values": "aten._unsafe_index.Tensor(grad, indices)"}, python="", out=False, vmap="index_put")
 def _unsafe_index_put():
     """index_put for indices that are known to be in range."""
@@ -56,7 +60,7 @@ def _unsafe_masked_index():
 
 
 @kernel("_unsafe_masked_index_put_accumulate(Tensor self, Tensor mask, Tensor?[] indices, Tensor values) -> Tensor",
-        grad={"self": "grad", "values": "grad._unsafe_masked_index(mask, indices, 0)"}, python="function", out=False, vmap="loop")
+        compute=HALF, grad={"self": "grad", "values": "grad._unsafe_masked_index(mask, indices, 0)"}, python="function", out=False, vmap="loop")
 def _unsafe_masked_index_put_accumulate():
     """self with values added at the indices where mask."""
 
@@ -66,7 +70,12 @@ def _unsafe_masked_index_put_accumulate():
 @kernel("index_select(Tensor self, int dim, Tensor index) -> Tensor",
         grad={"self": "grad.new_zeros(self.shape).index_add(dim, index, grad)"}, vmap="index_dim", out_apart=True)
 def index_select():
-    """The slices of self along dim that index names."""
+    """The slices of self along dim that index names.
+
+    >>> torch.index_select(torch.tensor([[1, 2], [3, 4]]), 1, torch.tensor([1]))
+    tensor([[2],
+            [4]])
+    """
 
 
 def _index_add_source(grad, source, dim, index, alpha):
@@ -80,9 +89,13 @@ def _index_add_source(grad, source, dim, index, alpha):
 
 
 @kernel(*both("index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor"),
-        grad={"self": "grad", "source": _index_add_source}, node="IndexAddBackward0", vmap="index_dim")
+        compute=HALF, grad={"self": "grad", "source": _index_add_source}, node="IndexAddBackward0", vmap="index_dim")
 def index_add():
-    """self with alpha * source added to the slices that index names, in order."""
+    """self with alpha * source added to the slices that index names, in order.
+
+    >>> torch.index_add(torch.zeros(2), 0, torch.tensor([1, 1]), torch.tensor([1., 2.]))
+    tensor([0., 3.])
+    """
 
 
 def _index_copy_source(grad, source, dim, index):
@@ -94,13 +107,21 @@ def _index_copy_source(grad, source, dim, index):
 @kernel(*both("index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tensor"),
         grad={"self": "grad.index_fill(dim, index, 0)", "source": _index_copy_source}, node="IndexCopyBackward0", vmap="index_dim")
 def index_copy():
-    """self with the slices that index names replaced by those of source."""
+    """self with the slices that index names replaced by those of source.
+
+    >>> torch.index_copy(torch.zeros(3), 0, torch.tensor([2, 0]), torch.tensor([1., 2.]))
+    tensor([2., 0., 1.])
+    """
 
 
 @kernel(*both("index_fill.int_Scalar(Tensor self, int dim, Tensor index, Scalar value) -> Tensor"),
         grad={"self": "grad.index_fill(dim, index, 0)"}, node="IndexFillBackward0", vmap="index_dim")
 def index_fill():
-    """self with the slices that index names filled with value."""
+    """self with the slices that index names filled with value.
+
+    >>> torch.index_fill(torch.zeros(3), 0, torch.tensor([1]), 5.0)
+    tensor([0., 5., 0.])
+    """
 
 
 def _index_fill_value(grad, dim, index):
@@ -144,23 +165,35 @@ def _index_reduce_grad(grad, self, dim, index, source, reduce, include_self, res
 
 
 @kernel(*both("index_reduce(Tensor self, int dim, Tensor index, Tensor source, str reduce, *, bool include_self=True) -> Tensor"),
-        grad={"self, source": _index_reduce_grad}, node="IndexReduceBackward0", vmap="index_dim")
+        kinds="usf", compute=HALF, grad={"self, source": _index_reduce_grad}, node="IndexReduceBackward0", vmap="index_dim")
 def index_reduce():
-    """Slices of source reduced (prod, mean, amax, amin) into the slices of self that index names."""
+    """Slices of source reduced (prod, mean, amax, amin) into the slices of self that index names.
+
+    >>> torch.index_reduce(torch.ones(2), 0, torch.tensor([0, 0]), torch.tensor([3., 5.]), "prod")
+    tensor([15.,  1.])
+    """
 
 
 @kernel("take(Tensor self, Tensor index) -> Tensor", grad={"self": "zeros_like(self).put(index, grad, True)"},
         vmap="aten.index.Tensor(self.reshape([-1]), [index])", out_apart=True)
 def take():
-    """Elements of self by their position in row-major order."""
+    """Elements of self by their position in row-major order.
+
+    >>> torch.take(torch.tensor([[1, 2], [3, 4]]), torch.tensor([0, 3]))
+    tensor([1, 4])
+    """
 
 
 @kernel(*both("put(Tensor self, Tensor index, Tensor source, bool accumulate=False) -> Tensor"),
-        grad={"self": "grad if accumulate else grad.put(index, zeros(source.shape, dtype=source.dtype, device=source.device), False)",
+        compute=HALF, grad={"self": "grad if accumulate else grad.put(index, zeros(source.shape, dtype=source.dtype, device=source.device), False)",
               "source": "grad.take(index).reshape(source.shape)"}, python="function method", node="PutBackward0",
         vmap="self.reshape([-1]).index_put([index], source, accumulate).view(self.shape)")
 def put():
-    """self with the elements at positions index (row-major order) replaced by, or increased by, those of source."""
+    """self with the elements at positions index (row-major order) replaced by, or increased by, those of source.
+
+    >>> torch.put(torch.zeros(3), torch.tensor([0, 2]), torch.tensor([1., 2.]))
+    tensor([1., 0., 2.])
+    """
 
 
 # ---- gather and scatter ----
@@ -168,13 +201,22 @@ def put():
 @kernel("gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor",
         grad={"self": "grad.new_zeros(self.shape).scatter_add(dim, index, grad)"}, out_apart=True)
 def gather():
-    """result[i, j] = self[index[i, j], j] for dim 0, and so on."""
+    """result[i, j] = self[index[i, j], j] for dim 0, and so on.
+
+    >>> torch.gather(torch.tensor([[1, 2], [3, 4]]), 1, torch.tensor([[0], [1]]))
+    tensor([[1],
+            [4]])
+    """
 
 
 @kernel(*both("scatter.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor"),
         grad={"self": "grad.scatter(dim, index, 0)", "src": "grad.gather(dim, index)"}, node="ScatterBackward0", out_apart=True)
 def scatter():
-    """self with result[index[i, j], j] = src[i, j] for dim 0, and so on."""
+    """self with result[index[i, j], j] = src[i, j] for dim 0, and so on.
+
+    >>> torch.scatter(torch.zeros(3), 0, torch.tensor([2, 0]), torch.tensor([1., 2.]))
+    tensor([2., 0., 1.])
+    """
 
 
 @kernel(*both("scatter.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor"),
@@ -183,20 +225,24 @@ def scatter_value():
     """scatter of one value."""
 
 
-@kernel(*both("scatter.reduce(Tensor self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor"), grad=UNKNOWN, out_apart=True)
+@kernel(*both("scatter.reduce(Tensor self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor"), compute=HALF, grad=UNKNOWN, out_apart=True)
 def scatter_reduce_old():
     """scatter that adds or multiplies."""
 
 
-@kernel(*both("scatter.value_reduce(Tensor self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor"), grad=None, out_apart=True)
+@kernel(*both("scatter.value_reduce(Tensor self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor"), compute=HALF, grad=None, out_apart=True)
 def scatter_value_reduce():
     """scatter that adds or multiplies by one value."""
 
 
 @kernel(*both("scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor"),
-        grad={"self": "grad", "src": "grad.gather(dim, index)"}, node="ScatterAddBackward0", out_apart=True)
+        compute=HALF, grad={"self": "grad", "src": "grad.gather(dim, index)"}, node="ScatterAddBackward0", out_apart=True)
 def scatter_add():
-    """scatter that adds."""
+    """scatter that adds.
+
+    >>> torch.scatter_add(torch.zeros(2), 0, torch.tensor([1, 1]), torch.tensor([1., 2.]))
+    tensor([0., 3.])
+    """
 
 
 def _scatter_reduce_grad(grad, self, dim, index, src, reduce, include_self, result):
@@ -232,14 +278,23 @@ def _scatter_reduce_grad(grad, self, dim, index, src, reduce, include_self, resu
 
 
 @kernel(*both("scatter_reduce.two(Tensor self, int dim, Tensor index, Tensor src, str reduce, *, bool include_self=True) -> Tensor"),
-        grad={"self, src": _scatter_reduce_grad}, node="ScatterReduceBackward0", out_apart=True)
+        kinds="usf", compute=HALF, grad={"self, src": _scatter_reduce_grad}, node="ScatterReduceBackward0", out_apart=True)
 def scatter_reduce():
-    """scatter that reduces: sum, prod, mean, amax or amin, with or without the value that was there."""
+    """scatter that reduces: sum, prod, mean, amax or amin, with or without the value that was there.
+
+    >>> torch.scatter_reduce(torch.ones(2), 0, torch.tensor([0, 0]), torch.tensor([3., 5.]), "amax")
+    tensor([5., 1.])
+    """
 
 
-@composite("take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor", out=True, out_dtype="exact", out_apart=True)
+@composite("take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor", kinds="busfc", out=True, out_dtype="exact", out_apart=True)
 def take_along_dim(self, indices, dim):
-    """gather with broadcasting and negative indices; on the flattened input when dim is not given."""
+    """gather with broadcasting and negative indices; on the flattened input when dim is not given.
+
+    >>> torch.take_along_dim(torch.tensor([[1, 2], [3, 4]]), torch.tensor([[1], [0]]), 1)
+    tensor([[2],
+            [3]])
+    """
     if dim is None:
         return self.reshape([-1]).gather(0, indices.reshape([-1]))
     if self.dim() != indices.dim():
@@ -267,7 +322,11 @@ def take_along_dim(self, indices, dim):
 @pointwise("masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor", result=SAME, store={"mask": "Bool"},
            grad={"self": "grad.masked_fill(mask, 0)"})
 def masked_fill(x, mask, value):
-    """self with value where mask is true."""
+    """self with value where mask is true.
+
+    >>> torch.masked_fill(torch.tensor([1, 2]), torch.tensor([True, False]), 0)
+    tensor([0, 2])
+    """
     return choose(mask, value, x)
 
 
@@ -281,7 +340,11 @@ def masked_fill_tensor():
 
 @kernel("masked_select(Tensor self, Tensor mask) -> Tensor", grad={"self": "masked_select_backward(grad, self, mask)"}, vmap="dynamic", out_apart=True)
 def masked_select():
-    """The elements of self where mask is true, in row-major order."""
+    """The elements of self where mask is true, in row-major order.
+
+    >>> torch.masked_select(torch.tensor([1, 2, 3]), torch.tensor([True, False, True]))
+    tensor([1, 3])
+    """
 
 
 @composite("masked_select_backward(Tensor grad, Tensor input, Tensor mask) -> Tensor", python="")
@@ -299,7 +362,11 @@ def masked_select_backward(grad, input, mask):
 @kernel(*both("masked_scatter(Tensor self, Tensor mask, Tensor source) -> Tensor"),
         grad={"self": "grad.masked_fill(mask, 0)", "source": "masked_scatter_backward(grad, mask, source.shape)"}, node="MaskedScatterBackward0", vmap="loop")
 def masked_scatter():
-    """self with the elements of source, one after the other, where mask is true."""
+    """self with the elements of source, one after the other, where mask is true.
+
+    >>> torch.masked_scatter(torch.zeros(3), torch.tensor([True, False, True]), torch.tensor([1., 2.]))
+    tensor([1., 0., 2.])
+    """
 
 
 @decomposed("masked_scatter_backward(Tensor grad_output, Tensor mask, SymInt[] sizes) -> Tensor",
@@ -315,19 +382,35 @@ def masked_scatter_backward(grad_output, mask, sizes):
 
 # ---- places of nonzero elements ----
 
-@kernel("nonzero(Tensor self) -> Tensor", grad=None, vmap="dynamic", out_apart=True)
+@kernel("nonzero(Tensor self) -> Tensor", compute=HALF, grad=None, vmap="dynamic", out_apart=True)
 def nonzero():
-    """The indices of the elements that are not zero: (count, dimensions)."""
+    """The indices of the elements that are not zero: (count, dimensions).
+
+    >>> torch.nonzero(torch.tensor([0, 3, 0, 4]))
+    tensor([[1],
+            [3]])
+    """
 
 
-@kernel("nonzero_static(Tensor self, *, SymInt size, int fill_value=-1) -> Tensor", grad=None, vmap="loop", out_apart=True)
+@kernel("nonzero_static(Tensor self, *, SymInt size, int fill_value=-1) -> Tensor", compute=HALF, grad=None, vmap="loop", out_apart=True)
 def nonzero_static():
-    """The first `size` rows of nonzero, filled up with fill_value."""
+    """The first `size` rows of nonzero, filled up with fill_value.
+
+    >>> torch.nonzero_static(torch.tensor([0, 1, 1]), size=3)
+    tensor([[ 1],
+            [ 2],
+            [-1]])
+    """
 
 
 @composite("argwhere(Tensor self) -> Tensor")
 def argwhere(self):
-    """nonzero."""
+    """nonzero.
+
+    >>> torch.argwhere(torch.tensor([[0, 1], [1, 0]]))
+    tensor([[0, 1],
+            [1, 0]])
+    """
     return self.nonzero()
 
 
@@ -341,5 +424,9 @@ def nonzero_numpy(self):
 
 @composite("where(Tensor condition) -> Tensor[]", python="function")
 def where(condition):
-    """nonzero as one index tensor for each dimension."""
+    """nonzero as one index tensor for each dimension.
+
+    >>> torch.where(torch.tensor([True, False]), torch.tensor([1, 2]), torch.tensor([3, 4]))
+    tensor([1, 4])
+    """
     return condition.nonzero_numpy()

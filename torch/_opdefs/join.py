@@ -1,6 +1,6 @@
 """Joining, repeating and padding tensors; diagonals; shuffles of channels and pixels."""
 
-from .language import composite, decomposed, kernel
+from .language import FLOATING_COMPLEX, HALF, REALS, composite, decomposed, kernel
 
 
 def _cat_parts(grad, tensors, dim):
@@ -18,12 +18,16 @@ def _cat_parts(grad, tensors, dim):
 
 @kernel("cat(Tensor[] tensors, int dim=0) -> Tensor", grad={"tensors": _cat_parts}, python="function", out_dtype="cast", out_apart=True)
 def cat():
-    """Joins tensors along an existing dimension; they have the same size in every other one."""
+    """Joins tensors along an existing dimension; they have the same size in every other one.
+
+    >>> torch.cat([torch.tensor([1, 2]), torch.tensor([3])])
+    tensor([1, 2, 3])
+    """
 
 
 @composite("concat(Tensor[] tensors, int dim=0) -> Tensor", "concatenate(Tensor[] tensors, int dim=0) -> Tensor", out=True, python="function")
 def concat(tensors, dim):
-    """cat."""
+    """Alias of :func:`torch.cat`."""
     return cat(tensors, dim)
 
 
@@ -36,12 +40,21 @@ def _stack_parts(grad, tensors, dim):
 
 @kernel("stack(Tensor[] tensors, int dim=0) -> Tensor", grad={"tensors": _stack_parts}, python="function", out_dtype="cast")
 def stack():
-    """Joins tensors of one shape along a new dimension."""
+    """Joins tensors of one shape along a new dimension.
+
+    >>> torch.stack([torch.tensor([1, 2]), torch.tensor([3, 4])], 1)
+    tensor([[1, 3],
+            [2, 4]])
+    """
 
 
 @composite("hstack(Tensor[] tensors) -> Tensor", out=True, python="function")
 def hstack(tensors):
-    """Joins along the second dimension, vectors along their only one."""
+    """Joins along the second dimension, vectors along their only one.
+
+    >>> torch.hstack([torch.tensor([1, 2]), torch.tensor([3])])
+    tensor([1, 2, 3])
+    """
     if len(tensors) == 0:
         raise RuntimeError("hstack expects a non-empty TensorList")
     parts = aten.atleast_1d.Sequence(tensors)
@@ -50,7 +63,12 @@ def hstack(tensors):
 
 @composite("vstack(Tensor[] tensors) -> Tensor", "row_stack(Tensor[] tensors) -> Tensor", out=True, python="function")
 def vstack(tensors):
-    """Joins along the first dimension; vectors are rows."""
+    """Joins along the first dimension; vectors are rows.
+
+    >>> torch.vstack([torch.tensor([1, 2]), torch.tensor([3, 4])])
+    tensor([[1, 2],
+            [3, 4]])
+    """
     if len(tensors) == 0:
         raise RuntimeError("vstack expects a non-empty TensorList")
     return cat(aten.atleast_2d.Sequence(tensors), 0)
@@ -58,7 +76,11 @@ def vstack(tensors):
 
 @composite("dstack(Tensor[] tensors) -> Tensor", out=True, python="function")
 def dstack(tensors):
-    """Joins along the third dimension."""
+    """Joins along the third dimension.
+
+    >>> torch.dstack([torch.tensor([1, 2]), torch.tensor([3, 4])]).shape
+    torch.Size([1, 2, 2])
+    """
     if len(tensors) == 0:
         raise RuntimeError("dstack expects a non-empty TensorList")
     return cat(aten.atleast_3d.Sequence(tensors), 2)
@@ -66,7 +88,12 @@ def dstack(tensors):
 
 @composite("column_stack(Tensor[] tensors) -> Tensor", out=True, python="function")
 def column_stack(tensors):
-    """Joins along the second dimension; vectors are columns."""
+    """Joins along the second dimension; vectors are columns.
+
+    >>> torch.column_stack([torch.tensor([1, 2]), torch.tensor([3, 4])])
+    tensor([[1, 3],
+            [2, 4]])
+    """
     if len(tensors) == 0:
         raise RuntimeError("column_stack expects a non-empty TensorList")
     parts = []
@@ -95,7 +122,12 @@ def _block_parts(grad, tensors):
 
 @kernel("block_diag(Tensor[] tensors) -> Tensor", grad={"tensors": _block_parts}, python="function", vmap="loop")
 def block_diag():
-    """A matrix with the given matrices along its diagonal; vectors are rows."""
+    """A matrix with the given matrices along its diagonal; vectors are rows.
+
+    >>> torch.block_diag(torch.tensor([[1]]), torch.tensor([[2, 3]]))
+    tensor([[1, 0, 0],
+            [0, 2, 3]])
+    """
 
 
 @composite("meshgrid.indexing(Tensor[] tensors, *, str indexing) -> Tensor[]", python="function")
@@ -148,7 +180,13 @@ def cartesian_prod(tensors):
 
 @composite("combinations(Tensor self, int r=2, bool with_replacement=False) -> Tensor", python="function")
 def combinations(self, r, with_replacement):
-    """The combinations of r elements of a vector, as rows in order of position."""
+    """The combinations of r elements of a vector, as rows in order of position.
+
+    >>> torch.combinations(torch.tensor([1, 2, 3]))
+    tensor([[1, 2],
+            [1, 3],
+            [2, 3]])
+    """
     if self.dim() != 1:
         raise RuntimeError("Expect a 1D vector, but got shape ", self.shape)
     if r < 0:
@@ -189,7 +227,11 @@ def _cropped(grad, pad):
 
 @kernel("constant_pad_nd(Tensor self, SymInt[] pad, Scalar value=0) -> Tensor", grad={"self": _cropped}, python="function", vmap="shift")
 def constant_pad_nd():
-    """self with value before and after: pad holds (before, after) of the last dimension, then of the one before, ...; negative ones crop."""
+    """self with value before and after: pad holds (before, after) of the last dimension, then of the one before, ...; negative ones crop.
+
+    >>> torch.constant_pad_nd(torch.tensor([1, 2]), [1, 1], 0)
+    tensor([0, 1, 2, 0])
+    """
 
 
 @kernel("reflection_pad1d(Tensor self, SymInt[2] padding) -> Tensor", grad={"self": "reflection_pad1d_backward(grad, self, padding)"}, python="nn",
@@ -228,37 +270,37 @@ def replication_pad3d():
     """Padded by its border values: (C, D, H, W) or (N, C, D, H, W)."""
 
 
-@kernel("reflection_pad1d_backward(Tensor grad_output, Tensor self, SymInt[2] padding) -> Tensor", out="grad_input",
+@kernel("reflection_pad1d_backward(Tensor grad_output, Tensor self, SymInt[2] padding) -> Tensor", kinds=FLOATING_COMPLEX, compute=HALF, out="grad_input",
         grad={"grad_output": "reflection_pad1d(grad, padding)"}, python="", vmap="merge<2>")
 def reflection_pad1d_backward():
     """The gradient of reflection_pad1d."""
 
 
-@kernel("reflection_pad2d_backward(Tensor grad_output, Tensor self, SymInt[4] padding) -> Tensor", out="grad_input",
+@kernel("reflection_pad2d_backward(Tensor grad_output, Tensor self, SymInt[4] padding) -> Tensor", kinds=FLOATING_COMPLEX, compute=HALF, out="grad_input",
         grad={"grad_output": "reflection_pad2d(grad, padding)"}, python="", vmap="merge<3>")
 def reflection_pad2d_backward():
     """The gradient of reflection_pad2d."""
 
 
-@kernel("reflection_pad3d_backward(Tensor grad_output, Tensor self, SymInt[6] padding) -> Tensor", out="grad_input",
+@kernel("reflection_pad3d_backward(Tensor grad_output, Tensor self, SymInt[6] padding) -> Tensor", kinds=FLOATING_COMPLEX, compute=HALF, out="grad_input",
         grad={"grad_output": "reflection_pad3d(grad, padding)"}, python="", vmap="merge<4>")
 def reflection_pad3d_backward():
     """The gradient of reflection_pad3d."""
 
 
-@kernel("replication_pad1d_backward(Tensor grad_output, Tensor self, SymInt[2] padding) -> Tensor", out="grad_input",
+@kernel("replication_pad1d_backward(Tensor grad_output, Tensor self, SymInt[2] padding) -> Tensor", kinds=FLOATING_COMPLEX, compute=HALF, out="grad_input",
         grad={"grad_output": "replication_pad1d(grad, padding)"}, python="", vmap="merge<2>")
 def replication_pad1d_backward():
     """The gradient of replication_pad1d."""
 
 
-@kernel("replication_pad2d_backward(Tensor grad_output, Tensor self, SymInt[4] padding) -> Tensor", out="grad_input",
+@kernel("replication_pad2d_backward(Tensor grad_output, Tensor self, SymInt[4] padding) -> Tensor", kinds=FLOATING_COMPLEX, compute=HALF, out="grad_input",
         grad={"grad_output": "replication_pad2d(grad, padding)"}, python="", vmap="merge<3>")
 def replication_pad2d_backward():
     """The gradient of replication_pad2d."""
 
 
-@kernel("replication_pad3d_backward(Tensor grad_output, Tensor self, SymInt[6] padding) -> Tensor", out="grad_input",
+@kernel("replication_pad3d_backward(Tensor grad_output, Tensor self, SymInt[6] padding) -> Tensor", kinds=FLOATING_COMPLEX, compute=HALF, out="grad_input",
         grad={"grad_output": "replication_pad3d(grad, padding)"}, python="", vmap="merge<4>")
 def replication_pad3d_backward():
     """The gradient of replication_pad3d."""
@@ -340,7 +382,11 @@ def pad(self, pad, mode, value):
 
 @kernel("repeat_interleave.Tensor(Tensor repeats, *, SymInt? output_size=None) -> Tensor", grad=None, out="below", python="function", vmap="loop")
 def repeat_interleave():
-    """Index i, repeats[i] times."""
+    """Index i, repeats[i] times.
+
+    >>> torch.repeat_interleave(torch.tensor([1, 2]), torch.tensor([1, 2]))
+    tensor([1, 2, 2])
+    """
 
 
 @composite("repeat_interleave.self_Tensor(Tensor self, Tensor repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor")
@@ -386,7 +432,12 @@ def repeat_interleave_int(self, repeats, dim, output_size):
 @decomposed("diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1) -> Tensor", grad={"self": "grad.diagonal(offset, dim1, dim2)"},
             jvp="linear", out="below")
 def diag_embed(self, offset, dim1, dim2):
-    """Matrices in dimensions dim1 and dim2 with the last dimension of self along a diagonal."""
+    """Matrices in dimensions dim1 and dim2 with the last dimension of self along a diagonal.
+
+    >>> torch.diag_embed(torch.tensor([[1, 2]]))
+    tensor([[[1, 0],
+             [0, 2]]])
+    """
     n = self.dim() + 1
     a = dim1 if dim1 >= 0 else dim1 + n
     b = dim2 if dim2 >= 0 else dim2 + n
@@ -412,7 +463,12 @@ def diag_embed(self, offset, dim1, dim2):
 
 @composite("diag(Tensor self, int diagonal=0) -> Tensor", out=True)
 def diag(self, diagonal):
-    """The matrix with a vector on its diagonal, or the diagonal of a matrix."""
+    """The matrix with a vector on its diagonal, or the diagonal of a matrix.
+
+    >>> torch.diag(torch.tensor([1, 2]))
+    tensor([[1, 0],
+            [0, 2]])
+    """
     if self.dim() != 1 and self.dim() != 2:
         raise RuntimeError("diag(): Supports 1D or 2D tensors. Got ", self.dim(), "D")
     if self.dim() == 1:
@@ -422,13 +478,22 @@ def diag(self, diagonal):
 
 @composite("diagflat(Tensor self, int offset=0) -> Tensor")
 def diagflat(self, offset):
-    """The matrix with the elements of self on its diagonal."""
+    """The matrix with the elements of self on its diagonal.
+
+    >>> torch.diagflat(torch.tensor([1, 2]))
+    tensor([[1, 0],
+            [0, 2]])
+    """
     return self.reshape([-1]).diag(offset)
 
 
 @decomposed("trace(Tensor self) -> Tensor", grad={"self": "trace_backward(grad, self.shape)"}, out="below")
 def trace(self):
-    """The sum of a matrix's diagonal."""
+    """The sum of a matrix's diagonal.
+
+    >>> torch.trace(torch.tensor([[1, 2], [3, 4]]))
+    tensor(5)
+    """
     if self.dim() != 2:
         raise RuntimeError("trace: expected a matrix, but got tensor with dim ", self.dim())
     return self.diagonal().sum()
@@ -447,7 +512,11 @@ def trace_backward(grad, sizes):
 @decomposed("channel_shuffle(Tensor self, SymInt groups) -> Tensor", grad={"self": "channel_shuffle(grad, grad.size(1) // groups)"},
             python="function", out="below")
 def channel_shuffle(self, groups):
-    """Channels (dimension 1) of `groups` groups interleaved."""
+    """Channels (dimension 1) of `groups` groups interleaved.
+
+    >>> torch.channel_shuffle(torch.arange(4).view(1, 4, 1, 1), 2).flatten()
+    tensor([0, 2, 1, 3])
+    """
     if self.dim() < 3:
         raise RuntimeError("channel_shuffle expects input with > 2 dims, but got input with sizes ", self.shape)
     c = self.size(1)
@@ -469,7 +538,12 @@ def native_channel_shuffle(self, groups):
 @decomposed("pixel_shuffle(Tensor self, int upscale_factor) -> Tensor", grad={"self": "pixel_unshuffle(grad, upscale_factor)"},
             python="function", out="below")
 def pixel_shuffle(self, upscale_factor):
-    """(..., C r r, H, W) to (..., C, H r, W r)."""
+    """(..., C r r, H, W) to (..., C, H r, W r).
+
+    >>> torch.pixel_shuffle(torch.arange(4).view(1, 4, 1, 1), 2)
+    tensor([[[[0, 1],
+              [2, 3]]]])
+    """
     r = upscale_factor
     if self.dim() < 3:
         raise RuntimeError("pixel_shuffle expects input to have at least 3 dimensions, but got input with ", self.dim(), " dimension(s)")
@@ -503,7 +577,11 @@ def pixel_shuffle(self, upscale_factor):
 @decomposed("pixel_unshuffle(Tensor self, int downscale_factor) -> Tensor", grad={"self": "pixel_shuffle(grad, downscale_factor)"},
             python="function", out="below")
 def pixel_unshuffle(self, downscale_factor):
-    """(..., C, H r, W r) to (..., C r r, H, W)."""
+    """(..., C, H r, W r) to (..., C r r, H, W).
+
+    >>> torch.pixel_unshuffle(torch.arange(4).view(1, 1, 2, 2), 2).shape
+    torch.Size([1, 4, 1, 1])
+    """
     r = downscale_factor
     if self.dim() < 3:
         raise RuntimeError("pixel_unshuffle expects input to have at least 3 dimensions, but got input with ", self.dim(), " dimension(s)")
@@ -540,6 +618,10 @@ def pixel_unshuffle(self, downscale_factor):
 @kernel("isin.Tensor_Tensor(Tensor elements, Tensor test_elements, *, bool assume_unique=False, bool invert=False) -> Tensor",
         "isin.Tensor_Scalar(Tensor elements, Scalar test_element, *, bool assume_unique=False, bool invert=False) -> Tensor",
         "isin.Scalar_Tensor(Scalar element, Tensor test_elements, *, bool assume_unique=False, bool invert=False) -> Tensor",
-        grad=None, python="function", vmap="elements")
+        kinds=REALS, compute=HALF, grad=None, python="function", vmap="elements")
 def isin():
-    """Whether each element occurs among test_elements."""
+    """Whether each element occurs among test_elements.
+
+    >>> torch.isin(torch.tensor([1, 2, 3]), torch.tensor([2, 5]))
+    tensor([False,  True, False])
+    """

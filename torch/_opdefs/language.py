@@ -34,6 +34,13 @@ ORDERED = "busf"
 INTEGRAL = "bus"
 FLOATING = "f"
 FLOATING_COMPLEX = "fc"
+# some of a kind, for `without=`
+WIDE_UNSIGNED = ("uint16", "uint32", "uint64")
+FLOAT8 = ("float8_e5m2", "float8_e4m3fn", "float8_e5m2fnuz", "float8_e4m3fnuz", "float8_e8m0fnu")
+
+# what the C++ code of a kernel is written for, from which width on; narrower operands are converted, and the results back
+SINGLE = "Single"    # float32: half, bfloat16, float8 and complex32 are converted
+HALF = "Half"        # half, bfloat16 and complex64: float8 and complex32 are converted
 
 DEFINITIONS: dict[str, Definition] = {}
 
@@ -101,12 +108,13 @@ def _register(family, schemas, body, common, options):
 
 
 _COMMON = ("grad", "jvp", "inplace", "out", "out_dtype", "out_apart", "python", "hidden", "node", "constant", "vmap")
+_DTYPES = ("kinds", "without")   # the dtypes an operator is for: kinds, and those of them that it is not for
 
 
 def _family(family, allowed):
     def decorator(*schemas, **options):
         common = {k: options.pop(k) for k in _COMMON if k in options}
-        unknown = set(options) - set(allowed)
+        unknown = set(options) - {*allowed, *_DTYPES}
         if unknown:
             raise TypeError(f"{schemas[0]}: {family} takes no {', '.join(sorted(unknown))}")
 
@@ -120,30 +128,32 @@ def _family(family, allowed):
 
 # Element-wise. The body is called with one symbolic scalar per Tensor and number argument; a `str` argument, and whether an
 # optional one is given, select a variant: the body is called once for each.
-#   result   dtype rule; kinds: dtypes it is defined for; choices: {"approximate": ("none", "tanh")}
+#   result   dtype rule; choices: {"approximate": ("none", "tanh")}
 #   store    {"self": "Bool"}: operands not stored in the compute dtype (where's condition); promotes: False demands like dtypes
 #   operands number arguments whose dtype takes part in the promotion; number_first: Python may pass a number for the first tensor
-pointwise = _family("pointwise", ("result", "kinds", "choices", "store", "promotes", "operands", "number_first"))
+pointwise = _family("pointwise", ("result", "choices", "store", "promotes", "operands", "number_first"))
 
 # Folds over dimensions. Body: called with the number arguments (but dim and keepdim), returns language.Fold(...).
 #   result   one rule or one per output; floats: integers fold as floats; widens: integers fold, and come out, as int64
 #   identity False: there must be an element; choices: {"ord": (2, 1)}: values of a number argument that get a variant of their own
 #   error    message for dtypes outside `kinds`; empty: message for no elements; kernels: the definition (by unique name) whose kernels serve this one too
-reduction = _family("reduction", ("result", "kinds", "identity", "floats", "widens", "choices", "error", "empty", "kernels"))
+reduction = _family("reduction", ("result", "identity", "floats", "widens", "choices", "error", "empty", "kernels"))
 
 # Prefix folds along one dimension. Body: returns language.Fold(...) used left to right; options as for reductions.
-scan = _family("scan", ("result", "kinds", "widens"))
+scan = _family("scan", ("result", "widens"))
 
 # One kernel per row, from row expressions (softmax, layer_norm); see torch/_codegen/rows.py. The body is called with one
 # symbolic scalar per Tensor and float argument; row_sum, row_max and row_length speak of the whole row.
 #   rows     the argument that says what a row is: "dim", or "normalized_shape" (the trailing dimensions)
 #   operands {"weight": "Shared", "mean": "Each"}: operands that are one row for all, or one value a row (default "Row")
 #   outputs  kinds of the results: "Row", "Each", or "Total" (summed over all rows)
-fused = _family("fused", ("kinds", "rows", "operands", "outputs"))
+fused = _family("fused", ("rows", "operands", "outputs"))
 
 # A hand-written C++ kernel, `name` in namespace kindling::kernels (default: the operator's name and overload), which also
 # computes the shape, so that it serves device="meta": it must return before touching data when the output is meta.
-kernel = _family("kernel", ("name", "view"))
+#   compute  SINGLE or HALF, where the code is not written for all of the dtypes it is for
+#   modular  integers wrap around, so that uint16, uint32 and uint64 are computed as the signed integers of their bits
+kernel = _family("kernel", ("name", "view", "compute", "modular"))
 
 # Over other operators, above autograd. Body in the formula subset: it becomes C++. `python_only=True` leaves it Python.
 # `values`: strings that names in the body stand for.

@@ -1,6 +1,10 @@
 """Factorisations: Cholesky, QR, singular values, eigenvalues, LU. Kernels call LAPACK; gradients follow Giles (2008) and Townsend (2016)."""
 
-from .language import UNKNOWN, composite, decomposed, kernel
+from functools import partial
+
+from .language import FLOATING_COMPLEX, HALF, SINGLE, UNKNOWN, composite, decomposed, kernel
+
+lapack = partial(kernel, kinds=FLOATING_COMPLEX, compute=SINGLE)
 
 
 @composite("_cholesky_grad(Tensor grad, Tensor factor, bool upper) -> Tensor", python="")
@@ -14,7 +18,7 @@ def _cholesky_grad(grad, factor, upper):
     return aten.linalg_solve_triangular.default(low, right, upper=False, left=False)
 
 
-@kernel(
+@lapack(
     "linalg_cholesky_ex(Tensor self, *, bool upper=False, bool check_errors=False) -> (Tensor L, Tensor info)",
     python="linalg",
     out=["linalg_cholesky_ex.L(Tensor self, *, bool upper=False, bool check_errors=False, Tensor(a!) L, Tensor(b!) info) -> "
@@ -22,7 +26,11 @@ def _cholesky_grad(grad, factor, upper):
     grad={"self": "_cholesky_grad(grad, L, upper)"}, jvp="transposed", vmap="shift",
 )
 def linalg_cholesky_ex():
-    """Cholesky factor, and 0 or the order of the minor that is not positive."""
+    """Cholesky factor, and 0 or the order of the minor that is not positive.
+
+    >>> torch.linalg.cholesky_ex(-torch.eye(2)).info
+    tensor(1, dtype=torch.int32)
+    """
 
 
 @composite(
@@ -31,7 +39,12 @@ def linalg_cholesky_ex():
     out=["linalg_cholesky.out(Tensor self, *, bool upper=False, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact",
 )
 def linalg_cholesky(self, upper):
-    """Lower factor L of a Hermitian positive definite A = L L^H, or its upper transpose."""
+    """Lower factor L of a Hermitian positive definite A = L L^H, or its upper transpose.
+
+    >>> torch.linalg.cholesky(torch.tensor([[4., 2.], [2., 5.]]))
+    tensor([[2., 0.],
+            [1., 2.]])
+    """
     L, info = linalg_cholesky_ex(self, upper=upper, check_errors=False)
     _linalg_check_errors(info, "linalg.cholesky", is_matrix=self.ndim == 2)
     return L
@@ -44,13 +57,18 @@ def linalg_cholesky(self, upper):
     grad={"self": "_cholesky_grad(grad, result, upper)"}, jvp="transposed", out_dtype="cast",
 )
 def cholesky(self, upper):
-    """The older name of torch.linalg.cholesky."""
+    """The older name of torch.linalg.cholesky.
+
+    >>> torch.cholesky(torch.tensor([[4., 2.], [2., 5.]]))
+    tensor([[2., 0.],
+            [1., 2.]])
+    """
     L, info = linalg_cholesky_ex(self, upper=upper, check_errors=False)
     _linalg_check_errors(info, "cholesky", is_matrix=self.ndim == 2)
     return L
 
 
-@kernel(
+@lapack(
     "_cholesky_solve_helper(Tensor self, Tensor A, bool upper) -> Tensor",
     python="",
     out=["_cholesky_solve_helper.out(Tensor self, Tensor A, bool upper, *, Tensor(a!) out) -> Tensor(a!)"],
@@ -77,7 +95,12 @@ def _cholesky_solve_grad(grad, self, input2, upper, result):
     grad={"self, input2": _cholesky_solve_grad}, jvp="transposed", out_dtype="cast",
 )
 def cholesky_solve(self, input2, upper):
-    """Solution X of A X = self, where A has the Cholesky factor input2."""
+    """Solution X of A X = self, where A has the Cholesky factor input2.
+
+    >>> torch.cholesky_solve(torch.tensor([[4.], [1.]]), torch.tensor([[2., 0.], [0., 1.]]))
+    tensor([[1.],
+            [1.]])
+    """
     if self.ndim < 2:
         raise RuntimeError(f"b should have at least 2 dimensions, but has {self.ndim} dimensions instead")
     if input2.ndim < 2:
@@ -94,14 +117,19 @@ def _cholesky_inverse_grad(grad, self, upper, result):
     return -self.matmul(common) if upper else -common.matmul(self)
 
 
-@kernel(
+@lapack(
     "cholesky_inverse(Tensor self, bool upper=False) -> Tensor",
     python="function method",
     out=["cholesky_inverse.out(Tensor self, bool upper=False, *, Tensor(a!) out) -> Tensor(a!)"],
     grad={"self": _cholesky_inverse_grad}, jvp="transposed", vmap="shift", out_dtype="cast",
 )
 def cholesky_inverse():
-    """Inverse of the matrix that has the Cholesky factor self."""
+    """Inverse of the matrix that has the Cholesky factor self.
+
+    >>> torch.cholesky_inverse(torch.tensor([[2., 0.], [0., 1.]]))
+    tensor([[0.2500, -0.0000],
+            [-0.0000, 1.0000]])
+    """
 
 
 def _qr_grad(grads, A, mode, Q, R):
@@ -144,14 +172,18 @@ def _qr_grad(grads, A, mode, Q, R):
     return total if gR is None else total + Q.matmul(gR)
 
 
-@kernel(
+@lapack(
     'linalg_qr(Tensor A, str mode="reduced") -> (Tensor Q, Tensor R)',
     python="linalg",
     out=['linalg_qr.out(Tensor A, str mode="reduced", *, Tensor(a!) Q, Tensor(b!) R) -> (Tensor(a!) Q, Tensor(b!) R)'],
     grad={"A": _qr_grad}, jvp="transposed", vmap="shift",
 )
 def linalg_qr():
-    """A = Q R with orthonormal columns in Q and an upper triangle R."""
+    """A = Q R with orthonormal columns in Q and an upper triangle R.
+
+    >>> torch.linalg.qr(torch.tensor([[3.], [4.]])).R.abs()
+    tensor([[5.]])
+    """
 
 
 @composite(
@@ -160,19 +192,27 @@ def linalg_qr():
     out=["qr.Q(Tensor self, bool some=True, *, Tensor(a!) Q, Tensor(b!) R) -> (Tensor(a!) Q, Tensor(b!) R)"], out_dtype="exact",
 )
 def qr(self, some):
-    """The older name of torch.linalg.qr."""
+    """The older name of torch.linalg.qr.
+
+    >>> torch.qr(torch.eye(2))[1].shape
+    torch.Size([2, 2])
+    """
     Q, R = linalg_qr(self, "reduced" if some else "complete")
     return Q, R
 
 
-@kernel(
+@lapack(
     "geqrf(Tensor self) -> (Tensor a, Tensor tau)",
     python="function method",
     out=["geqrf.a(Tensor self, *, Tensor(a!) a, Tensor(b!) tau) -> (Tensor(a!) a, Tensor(b!) tau)"],
     grad=UNKNOWN, jvp=None, vmap="shift", out_dtype="cast",
 )
 def geqrf():
-    """QR factorisation in LAPACK's packed form: R above, Householder vectors below, and their scales."""
+    """QR factorisation in LAPACK's packed form: R above, Householder vectors below, and their scales.
+
+    >>> torch.geqrf(torch.tensor([[3.], [4.]])).a[0].abs()
+    tensor([5.])
+    """
 
 
 @composite("_reflect_left(Tensor v, Tensor scale, Tensor(a!) K, int i) -> Tensor", python="")
@@ -278,14 +318,19 @@ def _ormqr_reflections_grad(grad, self, input2, input3, left, transpose, result)
     return to_packed, to_tau, to_product
 
 
-@kernel(
+@lapack(
     "linalg_householder_product(Tensor input, Tensor tau) -> Tensor",
     python="linalg",
     out=["linalg_householder_product.out(Tensor input, Tensor tau, *, Tensor(a!) out) -> Tensor(a!)"],
     grad={"input, tau": "_householder_grad(grad, result, input, tau, False)"}, jvp="transposed", vmap="shift", out_dtype="cast",
 )
 def linalg_householder_product():
-    """First columns of the product of Householder reflections that geqrf packs."""
+    """First columns of the product of Householder reflections that geqrf packs.
+
+    >>> torch.linalg.householder_product(*torch.geqrf(-torch.eye(2)))
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
 
 
 @composite(
@@ -294,11 +339,16 @@ def linalg_householder_product():
     out=["orgqr.out(Tensor self, Tensor input2, *, Tensor(a!) out) -> Tensor(a!)"],
 )
 def orgqr(self, input2):
-    """The older name of torch.linalg.householder_product."""
+    """The older name of torch.linalg.householder_product.
+
+    >>> torch.orgqr(*torch.geqrf(-torch.eye(2)))
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
     return linalg_householder_product(self, input2)
 
 
-@kernel(
+@lapack(
     "ormqr(Tensor self, Tensor input2, Tensor input3, bool left=True, bool transpose=False) -> Tensor",
     python="function method",
     out=["ormqr.out(Tensor self, Tensor input2, Tensor input3, bool left=True, bool transpose=False, *, Tensor(a!) out) -> "
@@ -306,7 +356,12 @@ def orgqr(self, input2):
     grad={"self, input2, input3": _ormqr_reflections_grad}, jvp="transposed", vmap="shift", out_dtype="cast",
 )
 def ormqr():
-    """Product of the Q that geqrf packs, or of its adjoint, with a matrix, from the left or right."""
+    """Product of the Q that geqrf packs, or of its adjoint, with a matrix, from the left or right.
+
+    >>> torch.ormqr(*torch.geqrf(torch.eye(2)), torch.ones(2, 1)).abs()
+    tensor([[1.],
+            [1.]])
+    """
 
 
 def _svd_grad(grads, A, full_matrices, compute_uv, U, S, Vh):
@@ -383,7 +438,7 @@ def _svd_grad(grads, A, full_matrices, compute_uv, U, S, Vh):
     return u.matmul(middle.matmul(vh)) if m <= n or gU is None else u.matmul(middle).matmul(vh)
 
 
-@kernel(
+@lapack(
     "_linalg_svd(Tensor A, bool full_matrices=False, bool compute_uv=True, *, str? driver=None) -> (Tensor U, Tensor S, "
     "Tensor Vh)",
     python="function",
@@ -402,7 +457,11 @@ def _linalg_svd():
          "(Tensor(a!) U, Tensor(b!) S, Tensor(c!) Vh)"], out_dtype="exact",
 )
 def linalg_svd(A, full_matrices, driver):
-    """Singular value decomposition A = U diag(S) Vh; singular values descend."""
+    """Singular value decomposition A = U diag(S) Vh; singular values descend.
+
+    >>> torch.linalg.svd(torch.tensor([[0., 2.], [1., 0.]])).S
+    tensor([2., 1.])
+    """
     U, S, Vh = _linalg_svd(A, full_matrices, True, driver=driver)
     return U, S, Vh
 
@@ -413,7 +472,11 @@ def linalg_svd(A, full_matrices, driver):
     out=["linalg_svdvals.out(Tensor A, *, str? driver=None, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact",
 )
 def linalg_svdvals(A, driver):
-    """Singular values, in descending order."""
+    """Singular values, in descending order.
+
+    >>> torch.linalg.svdvals(torch.tensor([[0., 2.], [1., 0.]]))
+    tensor([2., 1.])
+    """
     _, S, _ = _linalg_svd(A, False, A.requires_grad, driver=driver)
     return S
 
@@ -425,7 +488,11 @@ def linalg_svdvals(A, driver):
          "U, Tensor(b!) S, Tensor(c!) V)"], out_dtype="exact",
 )
 def svd(self, some, compute_uv):
-    """The older form of torch.linalg.svd, which returns V instead of its adjoint."""
+    """The older form of torch.linalg.svd, which returns V instead of its adjoint.
+
+    >>> torch.svd(torch.tensor([[0., 2.], [1., 0.]]))[1]
+    tensor([2., 1.])
+    """
     if self.ndim < 2:
         raise RuntimeError("linalg.svd: The input tensor A must have at least 2 dimensions.")
     if not compute_uv:
@@ -462,7 +529,7 @@ def _eigh_grad(grads, A, UPLO, compute_v, eigenvalues, eigenvectors):
     return V.matmul(inner.matmul(V.mH))
 
 
-@kernel(
+@lapack(
     '_linalg_eigh(Tensor A, str UPLO="L", bool compute_v=True) -> (Tensor eigenvalues, Tensor eigenvectors)',
     python="function",
     out=['_linalg_eigh.eigenvalues(Tensor A, str UPLO="L", bool compute_v=True, *, Tensor(a!) eigenvalues, Tensor(b!) '
@@ -480,7 +547,11 @@ def _linalg_eigh():
          'Tensor(b!) eigenvectors)'], out_dtype="exact",
 )
 def linalg_eigh(self, UPLO):
-    """Eigenvalues, ascending, and eigenvectors of a Hermitian matrix, of which only the triangle UPLO is read."""
+    """Eigenvalues, ascending, and eigenvectors of a Hermitian matrix, of which only the triangle UPLO is read.
+
+    >>> torch.linalg.eigh(torch.tensor([[2., 0.], [0., 1.]])).eigenvalues
+    tensor([1., 2.])
+    """
     values, vectors = _linalg_eigh(self, UPLO, True)
     return values, vectors
 
@@ -491,7 +562,11 @@ def linalg_eigh(self, UPLO):
     out=['linalg_eigvalsh.out(Tensor self, str UPLO="L", *, Tensor(a!) out) -> Tensor(a!)'], out_dtype="exact",
 )
 def linalg_eigvalsh(self, UPLO):
-    """Eigenvalues, ascending, of a Hermitian matrix."""
+    """Eigenvalues, ascending, of a Hermitian matrix.
+
+    >>> torch.linalg.eigvalsh(torch.tensor([[2., 0.], [0., 1.]]))
+    tensor([1., 2.])
+    """
     values, _ = _linalg_eigh(self, UPLO, self.requires_grad)
     return values
 
@@ -523,7 +598,7 @@ def _eig_grad(grads, self, eigenvalues, eigenvectors):
     return g if self.is_complex() else real(g)
 
 
-@kernel(
+@lapack(
     "linalg_eig(Tensor self) -> (Tensor eigenvalues, Tensor eigenvectors)",
     python="linalg",
     out=["linalg_eig.out(Tensor self, *, Tensor(a!) eigenvalues, Tensor(b!) eigenvectors) -> (Tensor(a!) eigenvalues, "
@@ -531,8 +606,11 @@ def _eig_grad(grads, self, eigenvalues, eigenvectors):
     grad={"self": _eig_grad}, jvp="transposed", vmap="shift", out_dtype="cast",
 )
 def linalg_eig():
-    """Eigenvalues and right eigenvectors of unit length, complex."""
+    """Eigenvalues and right eigenvectors of unit length, complex.
 
+    >>> torch.linalg.eig(torch.tensor([[0., 1.], [-1., 0.]])).eigenvalues.imag.sort().values
+    tensor([-1.,  1.])
+    """
 
 def _eigvals_grad(grad, self):
     _, V = linalg_eig(self)
@@ -541,13 +619,7 @@ def _eigvals_grad(grad, self):
     return g if self.is_complex() else real(g)
 
 
-def _eigvals_grad(grad, self):
-    _, V = linalg_eig(self)
-    g = linalg_solve(V.mH, grad.unsqueeze(-1) * V.mH)
-    return g if self.is_complex() else real(g)
-
-
-@kernel(
+@lapack(
     "_linalg_eigvals(Tensor self) -> Tensor",
     python="function",
     out=False,
@@ -563,7 +635,11 @@ def _linalg_eigvals():
     out=["linalg_eigvals.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)"],
 )
 def linalg_eigvals(self):
-    """Eigenvalues of a square matrix, complex, in no order."""
+    """Eigenvalues of a square matrix, complex, in no order.
+
+    >>> torch.linalg.eigvals(torch.tensor([[2., 0.], [0., 1.]])).real.sort().values
+    tensor([1., 2.])
+    """
     if self.requires_grad:
         values, _ = linalg_eig(self)
         return values
@@ -621,7 +697,7 @@ def _lu_factor_grad(grad, LU, pivots):
     return _lu_grad(low, high, P, L, U)
 
 
-@kernel(
+@lapack(
     "linalg_lu_factor_ex(Tensor A, *, bool pivot=True, bool check_errors=False) -> (Tensor LU, Tensor pivots, Tensor info)",
     python="linalg",
     out=["linalg_lu_factor_ex.out(Tensor A, *, bool pivot=True, bool check_errors=False, Tensor(a!) LU, Tensor(b!) pivots, "
@@ -629,7 +705,11 @@ def _lu_factor_grad(grad, LU, pivots):
     grad={"A": _lu_factor_grad}, jvp="transposed", vmap="shift",
 )
 def linalg_lu_factor_ex():
-    """Compact LU factors with row exchanges, and 0 or the index of a zero on the diagonal of U."""
+    """Compact LU factors with row exchanges, and 0 or the index of a zero on the diagonal of U.
+
+    >>> torch.linalg.lu_factor_ex(torch.zeros(2, 2)).info
+    tensor(1, dtype=torch.int32)
+    """
 
 
 @composite(
@@ -639,7 +719,11 @@ def linalg_lu_factor_ex():
          "pivots)"], out_dtype="exact",
 )
 def linalg_lu_factor(A, pivot):
-    """Compact LU factors and row exchanges, as lu_solve takes them."""
+    """Compact LU factors and row exchanges, as lu_solve takes them.
+
+    >>> torch.linalg.lu_factor(torch.tensor([[0., 1.], [2., 0.]])).pivots
+    tensor([2, 2], dtype=torch.int32)
+    """
     LU, pivots, info = linalg_lu_factor_ex(A, pivot=pivot, check_errors=False)
     _linalg_check_errors(info, "torch.linalg.lu_factor", is_matrix=A.ndim == 2)
     return LU, pivots
@@ -664,7 +748,12 @@ def _lu_with_info(self, pivot, check_errors):
     grad={"A": "_lu_grad(grads[1], grads[2], P, L, U)"}, jvp="transposed", constant=(0,),
 )
 def linalg_lu(A, pivot):
-    """A = P L U with a permutation P, unit lower triangle L and upper triangle U."""
+    """A = P L U with a permutation P, unit lower triangle L and upper triangle U.
+
+    >>> torch.linalg.lu(torch.tensor([[0., 1.], [2., 0.]])).U
+    tensor([[2., 0.],
+            [0., 1.]])
+    """
     if A.ndim < 2:
         raise RuntimeError("linalg.lu: Expected tensor with 2 or more dimensions. Got size: ", A.shape, " instead")
     LU, pivots, _ = linalg_lu_factor_ex(A, pivot=pivot, check_errors=False)
@@ -696,10 +785,15 @@ def _lu_unpack_grad(grads, LU_data):
 @kernel(
     "lu_unpack(Tensor LU_data, Tensor LU_pivots, bool unpack_data=True, bool unpack_pivots=True) -> (Tensor P, Tensor L, "
     "Tensor U)",
-    python="function",
+    kinds=FLOATING_COMPLEX, compute=HALF, python="function",
     out=["lu_unpack.out(Tensor LU_data, Tensor LU_pivots, bool unpack_data=True, bool unpack_pivots=True, *, Tensor(a!) P, "
          "Tensor(b!) L, Tensor(c!) U) -> (Tensor(a!) P, Tensor(b!) L, Tensor(c!) U)"],
     grad={"LU_data": _lu_unpack_grad}, jvp="transposed", constant=(0,), vmap="shift",
 )
 def lu_unpack():
-    """Permutation, lower and upper factor of a compact LU factorisation."""
+    """Permutation, lower and upper factor of a compact LU factorisation.
+
+    >>> torch.lu_unpack(*torch.linalg.lu_factor(torch.tensor([[0., 1.], [2., 0.]])))[0]
+    tensor([[0., 1.],
+            [1., 0.]])
+    """

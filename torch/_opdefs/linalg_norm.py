@@ -1,6 +1,6 @@
 """Norms and condition numbers of matrices, products of vectors and tensors, the matrix exponential."""
 
-from .language import composite, decomposed, kernel
+from .language import FLOATING_COMPLEX, NUMERIC, composite, decomposed, kernel
 
 
 @composite(
@@ -11,7 +11,11 @@ from .language import composite, decomposed, kernel
          "Tensor(a!) out) -> Tensor(a!)"],
 )
 def linalg_matrix_norm(self, ord, dim, keepdim, dtype):
-    """Norm of matrices in two dimensions: "fro", "nuc", 1, -1, 2, -2, inf or -inf."""
+    """Norm of matrices in two dimensions: "fro", "nuc", 1, -1, 2, -2, inf or -inf.
+
+    >>> torch.linalg.matrix_norm(torch.tensor([[3., 0.], [0., 4.]]))
+    tensor(5.)
+    """
     if self.ndim < 2:
         raise RuntimeError("linalg.matrix_norm: The input tensor A must have at least 2 dimensions.")
     if not (self.is_floating_point() or self.is_complex()):
@@ -95,7 +99,11 @@ def linalg_matrix_norm_str_ord(self, ord, dim, keepdim, dtype):
          "Tensor(a!) out) -> Tensor(a!)"],
 )
 def linalg_norm(self, ord, dim, keepdim, dtype):
-    """Norm of vectors or matrices, by the number of dimensions."""
+    """Norm of vectors or matrices, by the number of dimensions.
+
+    >>> torch.linalg.norm(torch.tensor([3., 4.]))
+    tensor(5.)
+    """
     if dim is not None:
         if len(dim) != 1 and len(dim) != 2:
             raise RuntimeError("linalg.norm: If dim is specified, it must be of length 1 or 2. Got ", dim)
@@ -124,7 +132,11 @@ def linalg_norm_ord_str(self, ord, dim, keepdim, dtype):
     out=["nuclear_norm.out(Tensor self, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)"],
 )
 def nuclear_norm(self, keepdim):
-    """Sum of the singular values."""
+    """Sum of the singular values.
+
+    >>> torch.nuclear_norm(torch.eye(3))
+    tensor(3.)
+    """
     return aten.linalg_matrix_norm.str_ord(self, "nuc", [-2, -1], keepdim)
 
 
@@ -144,7 +156,11 @@ def nuclear_norm_dim(self, dim, keepdim):
     out=["frobenius_norm.out(Tensor self, int[1] dim, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact",
 )
 def frobenius_norm_dim(self, dim, keepdim):
-    """Root of the sum of squares over dimensions."""
+    """Root of the sum of squares over dimensions.
+
+    >>> torch.frobenius_norm(torch.tensor([[3., 4.]]), [0, 1])
+    tensor(5.)
+    """
     return aten.linalg_vector_norm.default(self, 2.0, dim, keepdim)
 
 
@@ -154,7 +170,11 @@ def frobenius_norm_dim(self, dim, keepdim):
     out=["linalg_cond.out(Tensor self, Scalar? p=None, *, Tensor(a!) out) -> Tensor(a!)"],
 )
 def linalg_cond(self, p):
-    """Condition number in the norm p, by default the ratio of the extreme singular values."""
+    """Condition number in the norm p, by default the ratio of the extreme singular values.
+
+    >>> torch.linalg.cond(torch.tensor([[4., 0.], [0., 2.]]))
+    tensor(2.)
+    """
     if self.ndim < 2:
         raise RuntimeError("linalg.cond: The input tensor A must have at least 2 dimensions.")
     order = float(p) if p is not None else 2.0
@@ -190,12 +210,16 @@ def linalg_cond_p_str(self, p):
 
 @decomposed(
     "linalg_cross(Tensor self, Tensor other, *, int dim=-1) -> Tensor",
-    python="linalg",
+    kinds=NUMERIC, python="linalg",
     out=["linalg_cross.out(Tensor self, Tensor other, *, int dim=-1, Tensor(a!) out) -> Tensor(a!)"],
     grad={"self": "linalg_cross(other.conj(), grad, dim=dim)", "other": "linalg_cross(grad, self.conj(), dim=dim)"}, jvp="transposed", out_apart=True,
 )
 def linalg_cross(self, other, dim):
-    """Cross product of vectors of length 3 along dim."""
+    """Cross product of vectors of length 3 along dim.
+
+    >>> torch.linalg.cross(torch.tensor([1., 0., 0.]), torch.tensor([0., 1., 0.]))
+    tensor([0., 0., 1.])
+    """
     if self.ndim != other.ndim:
         raise RuntimeError("linalg.cross: inputs must have the same number of dimensions.")
     if self.size(dim) != 3 or other.size(dim) != 3:
@@ -211,11 +235,15 @@ def linalg_cross(self, other, dim):
 
 @composite(
     "cross(Tensor self, Tensor other, int? dim=None) -> Tensor",
-    python="function method",
+    kinds=NUMERIC, python="function method",
     out=["cross.out(Tensor self, Tensor other, int? dim=None, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact", out_apart=True,
 )
 def cross(self, other, dim):
-    """Cross product along dim, by default the first dimension of size 3."""
+    """Cross product along dim, by default the first dimension of size 3.
+
+    >>> torch.cross(torch.tensor([1., 0., 0.]), torch.tensor([0., 1., 0.]), 0)
+    tensor([0., 0., 1.])
+    """
     at = -1
     if dim is not None:
         at = dim
@@ -240,12 +268,17 @@ def _matrix_exp_grad(self, grad):
 
 @kernel(
     "linalg_matrix_exp(Tensor self) -> Tensor",
-    python="linalg",
+    kinds=FLOATING_COMPLEX, python="linalg",
     out=["linalg_matrix_exp.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)"],
     grad={"self": _matrix_exp_grad}, jvp="transposed", vmap="shift",
 )
 def linalg_matrix_exp():
-    """Exponential of square matrices."""
+    """Exponential of square matrices.
+
+    >>> torch.linalg.matrix_exp(torch.zeros(2, 2))
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
 
 
 @composite(
@@ -264,7 +297,11 @@ def matrix_exp(self):
     out=["linalg_tensorinv.out(Tensor self, int ind=2, *, Tensor(a!) out) -> Tensor(a!)"],
 )
 def linalg_tensorinv(self, ind):
-    """Inverse of the map that tensordot over the last dimensions of A makes."""
+    """Inverse of the map that tensordot over the last dimensions of A makes.
+
+    >>> torch.linalg.tensorinv(2 * torch.eye(4).view(4, 2, 2), 1).shape
+    torch.Size([2, 2, 4])
+    """
     if ind <= 0:
         raise RuntimeError("Expected a strictly positive integer for 'ind'")
     rows = 1
@@ -287,7 +324,12 @@ def linalg_tensorinv(self, ind):
     out=["linalg_tensorsolve.out(Tensor self, Tensor other, int[]? dims=None, *, Tensor(a!) out) -> Tensor(a!)"],
 )
 def linalg_tensorsolve(self, other, dims):
-    """Solution X of tensordot(A, X) = B."""
+    """Solution X of tensordot(A, X) = B.
+
+    >>> torch.linalg.tensorsolve(torch.eye(4).view(4, 2, 2), torch.arange(4.))
+    tensor([[0., 1.],
+            [2., 3.]])
+    """
     A = self
     if dims is not None:
         order = []
@@ -320,7 +362,13 @@ def linalg_tensorsolve(self, other, dims):
     out=False,
 )
 def linalg_vander(x, N):
-    """Vandermonde matrices: the powers 0, ..., N - 1 of every element of x."""
+    """Vandermonde matrices: the powers 0, ..., N - 1 of every element of x.
+
+    >>> torch.linalg.vander(torch.tensor([1, 2, 3]))
+    tensor([[1, 1, 1],
+            [1, 2, 4],
+            [1, 3, 9]])
+    """
     if x.is_complex():
         base = x
     else:
@@ -341,5 +389,9 @@ def _linalg_check_errors():
 
 @composite("linalg_diagonal(Tensor(a) A, *, int offset=0, int dim1=-2, int dim2=-1) -> Tensor(a)", python="linalg")
 def linalg_diagonal(A, offset, dim1, dim2):
-    """View of the diagonals of A, by default of its last two dimensions."""
+    """View of the diagonals of A, by default of its last two dimensions.
+
+    >>> torch.linalg.diagonal(torch.tensor([[1, 2], [3, 4]]))
+    tensor([1, 4])
+    """
     return A.diagonal(offset, dim1, dim2)

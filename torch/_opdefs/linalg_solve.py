@@ -1,6 +1,7 @@
 """Linear equations, inverses, determinants, least squares and pseudo-inverses."""
 
-from .language import UNKNOWN, composite, decomposed, kernel
+from .language import FLOAT8, FLOATING, FLOATING_COMPLEX, UNKNOWN, composite, decomposed
+from .linalg_factor import lapack
 
 
 def _lu_solve_factors_grad(grad, LU, pivots, B, left, adjoint, result):
@@ -28,7 +29,7 @@ def _lu_solve_factors_grad(grad, LU, pivots, B, left, adjoint, result):
     return toL.tril(-1) + high
 
 
-@kernel(
+@lapack(
     "linalg_lu_solve(Tensor LU, Tensor pivots, Tensor B, *, bool left=True, bool adjoint=False) -> Tensor",
     python="linalg",
     out=["linalg_lu_solve.out(Tensor LU, Tensor pivots, Tensor B, *, bool left=True, bool adjoint=False, Tensor(a!) out) -> "
@@ -36,7 +37,12 @@ def _lu_solve_factors_grad(grad, LU, pivots, B, left, adjoint, result):
     grad={"B": "linalg_lu_solve(LU, pivots, grad, left=left, adjoint=not adjoint)", "LU": _lu_solve_factors_grad}, jvp="transposed", vmap="matrices",
 )
 def linalg_lu_solve():
-    """Solution of A X = B, X A = B or the adjoint equations from the LU factors of A."""
+    """Solution of A X = B, X A = B or the adjoint equations from the LU factors of A.
+
+    >>> torch.linalg.lu_solve(*torch.linalg.lu_factor(2 * torch.eye(2)), torch.ones(2, 1))
+    tensor([[0.5000],
+            [0.5000]])
+    """
 
 
 @composite(
@@ -45,7 +51,12 @@ def linalg_lu_solve():
     out=["lu_solve.out(Tensor self, Tensor LU_data, Tensor LU_pivots, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact",
 )
 def lu_solve(self, LU_data, LU_pivots):
-    """The older form of torch.linalg.lu_solve."""
+    """The older form of torch.linalg.lu_solve.
+
+    >>> torch.lu_solve(torch.ones(2, 1), *torch.linalg.lu_factor(2 * torch.eye(2)))
+    tensor([[0.5000],
+            [0.5000]])
+    """
     return linalg_lu_solve(LU_data, LU_pivots, self)
 
 
@@ -61,7 +72,7 @@ def _solve_grad(grad, A, B, left, LU, pivots, result):
     return to_A, back.squeeze(-1) if vector else back
 
 
-@kernel(
+@lapack(
     "_linalg_solve_ex(Tensor A, Tensor B, *, bool left=True, bool check_errors=False) -> (Tensor result, Tensor LU, Tensor "
     "pivots, Tensor info)",
     python="function",
@@ -81,7 +92,11 @@ def _linalg_solve_ex():
          "info) -> (Tensor(a!) result, Tensor(b!) info)"], out_dtype="exact",
 )
 def linalg_solve_ex(A, B, left, check_errors):
-    """Solution of A X = B or X A = B, and 0 or the index of a zero pivot."""
+    """Solution of A X = B or X A = B, and 0 or the index of a zero pivot.
+
+    >>> torch.linalg.solve_ex(2 * torch.eye(2), torch.ones(2)).result
+    tensor([0.5000, 0.5000])
+    """
     result, _, _, info = _linalg_solve_ex(A, B, left=left, check_errors=check_errors)
     return result, info
 
@@ -92,13 +107,17 @@ def linalg_solve_ex(A, B, left, check_errors):
     out=["linalg_solve.out(Tensor A, Tensor B, *, bool left=True, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact",
 )
 def linalg_solve(A, B, left):
-    """Solution X of A X = B (or X A = B) for square, invertible A; B may hold one vector for each matrix."""
+    """Solution X of A X = B (or X A = B) for square, invertible A; B may hold one vector for each matrix.
+
+    >>> torch.linalg.solve(torch.tensor([[2., 0.], [0., 4.]]), torch.tensor([2., 4.]))
+    tensor([1., 1.])
+    """
     result, _, _, info = _linalg_solve_ex(A, B, left=left, check_errors=False)
     _linalg_check_errors(info, "torch.linalg.solve", is_matrix=A.ndim == 2)
     return result
 
 
-@kernel(
+@lapack(
     "linalg_inv_ex(Tensor A, *, bool check_errors=False) -> (Tensor inverse, Tensor info)",
     python="linalg",
     out=["linalg_inv_ex.inverse(Tensor A, *, bool check_errors=False, Tensor(a!) inverse, Tensor(b!) info) -> (Tensor(a!) "
@@ -106,7 +125,11 @@ def linalg_solve(A, B, left):
     grad={"A": "-inverse.mH.matmul(grad.matmul(inverse.mH))"}, jvp="transposed", vmap="shift",
 )
 def linalg_inv_ex():
-    """Inverse, and 0 or the index of a zero pivot."""
+    """Inverse, and 0 or the index of a zero pivot.
+
+    >>> torch.linalg.inv_ex(torch.zeros(2, 2)).info
+    tensor(1, dtype=torch.int32)
+    """
 
 
 @composite(
@@ -115,7 +138,12 @@ def linalg_inv_ex():
     out=["linalg_inv.out(Tensor A, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact",
 )
 def linalg_inv(A):
-    """Inverse of square matrices."""
+    """Inverse of square matrices.
+
+    >>> torch.linalg.inv(torch.tensor([[2., 0.], [0., 4.]]))
+    tensor([[0.5000, -0.0000],
+            [0.0000, 0.2500]])
+    """
     result, info = linalg_inv_ex(A, check_errors=False)
     _linalg_check_errors(info, "linalg.inv", is_matrix=A.ndim == 2)
     return result
@@ -154,7 +182,7 @@ def _det_grad(grad, A, result0, LU, pivots):
     return _adjoint_solve(A, safe, pivots, weights)
 
 
-@kernel(
+@lapack(
     "_linalg_det(Tensor A) -> (Tensor result, Tensor LU, Tensor pivots)",
     python="function",
     out=["_linalg_det.result(Tensor A, *, Tensor(a!) result, Tensor(b!) LU, Tensor(c!) pivots) -> (Tensor(a!) result, "
@@ -172,7 +200,11 @@ def _linalg_det():
     out=["linalg_det.out(Tensor A, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact",
 )
 def linalg_det(A):
-    """Determinant of square matrices."""
+    """Determinant of square matrices.
+
+    >>> torch.linalg.det(torch.tensor([[1., 2.], [3., 4.]])).round(decimals=4)
+    tensor(-2.)
+    """
     result, _, _ = _linalg_det(A)
     return result
 
@@ -203,7 +235,7 @@ def _slogdet_grad(grads, A, sign, LU, pivots):
     return _adjoint_solve(A, LU, pivots, weights)
 
 
-@kernel(
+@lapack(
     "_linalg_slogdet(Tensor A) -> (Tensor sign, Tensor logabsdet, Tensor LU, Tensor pivots)",
     python="function",
     out=["_linalg_slogdet.sign(Tensor A, *, Tensor(a!) sign, Tensor(b!) logabsdet, Tensor(c!) LU, Tensor(d!) pivots) -> "
@@ -221,7 +253,11 @@ def _linalg_slogdet():
     out=["linalg_slogdet.out(Tensor A, *, Tensor(a!) sign, Tensor(b!) logabsdet) -> (Tensor(a!) sign, Tensor(b!) logabsdet)"], out_dtype="exact",
 )
 def linalg_slogdet(A):
-    """Sign (or phase) of the determinant and logarithm of its absolute value."""
+    """Sign (or phase) of the determinant and logarithm of its absolute value.
+
+    >>> torch.linalg.slogdet(-torch.eye(3)).sign
+    tensor(-1.)
+    """
     sign, logabsdet, _, _ = _linalg_slogdet(A)
     return sign, logabsdet
 
@@ -243,7 +279,11 @@ def slogdet(self):
     out=False,
 )
 def logdet(self):
-    """Logarithm of the determinant: NaN where it is negative."""
+    """Logarithm of the determinant: NaN where it is negative.
+
+    >>> torch.logdet(torch.eye(2))
+    tensor(0.)
+    """
     if self.ndim < 2:
         raise RuntimeError("logdet: The input tensor A must have at least 2 dimensions.")
     if self.size(-1) != self.size(-2):
@@ -265,7 +305,7 @@ def _solve_triangular_grad(grad, self, upper, left, unitriangular, result):
     return to_matrix, back
 
 
-@kernel(
+@lapack(
     "linalg_solve_triangular(Tensor self, Tensor B, *, bool upper, bool left=True, bool unitriangular=False) -> Tensor",
     python="linalg",
     out=["linalg_solve_triangular.out(Tensor self, Tensor B, *, bool upper, bool left=True, bool unitriangular=False, "
@@ -273,7 +313,12 @@ def _solve_triangular_grad(grad, self, upper, left, unitriangular, result):
     grad={"self, B": _solve_triangular_grad}, jvp="transposed", vmap="broadcast",
 )
 def linalg_solve_triangular():
-    """Solution of A X = B or X A = B for a triangular A, of which the other triangle is not read."""
+    """Solution of A X = B or X A = B for a triangular A, of which the other triangle is not read.
+
+    >>> torch.linalg.solve_triangular(torch.tensor([[1., 1.], [0., 2.]]), torch.tensor([[3.], [4.]]), upper=True)
+    tensor([[1.],
+            [2.]])
+    """
 
 
 def _triangular_solve_grad(grads, self, A, upper, transpose, unitriangular, solution):
@@ -299,7 +344,12 @@ def _triangular_solve_grad(grads, self, A, upper, transpose, unitriangular, solu
     grad={"self, A": _triangular_solve_grad}, jvp="transposed",
 )
 def triangular_solve(self, A, upper, transpose, unitriangular):
-    """The older form of torch.linalg.solve_triangular: the solution and a copy of A."""
+    """The older form of torch.linalg.solve_triangular: the solution and a copy of A.
+
+    >>> torch.triangular_solve(torch.tensor([[2.], [4.]]), torch.tensor([[1., 0.], [0., 2.]]))[0]
+    tensor([[2.],
+            [2.]])
+    """
     if self.ndim < 2:
         raise RuntimeError(f"torch.triangular_solve: Expected b to have at least 2 dimensions, but it has {self.ndim} dimensions instead")
     if A.ndim < 2:
@@ -310,7 +360,7 @@ def triangular_solve(self, A, upper, transpose, unitriangular):
     return X, A.expand(batch + A.shape[A.ndim - 2:]).clone()
 
 
-@kernel(
+@lapack(
     "linalg_ldl_factor_ex(Tensor self, *, bool hermitian=False, bool check_errors=False) -> (Tensor LD, Tensor pivots, "
     "Tensor info)",
     python="linalg",
@@ -319,7 +369,11 @@ def triangular_solve(self, A, upper, transpose, unitriangular):
     grad=UNKNOWN, jvp=None, vmap="shift",
 )
 def linalg_ldl_factor_ex():
-    """Compact LDL factors of a symmetric or Hermitian matrix, row exchanges, and 0 or the index of a zero block."""
+    """Compact LDL factors of a symmetric or Hermitian matrix, row exchanges, and 0 or the index of a zero block.
+
+    >>> torch.linalg.ldl_factor_ex(torch.tensor([[2., 0.], [0., 4.]])).info
+    tensor(0, dtype=torch.int32)
+    """
 
 
 @composite(
@@ -329,20 +383,30 @@ def linalg_ldl_factor_ex():
          "Tensor(b!) pivots)"], out_dtype="exact",
 )
 def linalg_ldl_factor(self, hermitian):
-    """Compact LDL factors of a symmetric (or Hermitian) matrix, given by its lower triangle, and row exchanges."""
+    """Compact LDL factors of a symmetric (or Hermitian) matrix, given by its lower triangle, and row exchanges.
+
+    >>> torch.linalg.ldl_factor(torch.tensor([[2., 0.], [0., 4.]])).LD
+    tensor([[2., 0.],
+            [0., 4.]])
+    """
     LD, pivots, info = linalg_ldl_factor_ex(self, hermitian=hermitian, check_errors=False)
     _linalg_check_errors(info, "torch.linalg.ldl_factor", is_matrix=self.ndim == 2)
     return LD, pivots
 
 
-@kernel(
+@lapack(
     "linalg_ldl_solve(Tensor LD, Tensor pivots, Tensor B, *, bool hermitian=False) -> Tensor",
     python="linalg",
     out=["linalg_ldl_solve.out(Tensor LD, Tensor pivots, Tensor B, *, bool hermitian=False, Tensor(a!) out) -> Tensor(a!)"],
     grad=UNKNOWN, jvp=None, vmap="loop",
 )
 def linalg_ldl_solve():
-    """Solution of A X = B from the LDL factors of A."""
+    """Solution of A X = B from the LDL factors of A.
+
+    >>> torch.linalg.ldl_solve(*torch.linalg.ldl_factor(2 * torch.eye(2)), torch.ones(2, 1))
+    tensor([[0.5000],
+            [0.5000]])
+    """
 
 
 @composite("_pinv_grad(Tensor grad, Tensor pinv, Tensor A) -> Tensor", python="")
@@ -386,7 +450,7 @@ def _lstsq_grad(grads, self, b, solution):
     return to_A, to_b
 
 
-@kernel(
+@lapack(
     "linalg_lstsq(Tensor self, Tensor b, float? rcond=None, *, str? driver=None) -> (Tensor solution, Tensor residuals, "
     "Tensor rank, Tensor singular_values)",
     python="linalg",
@@ -397,12 +461,17 @@ def _lstsq_grad(grads, self, b, solution):
     constant=(2, 3), vmap="loop",
 )
 def linalg_lstsq():
-    """Least-squares solution of A X = B, its residuals, and the rank and singular values where the driver finds them."""
+    """Least-squares solution of A X = B, its residuals, and the rank and singular values where the driver finds them.
+
+    >>> torch.linalg.lstsq(torch.eye(2), torch.tensor([[1.], [2.]])).solution
+    tensor([[1.],
+            [2.]])
+    """
 
 
 @decomposed(
     "linalg_pinv.atol_rtol_tensor(Tensor self, *, Tensor? atol=None, Tensor? rtol=None, bool hermitian=False) -> Tensor",
-    python="linalg",
+    kinds=FLOATING_COMPLEX, python="linalg",
     out=["linalg_pinv.atol_rtol_tensor_out(Tensor self, *, Tensor? atol=None, Tensor? rtol=None, bool hermitian=False, "
          "Tensor(a!) out) -> Tensor(a!)"],
     grad={"self": "_pinv_grad(grad, result, self)"}, jvp="transposed", out_dtype="cast",
@@ -444,12 +513,17 @@ def _as_tolerances(A, atol, rtol):
 
 @composite(
     "linalg_pinv.atol_rtol_float(Tensor self, *, float? atol=None, float? rtol=None, bool hermitian=False) -> Tensor",
-    python="linalg",
+    kinds=FLOATING_COMPLEX, python="linalg",
     out=["linalg_pinv.atol_rtol_float_out(Tensor self, *, float? atol=None, float? rtol=None, bool hermitian=False, Tensor(a!) "
          "out) -> Tensor(a!)"],
 )
 def linalg_pinv_atol_rtol_float(self, atol, rtol, hermitian):
-    """Moore-Penrose inverse."""
+    """Moore-Penrose inverse.
+
+    >>> torch.linalg.pinv(torch.tensor([[2., 0.], [0., 0.]]))
+    tensor([[0.5000, 0.0000],
+            [0.0000, 0.0000]])
+    """
     if atol is None and rtol is None:
         return aten.linalg_pinv.atol_rtol_tensor(self, hermitian=hermitian)
     a, r = _as_tolerances(self, atol, rtol)
@@ -458,17 +532,22 @@ def linalg_pinv_atol_rtol_float(self, atol, rtol, hermitian):
 
 @composite(
     "linalg_pinv(Tensor self, float rcond, bool hermitian=False) -> Tensor",
-    python="linalg",
+    kinds=FLOATING_COMPLEX, without=FLOAT8, python="linalg",
     out=["linalg_pinv.out(Tensor self, float rcond, bool hermitian=False, *, Tensor(a!) out) -> Tensor(a!)"],
 )
 def linalg_pinv(self, rcond, hermitian):
-    """Moore-Penrose inverse."""
+    """Moore-Penrose inverse.
+
+    >>> torch.linalg.pinv(torch.tensor([[2., 0.], [0., 0.]]))
+    tensor([[0.5000, 0.0000],
+            [0.0000, 0.0000]])
+    """
     return aten.linalg_pinv.atol_rtol_float(self, atol=0.0, rtol=rcond, hermitian=hermitian)
 
 
 @composite(
     "linalg_pinv.rcond_tensor(Tensor self, Tensor rcond, bool hermitian=False) -> Tensor",
-    python="linalg",
+    kinds=FLOATING_COMPLEX, without=FLOAT8, python="linalg",
     out=["linalg_pinv.out_rcond_tensor(Tensor self, Tensor rcond, bool hermitian=False, *, Tensor(a!) out) -> Tensor(a!)"],
 )
 def linalg_pinv_rcond_tensor(self, rcond, hermitian):
@@ -479,7 +558,7 @@ def linalg_pinv_rcond_tensor(self, rcond, hermitian):
 
 @composite(
     "pinverse(Tensor self, float rcond=1.0000000000000001e-15) -> Tensor",
-    python="function method",
+    kinds=FLOATING_COMPLEX, without=FLOAT8, python="function method",
     out=False,
 )
 def pinverse(self, rcond):
@@ -490,7 +569,7 @@ def pinverse(self, rcond):
 @composite(
     "linalg_matrix_rank.atol_rtol_tensor(Tensor input, *, Tensor? atol=None, Tensor? rtol=None, bool hermitian=False) -> "
     "Tensor",
-    python="linalg",
+    kinds=FLOATING_COMPLEX, without=FLOAT8, python="linalg",
     out=["linalg_matrix_rank.atol_rtol_tensor_out(Tensor input, *, Tensor? atol=None, Tensor? rtol=None, bool hermitian=False, "
          "Tensor(a!) out) -> Tensor(a!)"],
 )
@@ -524,7 +603,7 @@ def linalg_matrix_rank_atol_rtol_tensor(input, atol, rtol, hermitian):
 @composite(
     "linalg_matrix_rank.atol_rtol_float(Tensor self, *, float? atol=None, float? rtol=None, bool hermitian=False) -> "
     "Tensor",
-    python="linalg",
+    kinds=FLOATING_COMPLEX, without=FLOAT8, python="linalg",
     out=["linalg_matrix_rank.atol_rtol_float_out(Tensor self, *, float? atol=None, float? rtol=None, bool hermitian=False, "
          "Tensor(a!) out) -> Tensor(a!)"],
 )
@@ -538,17 +617,21 @@ def linalg_matrix_rank_atol_rtol_float(self, atol, rtol, hermitian):
 
 @composite(
     "linalg_matrix_rank(Tensor self, float tol, bool hermitian=False) -> Tensor",
-    python="linalg",
+    kinds=FLOATING_COMPLEX, without=FLOAT8, python="linalg",
     out=["linalg_matrix_rank.out(Tensor self, float tol, bool hermitian=False, *, Tensor(a!) out) -> Tensor(a!)"],
 )
 def linalg_matrix_rank(self, tol, hermitian):
-    """Number of singular values above tol."""
+    """Number of singular values above tol.
+
+    >>> torch.linalg.matrix_rank(torch.ones(2, 2))
+    tensor(1)
+    """
     return aten.linalg_matrix_rank.atol_rtol_float(self, atol=tol, rtol=0.0, hermitian=hermitian)
 
 
 @composite(
     "linalg_matrix_rank.tol_tensor(Tensor input, Tensor tol, bool hermitian=False) -> Tensor",
-    python="linalg",
+    kinds=FLOATING, python="linalg",
     out=["linalg_matrix_rank.out_tol_tensor(Tensor input, Tensor tol, bool hermitian=False, *, Tensor(a!) out) -> Tensor(a!)"],
 )
 def linalg_matrix_rank_tol_tensor(input, tol, hermitian):

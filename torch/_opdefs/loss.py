@@ -1,6 +1,6 @@
 """Losses over class indices, and those that are written in other operators. `reduction` is 0 none, 1 mean, 2 sum."""
 
-from .language import UNKNOWN, composite, decomposed, kernel
+from .language import FLOAT8, FLOATING, FLOATING_COMPLEX, HALF, NUMERIC, REALS, SINGLE, UNKNOWN, composite, decomposed, kernel
 
 # ---- negative log likelihood ----
 
@@ -27,7 +27,7 @@ def _nll_backward_batch(grad_output, self, target, weight, reduction, ignore_ind
 
 
 @kernel("nll_loss_forward(Tensor self, Tensor target, Tensor? weight, int reduction, SymInt ignore_index) -> (Tensor output, Tensor total_weight)",
-        grad={"self": "nll_loss_backward(grad, self, target, weight, reduction, ignore_index, total_weight)"}, node="NllLossBackward0",
+        kinds=FLOATING, compute=HALF, grad={"self": "nll_loss_backward(grad, self, target, weight, reduction, ignore_index, total_weight)"}, node="NllLossBackward0",
         out="output", python="nn", vmap=_nll_batch)
 def nll_loss_forward():
     """-weight[target] * self[target] of each sample, reduced, and the sum of the weights: (n, c) and (n,)."""
@@ -35,14 +35,14 @@ def nll_loss_forward():
 
 @kernel("nll_loss_backward(Tensor grad_output, Tensor self, Tensor target, Tensor? weight, int reduction, SymInt ignore_index, "
         "Tensor total_weight) -> Tensor",
-        grad={"grad_output": "nll_loss(grad, target, weight, reduction, ignore_index)", "self": "zeros_like(grad)"}, out="grad_input", python="nn",
+        kinds=FLOATING, compute=HALF, grad={"grad_output": "nll_loss(grad, target, weight, reduction, ignore_index)", "self": "zeros_like(grad)"}, out="grad_input", python="nn",
         vmap=_nll_backward_batch)
 def nll_loss_backward():
     """The gradient of nll_loss: -weight at each target, zeros elsewhere."""
 
 
 @kernel("nll_loss2d_forward(Tensor self, Tensor target, Tensor? weight, int reduction, SymInt ignore_index) -> (Tensor output, Tensor total_weight)",
-        grad={"self": "nll_loss2d_backward(grad, self, target, weight, reduction, ignore_index, total_weight)"}, node="NllLoss2DBackward0",
+        kinds=FLOATING, compute=HALF, grad={"self": "nll_loss2d_backward(grad, self, target, weight, reduction, ignore_index, total_weight)"}, node="NllLoss2DBackward0",
         out="output", python="nn", vmap=_nll_batch)
 def nll_loss2d_forward():
     """nll_loss_forward at each place of a plane: (n, c, h, w) and (n, h, w)."""
@@ -50,7 +50,7 @@ def nll_loss2d_forward():
 
 @kernel("nll_loss2d_backward(Tensor grad_output, Tensor self, Tensor target, Tensor? weight, int reduction, SymInt ignore_index, "
         "Tensor total_weight) -> Tensor",
-        grad={"grad_output": "nll_loss2d(grad, target, weight, reduction, ignore_index)", "self": "zeros_like(grad)"}, out="grad_input", python="nn",
+        kinds=FLOATING, compute=HALF, grad={"grad_output": "nll_loss2d(grad, target, weight, reduction, ignore_index)", "self": "zeros_like(grad)"}, out="grad_input", python="nn",
         vmap=_nll_backward_batch)
 def nll_loss2d_backward():
     """The gradient of nll_loss2d."""
@@ -177,26 +177,26 @@ def cross_entropy_loss(self, target, weight, reduction, ignore_index, label_smoo
 # ---- margin losses ----
 
 @kernel("multi_margin_loss(Tensor self, Tensor target, Scalar p=1, Scalar margin=1, Tensor? weight=None, int reduction=1) -> Tensor",
-        grad={"self": "multi_margin_loss_backward(grad, self, target, p, margin, weight, reduction)"}, python="nn", vmap="loop")
+        kinds=FLOATING, compute=SINGLE, grad={"self": "multi_margin_loss_backward(grad, self, target, p, margin, weight, reduction)"}, python="nn", vmap="loop")
 def multi_margin_loss():
     """Mean over the other classes of max(0, margin - x[target] + x[j]) ** p."""
 
 
 @kernel("multi_margin_loss_backward(Tensor grad_output, Tensor self, Tensor target, Scalar p, Scalar margin, Tensor? weight=None, "
-        "int reduction=1) -> Tensor", grad=UNKNOWN, out="grad_input", python="", vmap="loop")
+        "int reduction=1) -> Tensor", kinds=FLOATING, compute=SINGLE, grad=UNKNOWN, out="grad_input", python="", vmap="loop")
 def multi_margin_loss_backward():
     """The gradient of multi_margin_loss."""
 
 
 @kernel("multilabel_margin_loss_forward(Tensor self, Tensor target, int reduction) -> (Tensor output, Tensor is_target)",
-        grad={"self": "multilabel_margin_loss_backward(grad, self, target, reduction, is_target)"}, node="MultilabelMarginLossBackward0",
+        kinds=FLOATING, compute=SINGLE, grad={"self": "multilabel_margin_loss_backward(grad, self, target, reduction, is_target)"}, node="MultilabelMarginLossBackward0",
         out="output", python="", vmap="loop")
 def multilabel_margin_loss_forward():
     """Sum over targets (up to the first -1) and other classes of max(0, 1 - x[target] + x[j]) / c; and which classes are targets."""
 
 
 @kernel("multilabel_margin_loss_backward(Tensor grad_output, Tensor self, Tensor target, int reduction, Tensor is_target) -> Tensor",
-        grad=UNKNOWN, out="grad_input", python="", vmap="loop")
+        kinds=FLOATING, compute=SINGLE, grad=UNKNOWN, out="grad_input", python="", vmap="loop")
 def multilabel_margin_loss_backward():
     """The gradient of multilabel_margin_loss."""
 
@@ -208,18 +208,26 @@ def multilabel_margin_loss(self, target, reduction):
     return output
 
 
-@composite("margin_ranking_loss(Tensor input1, Tensor input2, Tensor target, float margin=0., int reduction=1) -> Tensor", python="function")
+@composite("margin_ranking_loss(Tensor input1, Tensor input2, Tensor target, float margin=0., int reduction=1) -> Tensor", kinds="usf", python="function")
 def margin_ranking_loss(input1, input2, target, margin, reduction):
-    """max(0, -target * (input1 - input2) + margin)."""
+    """max(0, -target * (input1 - input2) + margin).
+
+    >>> torch.margin_ranking_loss(torch.tensor([1.]), torch.tensor([3.]), torch.tensor([1.]))
+    tensor(2.)
+    """
     loss = (-target * (input1 - input2) + margin).clamp_min_(0)
     if reduction == 1:
         return loss.mean()
     return loss.sum() if reduction == 2 else loss
 
 
-@composite("hinge_embedding_loss(Tensor self, Tensor target, float margin=1., int reduction=1) -> Tensor", python="function")
+@composite("hinge_embedding_loss(Tensor self, Tensor target, float margin=1., int reduction=1) -> Tensor", kinds=FLOATING, python="function")
 def hinge_embedding_loss(self, target, margin, reduction):
-    """self where target is 1, max(0, margin - self) where it is -1."""
+    """self where target is 1, max(0, margin - self) where it is -1.
+
+    >>> torch.hinge_embedding_loss(torch.tensor([0.5, 0.5]), torch.tensor([1., -1.]))
+    tensor(0.5000)
+    """
     zero = zeros_like(self)
     difference = empty_like(self).fill_(margin).sub_(self)
     clamped = difference.clamp_min_(0)
@@ -233,7 +241,11 @@ def hinge_embedding_loss(self, target, margin, reduction):
 
 @composite("cosine_embedding_loss(Tensor input1, Tensor input2, Tensor target, float margin=0., int reduction=1) -> Tensor", python="function")
 def cosine_embedding_loss(input1, input2, target, margin, reduction):
-    """1 - cos(input1, input2) where target is 1, max(0, cos - margin) where it is -1: (n, d) and (n,), or (d,) and ()."""
+    """1 - cos(input1, input2) where target is 1, max(0, cos - margin) where it is -1: (n, d) and (n,), or (d,) and ().
+
+    >>> torch.cosine_embedding_loss(torch.tensor([[1., 0.]]), torch.tensor([[0., 1.]]), torch.tensor([1.]))
+    tensor(1.)
+    """
     if target.dim() > 1:
         raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
     if target.dim() == 1 and input1.dim() != 2:
@@ -258,9 +270,13 @@ def cosine_embedding_loss(input1, input2, target, margin, reduction):
 
 
 @composite("triplet_margin_loss(Tensor anchor, Tensor positive, Tensor negative, float margin=1., float p=2., float eps=9.9999999999999995e-07, "
-           "bool swap=False, int reduction=1) -> Tensor", python="function")
+           "bool swap=False, int reduction=1) -> Tensor", kinds=NUMERIC, python="function")
 def triplet_margin_loss(anchor, positive, negative, margin, p, eps, swap, reduction):
-    """max(0, |anchor - positive| - |anchor - negative| + margin) in the p-norm."""
+    """max(0, |anchor - positive| - |anchor - negative| + margin) in the p-norm.
+
+    >>> torch.triplet_margin_loss(torch.tensor([[0.]]), torch.tensor([[1.]]), torch.tensor([[3.]]))
+    tensor(0.)
+    """
     if anchor.dim() != positive.dim() or positive.dim() != negative.dim():
         raise RuntimeError("The anchor, positive, and negative tensors are expected to have the same number of dimensions, but got: anchor ",
                            anchor.dim(), "D, positive ", positive.dim(), "D, and negative ", negative.dim(), "D inputs")
@@ -276,7 +292,7 @@ def triplet_margin_loss(anchor, positive, negative, margin, p, eps, swap, reduct
 
 # ---- distances and divergences ----
 
-@composite("l1_loss(Tensor self, Tensor target, int reduction=1) -> Tensor", python="nn")
+@composite("l1_loss(Tensor self, Tensor target, int reduction=1) -> Tensor", kinds=FLOATING_COMPLEX, python="nn")
 def l1_loss(self, target, reduction):
     """|self - target|."""
     loss = (self - target).abs()
@@ -285,9 +301,13 @@ def l1_loss(self, target, reduction):
     return loss.sum() if reduction == 2 else loss
 
 
-@composite("kl_div(Tensor self, Tensor target, int reduction=1, *, bool log_target=False) -> Tensor", python="function")
+@composite("kl_div(Tensor self, Tensor target, int reduction=1, *, bool log_target=False) -> Tensor", kinds=REALS, python="function")
 def kl_div(self, target, reduction, log_target):
-    """target * (log target - self), self (and target with log_target) being logarithms of probabilities."""
+    """target * (log target - self), self (and target with log_target) being logarithms of probabilities.
+
+    >>> torch.kl_div(torch.tensor([0.5]).log(), torch.tensor([0.5]))
+    tensor(0.)
+    """
     if log_target:
         loss = exp(target) * (target - self)
     else:
@@ -298,9 +318,13 @@ def kl_div(self, target, reduction, log_target):
     return loss.sum() if reduction == 2 else loss
 
 
-@composite("poisson_nll_loss(Tensor input, Tensor target, bool log_input, bool full, float eps, int reduction) -> Tensor", python="function")
+@composite("poisson_nll_loss(Tensor input, Tensor target, bool log_input, bool full, float eps, int reduction) -> Tensor", kinds=REALS, python="function")
 def poisson_nll_loss(input, target, log_input, full, eps, reduction):
-    """Negative log likelihood of counts under rates exp(input), or input; `full` adds Stirling's approximation of log target!."""
+    """Negative log likelihood of counts under rates exp(input), or input; `full` adds Stirling's approximation of log target!.
+
+    >>> torch.poisson_nll_loss(torch.tensor([0.]), torch.tensor([1.]), True, False, 1e-8, 1)
+    tensor(1.)
+    """
     if log_input:
         scaled = target * input
         loss = exp(input) - scaled
@@ -316,15 +340,23 @@ def poisson_nll_loss(input, target, log_input, full, eps, reduction):
     return loss.sum() if reduction == 2 else loss
 
 
-@composite("pairwise_distance(Tensor x1, Tensor x2, float p=2., float eps=9.9999999999999995e-07, bool keepdim=False) -> Tensor", python="function")
+@composite("pairwise_distance(Tensor x1, Tensor x2, float p=2., float eps=9.9999999999999995e-07, bool keepdim=False) -> Tensor", kinds=NUMERIC, python="function")
 def pairwise_distance(x1, x2, p, eps, keepdim):
-    """The p-norm of x1 - x2 + eps over the last dimension."""
+    """The p-norm of x1 - x2 + eps over the last dimension.
+
+    >>> torch.pairwise_distance(torch.tensor([[3., 0.]]), torch.tensor([[0., 4.]]), eps=0.0)
+    tensor([5.])
+    """
     return aten.norm.ScalarOpt_dim(x1 - x2 + eps, p, [max(x1.dim(), x2.dim()) - 1], keepdim)
 
 
 @composite("cosine_similarity(Tensor x1, Tensor x2, int dim=1, float eps=1e-08) -> Tensor", python="function")
 def cosine_similarity(x1, x2, dim, eps):
-    """x1 . x2 / (max(|x1|, eps) max(|x2|, eps)) along dim."""
+    """x1 . x2 / (max(|x1|, eps) max(|x2|, eps)) along dim.
+
+    >>> torch.cosine_similarity(torch.tensor([[3., 4.]]), torch.tensor([[6., 8.]]))
+    tensor([1.])
+    """
     if x1.is_complex() or x2.is_complex():
         raise RuntimeError("cosine_similarity does not support complex inputs")
     pair = broadcast_tensors([x1, x2])
@@ -373,7 +405,11 @@ def _pdist_backward(grad, self, p, pdist):
 
 @composite("pdist(Tensor self, float p=2.) -> Tensor", python="function")
 def pdist(self, p):
-    """The p-norm distances of all pairs of rows i < j: (n, d) to (n (n - 1) / 2,)."""
+    """The p-norm distances of all pairs of rows i < j: (n, d) to (n (n - 1) / 2,).
+
+    >>> torch.pdist(torch.tensor([[0., 0.], [3., 4.]]))
+    tensor([5.])
+    """
     if self.dim() != 2:
         raise RuntimeError("pdist only supports 2D tensors, got: ", self.dim(), "D")
     if p < 0:
@@ -385,7 +421,7 @@ def pdist(self, p):
 
 @kernel("_ctc_loss(Tensor log_probs, Tensor targets, int[] input_lengths, int[] target_lengths, int blank=0, bool zero_infinity=False) "
         "-> (Tensor, Tensor)",
-        grad={"log_probs": "_ctc_loss_backward(grad, log_probs, targets, input_lengths, target_lengths, result0, result1, blank, zero_infinity)"},
+        kinds=FLOATING, compute=SINGLE, grad={"log_probs": "_ctc_loss_backward(grad, log_probs, targets, input_lengths, target_lengths, result0, result1, blank, zero_infinity)"},
         out="below", python="function", vmap="loop", constant=(1,))
 def _ctc_loss():
     """-log of the probability of each target over all alignments, and the forward variables: (T, N, C) to (N,) and (N, T, 2 S + 1)."""
@@ -393,7 +429,7 @@ def _ctc_loss():
 
 @kernel("_ctc_loss.Tensor(Tensor log_probs, Tensor targets, Tensor input_lengths, Tensor target_lengths, int blank=0, bool zero_infinity=False) "
         "-> (Tensor, Tensor)",
-        grad={"log_probs": "aten._ctc_loss_backward.Tensor(grad, log_probs, targets, input_lengths, target_lengths, result0, result1, blank, "
+        kinds=FLOATING, compute=SINGLE, grad={"log_probs": "aten._ctc_loss_backward.Tensor(grad, log_probs, targets, input_lengths, target_lengths, result0, result1, blank, "
                            "zero_infinity)"},
         out="below", python="function", vmap="loop", constant=(1,))
 def _ctc_loss_tensor():
@@ -403,7 +439,7 @@ def _ctc_loss_tensor():
 @kernel("_ctc_loss_backward(Tensor grad, Tensor log_probs, Tensor targets, int[] input_lengths, int[] target_lengths, Tensor neg_log_likelihood, "
         "Tensor log_alpha, int blank, bool zero_infinity=False) -> Tensor",
         "_ctc_loss_backward.Tensor(Tensor grad, Tensor log_probs, Tensor targets, Tensor input_lengths, Tensor target_lengths, "
-        "Tensor neg_log_likelihood, Tensor log_alpha, int blank, bool zero_infinity=False) -> Tensor", grad=UNKNOWN, out=False, python="", vmap="loop")
+        "Tensor neg_log_likelihood, Tensor log_alpha, int blank, bool zero_infinity=False) -> Tensor", kinds=FLOATING, compute=SINGLE, grad=UNKNOWN, out=False, python="", vmap="loop")
 def _ctc_loss_backward():
     """The gradient of _ctc_loss."""
 
@@ -422,7 +458,11 @@ def _reduce_ctc(loss, lengths, reduction, zero_infinity):
 @composite("ctc_loss.IntList(Tensor log_probs, Tensor targets, int[] input_lengths, int[] target_lengths, int blank=0, int reduction=1, "
            "bool zero_infinity=False) -> Tensor", python="function")
 def ctc_loss(log_probs, targets, input_lengths, target_lengths, blank, reduction, zero_infinity):
-    """Connectionist temporal classification loss: (T, N, C) log probabilities, targets (N, S) or one after the other; N may be absent."""
+    """Connectionist temporal classification loss: (T, N, C) log probabilities, targets (N, S) or one after the other; N may be absent.
+
+    >>> torch.ctc_loss(torch.zeros(2, 1, 2).log_softmax(2), torch.tensor([[1]]), [2], [1])
+    tensor(0.2877)
+    """
     batched = log_probs.dim() == 3
     loss, _ = aten._ctc_loss.default(log_probs if batched else log_probs.unsqueeze(1), targets, input_lengths, target_lengths, blank, zero_infinity)
     lengths = tensor_of(target_lengths, loss) if reduction == 1 else None
@@ -431,7 +471,7 @@ def ctc_loss(log_probs, targets, input_lengths, target_lengths, blank, reduction
 
 
 @composite("ctc_loss.Tensor(Tensor log_probs, Tensor targets, Tensor input_lengths, Tensor target_lengths, int blank=0, int reduction=1, "
-           "bool zero_infinity=False) -> Tensor", python="function")
+           "bool zero_infinity=False) -> Tensor", kinds=FLOATING, without=FLOAT8, python="function")
 def ctc_loss_tensor(log_probs, targets, input_lengths, target_lengths, blank, reduction, zero_infinity):
     """ctc_loss with the lengths in tensors."""
     if input_lengths.is_floating_point():

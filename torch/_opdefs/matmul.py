@@ -1,9 +1,13 @@
 """Products of matrices and vectors, and what is made of them: matmul, linear, tensordot, einsum, cdist."""
 
-from .language import UNKNOWN, composite, decomposed, kernel
+from functools import partial
+
+from .language import FLOATING, FLOATING_COMPLEX, HALF, NUMERIC, REALS, SINGLE, UNKNOWN, WIDE_UNSIGNED, composite, decomposed, kernel
+
+product = partial(kernel, kinds=NUMERIC, compute=HALF, modular=True)
 
 
-@kernel(
+@product(
     "mm(Tensor self, Tensor mat2) -> Tensor",
     grad={
         "mat2": "grad.t().mm(self.conj()).t() if mat2.strides()[0] == 1 and mat2.strides()[1] == mat2.size(0) else self.t().conj().mm(grad)",
@@ -20,13 +24,17 @@ def mm():
     """
 
 
-@kernel(
+@product(
     "bmm(Tensor self, Tensor mat2) -> Tensor",
     grad={"self": "grad.bmm(mat2.transpose(1, 2).conj())", "mat2": "self.transpose(1, 2).conj().bmm(grad)"},
     jvp={"result": "self_t.bmm(mat2) + self.bmm(mat2_t)"}, vmap="mm",
 )
 def bmm():
-    """Products of the matrices of two batches, (b, n, m) and (b, m, p) to (b, n, p)."""
+    """Products of the matrices of two batches, (b, n, m) and (b, m, p) to (b, n, p).
+
+    >>> torch.bmm(torch.ones(2, 1, 3), torch.ones(2, 3, 1)).shape
+    torch.Size([2, 1, 1])
+    """
 
 
 def _addmm_mat1(grad, mat1, mat2, alpha):
@@ -45,17 +53,22 @@ def _addmm_mat2(grad, mat1, mat2, alpha):
     return g if alpha == 1 else g * alpha.conj()
 
 
-@kernel(
+@product(
     "addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
     inplace=["addmm_(Tensor(a!) self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor(a!)"],
     grad={"mat1": _addmm_mat1, "mat2": _addmm_mat2, "self": "grad if beta == 1 else grad * beta.conj()"},
     jvp={"result": "self_t * beta + (mat1_t.mm(mat2) + mat1.mm(mat2_t)) * alpha"}, vmap="addmm",
 )
 def addmm():
-    """beta * self + alpha * (mat1 @ mat2); self broadcasts to the product's shape. beta=0 ignores self, NaN and all."""
+    """beta * self + alpha * (mat1 @ mat2); self broadcasts to the product's shape. beta=0 ignores self, NaN and all.
+
+    >>> torch.addmm(torch.ones(2), torch.eye(2), torch.tensor([[1., 2.], [3., 4.]]))
+    tensor([[2., 3.],
+            [4., 5.]])
+    """
 
 
-@kernel(
+@product(
     "baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
     inplace=["baddbmm_(Tensor(a!) self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor(a!)"],
     grad={
@@ -66,7 +79,11 @@ def addmm():
     jvp={"result": "self_t * beta + (batch1_t.bmm(batch2) + batch1.bmm(batch2_t)) * alpha"}, vmap="addmm",
 )
 def baddbmm():
-    """beta * self + alpha * (batch1 @ batch2) for batches of matrices."""
+    """beta * self + alpha * (batch1 @ batch2) for batches of matrices.
+
+    >>> torch.baddbmm(torch.ones(1, 1, 1), torch.ones(1, 1, 2), torch.ones(1, 2, 1))
+    tensor([[[3.]]])
+    """
 
 
 def _addbmm_batch1(grad, batch1, batch2, alpha):
@@ -81,7 +98,7 @@ def _addbmm_batch2(grad, batch1, batch2, alpha):
     return g if alpha == 1 else g * alpha.conj()
 
 
-@kernel(
+@product(
     "addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
     inplace=["addbmm_(Tensor(a!) self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor(a!)"],
     grad={"batch1": _addbmm_batch1, "batch2": _addbmm_batch2, "self": "grad if beta == 1 else grad * beta.conj()"},
@@ -89,19 +106,27 @@ def _addbmm_batch2(grad, batch1, batch2, alpha):
     vmap="batch1.bmm(batch2).sum(0) * alpha if beta == 0 else self * beta + batch1.bmm(batch2).sum(0) * alpha",
 )
 def addbmm():
-    """beta * self + alpha * the sum over the batch of batch1 @ batch2."""
+    """beta * self + alpha * the sum over the batch of batch1 @ batch2.
+
+    >>> torch.addbmm(torch.zeros(1, 1), torch.ones(2, 1, 3), torch.ones(2, 3, 1))
+    tensor([[6.]])
+    """
 
 
-@kernel(
+@product(
     "mv(Tensor self, Tensor vec) -> Tensor",
     grad={"self": "grad.ger(vec.conj())", "vec": "self.conj().t().mv(grad)"},
     jvp={"result": "self_t.mv(vec) + self.mv(vec_t)"}, vmap="self.mm(vec.unsqueeze(1)).squeeze(1)",
 )
 def mv():
-    """Product of a matrix (n, m) and a vector (m,)."""
+    """Product of a matrix (n, m) and a vector (m,).
+
+    >>> torch.mv(torch.eye(2), torch.tensor([1., 2.]))
+    tensor([1., 2.])
+    """
 
 
-@kernel(
+@product(
     "addmv(Tensor self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
     inplace=["addmv_(Tensor(a!) self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor(a!)"],
     grad={
@@ -113,25 +138,37 @@ def mv():
     vmap="mat.mv(vec) * alpha if beta == 0 else self * beta + mat.mv(vec) * alpha",
 )
 def addmv():
-    """beta * self + alpha * (mat @ vec)."""
+    """beta * self + alpha * (mat @ vec).
+
+    >>> torch.addmv(torch.ones(2), torch.eye(2), torch.tensor([1., 2.]))
+    tensor([2., 3.])
+    """
 
 
-@kernel(
+@product(
     "dot(Tensor self, Tensor tensor) -> Tensor",
     grad={"self": "grad * tensor.conj()", "tensor": "grad * self.conj()"},
     jvp={"result": "self_t.dot(tensor) + self.dot(tensor_t)"}, vmap="(self * tensor).sum()",
 )
 def dot():
-    """Inner product of two vectors, without conjugation."""
+    """Inner product of two vectors, without conjugation.
+
+    >>> torch.dot(torch.tensor([1, 2]), torch.tensor([3, 4]))
+    tensor(11)
+    """
 
 
-@kernel(
+@product(
     "vdot(Tensor self, Tensor other) -> Tensor",
     grad={"self": "grad.conj() * other", "other": "grad * self"},
     jvp={"result": "self_t.vdot(other) + self.vdot(other_t)"}, vmap="(self.conj() * other).sum()",
 )
 def vdot():
-    """Inner product of two vectors, the first one conjugated."""
+    """Inner product of two vectors, the first one conjugated.
+
+    >>> torch.vdot(torch.tensor([1j]), torch.tensor([1j]))
+    tensor(1.+0.j)
+    """
 
 
 @decomposed(
@@ -146,7 +183,12 @@ def vdot():
     jvp={"result": "self_t * beta + (vec1_t.outer(vec2) + vec1.outer(vec2_t)) * alpha"}, out_dtype="cast",
 )
 def addr(self, vec1, vec2, beta, alpha):
-    """beta * self + alpha * outer(vec1, vec2)."""
+    """beta * self + alpha * outer(vec1, vec2).
+
+    >>> torch.addr(torch.zeros(2, 2), torch.tensor([1., 2.]), torch.tensor([3., 4.]))
+    tensor([[3., 4.],
+            [6., 8.]])
+    """
     if vec1.ndim != 1 or vec2.ndim != 1:
         raise RuntimeError(f"addr: Expected 1-D argument vec1 and vec2, but got {vec1.ndim}-D and {vec2.ndim}-D")
     if self.dtype == torch.bool and vec1.dtype == torch.bool and vec2.dtype == torch.bool:
@@ -165,7 +207,12 @@ def addr(self, vec1, vec2, beta, alpha):
     out=["outer.out(Tensor self, Tensor vec2, *, Tensor(a!) out) -> Tensor(a!)"],
 )
 def outer(self, vec2):
-    """Outer product of two vectors, (n,) and (m,) to (n, m)."""
+    """Outer product of two vectors, (n,) and (m,) to (n, m).
+
+    >>> torch.outer(torch.tensor([1, 2]), torch.tensor([3, 4]))
+    tensor([[3, 4],
+            [6, 8]])
+    """
     if self.ndim != 1:
         raise RuntimeError(f"outer: Expected 1-D argument self, but got {self.ndim}-D")
     if vec2.ndim != 1:
@@ -259,7 +306,11 @@ def matmul(self, other):
 @composite("linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor", python="nn",
            out=["linear.out(Tensor input, Tensor weight, Tensor? bias=None, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact")
 def linear(input, weight, bias):
-    """input @ weight.T + bias, for input (..., in), weight (out, in) or (in,), bias (out,) or ()."""
+    """input @ weight.T + bias, for input (..., in), weight (out, in) or (in,), bias (out,) or ().
+
+    >>> F.linear(torch.ones(1, 2), torch.tensor([[1., 2.], [3., 4.]]))
+    tensor([[3., 7.]])
+    """
     if bias is None:
         return input.matmul(weight.t())
     if input.ndim == 2 and weight.ndim == 2:
@@ -301,9 +352,13 @@ def _trilinear(i1, i2, i3, expand1, expand2, expand3, sumdim, unroll_dim):
     return product.sum(sumdim) if len(sumdim) > 0 else product
 
 
-@composite("bilinear(Tensor input1, Tensor input2, Tensor weight, Tensor? bias=None) -> Tensor", python="function")
+@composite("bilinear(Tensor input1, Tensor input2, Tensor weight, Tensor? bias=None) -> Tensor", kinds="busfc", without=WIDE_UNSIGNED, python="function")
 def bilinear(input1, input2, weight, bias):
-    """input1' weight[o] input2 + bias[o] for every output o: (..., n1), (..., n2), (out, n1, n2) to (..., out)."""
+    """input1' weight[o] input2 + bias[o] for every output o: (..., n1), (..., n2), (out, n1, n2) to (..., out).
+
+    >>> torch.bilinear(torch.ones(1, 2), torch.ones(1, 2), torch.ones(3, 2, 2), None)
+    tensor([[4., 4., 4.]])
+    """
     if input1.ndim != input2.ndim:
         raise RuntimeError(f"bilinear(): input dimensions do not match: got {input1.ndim} and {input2.ndim}")
     for d in range(input1.ndim - 1):
@@ -388,7 +443,11 @@ def tensordot(self, other, dims_self, dims_other):
 
 @composite("inner(Tensor self, Tensor other) -> Tensor", out=["inner.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact")
 def inner(self, other):
-    """Sum of products over the last dimension of both; a 0-dimensional operand scales the other."""
+    """Sum of products over the last dimension of both; a 0-dimensional operand scales the other.
+
+    >>> torch.inner(torch.tensor([1, 2]), torch.tensor([3, 4]))
+    tensor(11)
+    """
     if self.ndim == 0 or other.ndim == 0:
         return self * other
     if self.size(-1) != other.size(-1):
@@ -398,7 +457,11 @@ def inner(self, other):
 
 @composite("kron(Tensor self, Tensor other) -> Tensor", out=["kron.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)"])
 def kron(self, other):
-    """Kronecker product: every element of self times the whole of other; the shorter shape is padded with ones in front."""
+    """Kronecker product: every element of self times the whole of other; the shorter shape is padded with ones in front.
+
+    >>> torch.kron(torch.tensor([1, 2]), torch.tensor([1, 10]))
+    tensor([ 1, 10,  2, 20])
+    """
     n = max(self.ndim, other.ndim)
     shape1 = []
     shape2 = []
@@ -419,7 +482,11 @@ def kron(self, other):
     out=["linalg_multi_dot.out(Tensor[] tensors, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact",
 )
 def linalg_multi_dot(tensors):
-    """Product of two or more matrices in the order of fewest multiplications; the first may be a row and the last a column vector."""
+    """Product of two or more matrices in the order of fewest multiplications; the first may be a row and the last a column vector.
+
+    >>> torch.linalg.multi_dot([torch.ones(1, 2), torch.ones(2, 3), torch.ones(3, 1)])
+    tensor([[6.]])
+    """
     n = len(tensors)
     if n < 2:
         raise RuntimeError(f"multi_dot(): expected at least 2 tensors but got {n}")
@@ -497,16 +564,25 @@ def linalg_matmul(self, other):
 @composite("linalg_vecdot(Tensor x, Tensor y, *, int dim=-1) -> Tensor", python="linalg",
            out=["linalg_vecdot.out(Tensor x, Tensor y, *, int dim=-1, Tensor(a!) out) -> Tensor(a!)"])
 def linalg_vecdot(x, y, dim):
-    """Sum over dim of conj(x) * y; batch dimensions broadcast."""
+    """Sum over dim of conj(x) * y; batch dimensions broadcast.
+
+    >>> torch.linalg.vecdot(torch.tensor([[1., 2.]]), torch.tensor([[3., 4.]]))
+    tensor([11.])
+    """
     if x.ndim == 1 and y.ndim == 1:
         return x.vdot(y)
     return (x.conj() * y).sum([dim])
 
 
-@composite("linalg_matrix_power(Tensor self, int n) -> Tensor", python="linalg",
+@composite("linalg_matrix_power(Tensor self, int n) -> Tensor", kinds=NUMERIC, python="linalg",
            out=["linalg_matrix_power.out(Tensor self, int n, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact")
 def linalg_matrix_power(self, n):
-    """The n-th power of square matrices, by repeated squaring; negative n uses the inverse."""
+    """The n-th power of square matrices, by repeated squaring; negative n uses the inverse.
+
+    >>> torch.linalg.matrix_power(torch.tensor([[1, 1], [0, 1]]), 3)
+    tensor([[1, 3],
+            [0, 1]])
+    """
     if self.ndim < 2:
         raise RuntimeError("linalg.matrix_power: The input tensor A must have at least 2 dimensions.")
     if self.size(-1) != self.size(-2):
@@ -539,13 +615,13 @@ def linalg_matrix_power(self, n):
     return result
 
 
-@composite("matrix_power(Tensor self, int n) -> Tensor", out=["matrix_power.out(Tensor self, int n, *, Tensor(a!) out) -> Tensor(a!)"])
+@composite("matrix_power(Tensor self, int n) -> Tensor", kinds=FLOATING_COMPLEX, out=["matrix_power.out(Tensor self, int n, *, Tensor(a!) out) -> Tensor(a!)"])
 def matrix_power(self, n):
     """Alias of torch.linalg.matrix_power."""
     return linalg_matrix_power(self, n)
 
 
-@composite("einsum(str equation, Tensor[] tensors, *, int[]? path=None) -> Tensor", python="function", python_only=True)
+@composite("einsum(str equation, Tensor[] tensors, *, int[]? path=None) -> Tensor", kinds=NUMERIC, python="function", python_only=True)
 def einsum(equation, tensors, path=None):
     """Sums of products given by subscripts; torch.einsum also takes operands one by one."""
     from torch._einsum import contract
@@ -592,7 +668,7 @@ def _cdist_gradients(grad, x1, x2, p, result):
 
 
 @kernel(
-    "_cdist_forward(Tensor x1, Tensor x2, float p, int? compute_mode) -> Tensor", python="function",
+    "_cdist_forward(Tensor x1, Tensor x2, float p, int? compute_mode) -> Tensor", kinds=FLOATING, compute=SINGLE, python="function",
     grad={"x1, x2": _cdist_gradients},
     jvp="transposed", node="CdistBackward0", vmap="broadcast",
 )
@@ -600,7 +676,7 @@ def _cdist_forward():
     """p-norm distances of every row of x1 to every row of x2."""
 
 
-@kernel("_cdist_backward(Tensor grad, Tensor x1, Tensor x2, float p, Tensor cdist) -> Tensor", python="function", grad=UNKNOWN, jvp=None, vmap="shift")
+@kernel("_cdist_backward(Tensor grad, Tensor x1, Tensor x2, float p, Tensor cdist) -> Tensor", kinds=FLOATING, compute=SINGLE, python="function", grad=UNKNOWN, jvp=None, vmap="shift")
 def _cdist_backward():
     """Gradient of _cdist_forward with respect to x1."""
 
@@ -615,7 +691,7 @@ def _euclidean_gradients(grad, x1, x2, result):
     return to_x1, to_x2
 
 
-@decomposed("_euclidean_dist(Tensor x1, Tensor x2) -> Tensor", python="function", grad={"x1, x2": _euclidean_gradients}, jvp="transposed", out="below")
+@decomposed("_euclidean_dist(Tensor x1, Tensor x2) -> Tensor", kinds=REALS, without=WIDE_UNSIGNED, python="function", grad={"x1, x2": _euclidean_gradients}, jvp="transposed", out="below")
 def _euclidean_dist(x1, x2):
     """Euclidean distances through one matrix product: |a - b|^2 = |a|^2 - 2 a.b + |b|^2."""
     n1 = x1.pow(2).sum([-1], True)
@@ -627,7 +703,7 @@ def _euclidean_dist(x1, x2):
     return left.matmul(right.transpose(-2, -1)).clamp_min(0).sqrt()
 
 
-@composite("cdist(Tensor x1, Tensor x2, float p=2., int? compute_mode=None) -> Tensor", python="function")
+@composite("cdist(Tensor x1, Tensor x2, float p=2., int? compute_mode=None) -> Tensor", kinds=FLOATING, python="function")
 def cdist(x1, x2, p, compute_mode):
     """p-norm distances between the rows of x1 (..., P, M) and x2 (..., R, M): (..., P, R)."""
     if x1.ndim < 2:

@@ -1,12 +1,12 @@
 """Normalisation over batch, group, instance or the last dimensions."""
 
-from .language import composite, decomposed, kernel
+from .language import FLOATING, HALF, composite, decomposed, kernel
 
 
 @kernel(
     "native_batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool "
     "training, float momentum, float eps) -> (Tensor, Tensor, Tensor)",
-    python="function",
+    kinds=FLOATING, compute=HALF, python="function",
     out=["native_batch_norm.out(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool "
          "training, float momentum, float eps, *, Tensor(a!) out, Tensor(b!) save_mean, Tensor(c!) save_invstd) -> (Tensor(a!), "
          "Tensor(b!), Tensor(c!))"],
@@ -60,7 +60,7 @@ def _batch_norm_double_backward(gg_input, gg_weight, gg_bias, grad_out, input, w
 @kernel(
     "native_batch_norm_backward(Tensor grad_out, Tensor input, Tensor? weight, Tensor? running_mean, Tensor? running_var, "
     "Tensor? save_mean, Tensor? save_invstd, bool train, float eps, bool[3] output_mask) -> (Tensor, Tensor, Tensor)",
-    python="function",
+    kinds=FLOATING, compute=HALF, python="function",
     out=["native_batch_norm_backward.out(Tensor grad_out, Tensor input, Tensor? weight, Tensor? running_mean, Tensor? "
          "running_var, Tensor? save_mean, Tensor? save_invstd, bool train, float eps, bool[3] output_mask, *, Tensor(a!) out0, "
          "Tensor(b!) out1, Tensor(c!) out2) -> (Tensor(a!), Tensor(b!), Tensor(c!))"],
@@ -103,7 +103,7 @@ def _group_norm_grad(grads, input, weight, N, C, HxW, group, result1, result2):
 @kernel(
     "native_group_norm(Tensor input, Tensor? weight, Tensor? bias, SymInt N, SymInt C, SymInt HxW, int group, float eps) "
     "-> (Tensor, Tensor, Tensor)",
-    python="function",
+    kinds=FLOATING, compute=HALF, python="function",
     out=["native_group_norm.out(Tensor input, Tensor? weight, Tensor? bias, SymInt N, SymInt C, SymInt HxW, int group, float "
          "eps, *, Tensor(a!) out0, Tensor(b!) out1, Tensor(c!) out2) -> (Tensor(a!), Tensor(b!), Tensor(c!))"],
     grad={"input, weight, bias": _group_norm_grad}, jvp="transposed", vmap="group_norm",
@@ -147,7 +147,7 @@ def _group_norm_double_backward(grads, grad_out, input, mean, rstd, weight, N, C
 @kernel(
     "native_group_norm_backward(Tensor grad_out, Tensor input, Tensor mean, Tensor rstd, Tensor? weight, SymInt N, SymInt "
     "C, SymInt HxW, int group, bool[3] output_mask) -> (Tensor, Tensor, Tensor)",
-    python="function",
+    kinds=FLOATING, compute=HALF, python="function",
     out=["native_group_norm_backward.out(Tensor grad_out, Tensor input, Tensor mean, Tensor rstd, Tensor? weight, SymInt N, "
          "SymInt C, SymInt HxW, int group, bool[3] output_mask, *, Tensor(a!) out0, Tensor(b!) out1, Tensor(c!) out2) -> "
          "(Tensor(a!), Tensor(b!), Tensor(c!))"],
@@ -164,7 +164,12 @@ def native_group_norm_backward():
     out=False,
 )
 def batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps, cudnn_enabled):
-    """Normalise every channel of (N, C, ...) by its mean and variance over the batch, or by the running ones outside training."""
+    """Normalise every channel of (N, C, ...) by its mean and variance over the batch, or by the running ones outside training.
+
+    >>> torch.batch_norm(torch.tensor([[1.], [3.]]), None, None, None, None, True, 0.1, 0.0, False)
+    tensor([[-1.],
+            [ 1.]])
+    """
     aten.empty.memory_format([0], dtype=torch.uint8)
     out, _, _ = native_batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps)
     return out
@@ -177,7 +182,11 @@ def batch_norm(input, weight, bias, running_mean, running_var, training, momentu
     out=False,
 )
 def instance_norm(input, weight, bias, running_mean, running_var, use_input_stats, momentum, eps, cudnn_enabled):
-    """Normalise every channel of every sample of (N, C, ...) by its own mean and variance."""
+    """Normalise every channel of every sample of (N, C, ...) by its own mean and variance.
+
+    >>> torch.instance_norm(torch.tensor([[[1., 3.]]]), None, None, None, None, True, 0.1, 0.0, False)
+    tensor([[[-1.,  1.]]])
+    """
     images = input.size(0)
     channels = input.size(1)
     if not use_input_stats and (running_mean is None or running_var is None):
@@ -204,7 +213,11 @@ def instance_norm(input, weight, bias, running_mean, running_var, use_input_stat
     out=False,
 )
 def group_norm(input, num_groups, weight, bias, eps, cudnn_enabled):
-    """Normalise groups of channels of (N, C, ...) by their mean and variance in every sample."""
+    """Normalise groups of channels of (N, C, ...) by their mean and variance in every sample.
+
+    >>> torch.group_norm(torch.tensor([[1., 3.]]), 1, eps=0.0)
+    tensor([[-1.,  1.]])
+    """
     if input.ndim < 2:
         raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {input.ndim}")
     channels = input.size(1)
@@ -227,7 +240,11 @@ def group_norm(input, num_groups, weight, bias, eps, cudnn_enabled):
     out=False,
 )
 def layer_norm(input, normalized_shape, weight, bias, eps, cudnn_enable):
-    """Normalise the last dimensions, whose shape is normalized_shape, by their mean and variance."""
+    """Normalise the last dimensions, whose shape is normalized_shape, by their mean and variance.
+
+    >>> torch.layer_norm(torch.tensor([1., 3.]), (2,), eps=0.0)
+    tensor([-1.,  1.])
+    """
     out, _, _ = native_layer_norm(input, normalized_shape, weight, bias, eps)
     return out
 
@@ -238,7 +255,11 @@ def layer_norm(input, normalized_shape, weight, bias, eps, cudnn_enable):
     out=False,
 )
 def rms_norm(input, normalized_shape, weight, eps):
-    """Scale the last dimensions, whose shape is normalized_shape, to a mean square of one."""
+    """Scale the last dimensions, whose shape is normalized_shape, to a mean square of one.
+
+    >>> torch.rms_norm(torch.tensor([1., 1.]), (2,), eps=0.0)
+    tensor([1., 1.])
+    """
     n = len(normalized_shape)
     if n == 0:
         raise RuntimeError("Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got normalized_shape = []")
@@ -336,7 +357,11 @@ def _native_batch_norm_legit_no_training(input, weight, bias, running_mean, runn
 
 @composite("norm_except_dim(Tensor v, int pow=2, int dim=0) -> Tensor", python="function")
 def norm_except_dim(v, pow, dim):
-    """The norms of the slices along `dim`, with all other dimensions of size 1; of the whole for -1."""
+    """The norms of the slices along `dim`, with all other dimensions of size 1; of the whole for -1.
+
+    >>> torch.norm_except_dim(torch.tensor([[3., 4.]]))
+    tensor([[5.]])
+    """
     if dim == -1:
         return linalg_vector_norm(v, pow)
     return linalg_vector_norm(v, pow, [i for i in range(v.dim()) if i != dim], True)
@@ -351,7 +376,11 @@ def _weight_norm(v, g, dim):
 @decomposed("batch_norm_update_stats(Tensor input, Tensor? running_mean, Tensor? running_var, float momentum) -> (Tensor, Tensor)", python="function",
             grad=None)
 def batch_norm_update_stats(input, running_mean, running_var, momentum):
-    """Mean and biased variance of each channel; running ones move towards the mean and the unbiased variance by `momentum`."""
+    """Mean and biased variance of each channel; running ones move towards the mean and the unbiased variance by `momentum`.
+
+    >>> torch.batch_norm_update_stats(torch.tensor([[1.], [3.]]), None, None, 0.1)
+    (tensor([2.]), tensor([1.]))
+    """
     dims = [0]
     for i in range(2, input.ndim):
         dims.append(i)

@@ -143,7 +143,7 @@ def _div_mode(self, other, rounding_mode):
 
 decomposed(
     "div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor", "div.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor",
-    hidden=("div.Scalar_mode",), number_first=True, out_dtype="cast", grad={"self": _grad_div_mode, "other": _grad_div_mode_other},
+    hidden=("div.Scalar_mode",), number_first=True, out_dtype="cast", kinds="usf", grad={"self": _grad_div_mode, "other": _grad_div_mode_other},
     inplace=["div_.Tensor_mode(Tensor(a!) self, Tensor other, *, str? rounding_mode) -> Tensor(a!)",
              "div_.Scalar_mode(Tensor(a!) self, Scalar other, *, str? rounding_mode) -> Tensor(a!)"],
     out=["div.out_mode(Tensor self, Tensor other, *, str? rounding_mode, Tensor(a!) out) -> Tensor(a!)",

@@ -62,7 +62,7 @@ _elementwise("huber_loss", _huber, ", float delta")
 _elementwise("soft_margin_loss", _soft_margin, flat=False)
 
 
-@composite("_reduced_loss(Tensor self, int reduction) -> Tensor", python="")
+@composite("_reduced_loss(Tensor self, int reduction) -> Tensor", kinds=FLOATING_COMPLEX, python="")
 def _reduced_loss(self, reduction):
     """The elements, their mean or their sum."""
     if reduction == 1:
@@ -254,5 +254,9 @@ def _grad_logits_target(grad, self, weight, pos_weight, reduction):
 @decomposed("binary_cross_entropy_with_logits(Tensor self, Tensor target, Tensor? weight=None, Tensor? pos_weight=None, int reduction=1) -> Tensor",
             python="function", out=True, grad={"self": _grad_logits, "target": _grad_logits_target}, jvp=None)
 def binary_cross_entropy_with_logits(self, target, weight, pos_weight, reduction):
-    """binary_cross_entropy of sigmoid(self), the positive terms times pos_weight."""
+    """binary_cross_entropy of sigmoid(self), the positive terms times pos_weight.
+
+    >>> torch.binary_cross_entropy_with_logits(torch.tensor([0.0]), torch.tensor([1.0]))
+    tensor(0.6931)
+    """
     return _reduced_loss(_logit_cross_entropy(self, target, weight, pos_weight), reduction)

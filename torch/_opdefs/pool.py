@@ -1,6 +1,10 @@
 """Pooling: largest or mean value of windows, and what undoes it."""
 
-from .language import composite, kernel
+from functools import partial
+
+from .language import FLOATING, HALF, composite, kernel
+
+pooling = partial(kernel, kinds="usf", compute=HALF)
 
 
 @composite("_gather_planes(Tensor self, Tensor indices, int dims) -> Tensor", python="")
@@ -10,7 +14,7 @@ def _gather_planes(self, indices, dims):
     return self.contiguous().view(lead + [-1]).gather(-1, indices.reshape(lead + [-1])).view(indices.shape)
 
 
-@kernel(
+@pooling(
     "max_pool2d_with_indices(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool "
     "ceil_mode=False) -> (Tensor, Tensor)",
     python="nn",
@@ -23,7 +27,7 @@ def max_pool2d_with_indices():
     """Largest value of each window of (N, C, H, W) and its index in the flattened plane."""
 
 
-@kernel(
+@pooling(
     "max_pool2d_with_indices_backward(Tensor grad_output, Tensor self, int[2] kernel_size, int[2] stride, int[2] padding, "
     "int[2] dilation, bool ceil_mode, Tensor indices) -> Tensor",
     python="nn",
@@ -42,12 +46,16 @@ def max_pool2d_with_indices_backward():
     out=False,
 )
 def max_pool2d(self, kernel_size, stride, padding, dilation, ceil_mode):
-    """Largest value of each window of (N, C, H, W) or without N."""
+    """Largest value of each window of (N, C, H, W) or without N.
+
+    >>> torch.max_pool2d(torch.arange(4.).view(1, 2, 2), 2)
+    tensor([[[3.]]])
+    """
     out, _ = max_pool2d_with_indices(self, kernel_size, stride, padding, dilation, ceil_mode)
     return out
 
 
-@kernel(
+@pooling(
     "avg_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool ceil_mode=False, bool "
     "count_include_pad=True, int? divisor_override=None) -> Tensor",
     python="nn",
@@ -57,10 +65,14 @@ def max_pool2d(self, kernel_size, stride, padding, dilation, ceil_mode):
     vmap="merge<3>",
 )
 def avg_pool2d():
-    """Mean of each window of (N, C, H, W) or without N; count_include_pad counts the zeros of the padding."""
+    """Mean of each window of (N, C, H, W) or without N; count_include_pad counts the zeros of the padding.
+
+    >>> F.avg_pool2d(torch.arange(4.).view(1, 2, 2), 2)
+    tensor([[[1.5000]]])
+    """
 
 
-@kernel(
+@pooling(
     "avg_pool2d_backward(Tensor grad_output, Tensor self, int[2] kernel_size, int[2] stride, int[2] padding, bool "
     "ceil_mode, bool count_include_pad, int? divisor_override) -> Tensor",
     python="nn",
@@ -75,7 +87,7 @@ def avg_pool2d_backward():
     """Spreads each gradient over its window."""
 
 
-@kernel(
+@pooling(
     "_adaptive_avg_pool2d(Tensor self, SymInt[2] output_size) -> Tensor",
     python="function",
     out=["_adaptive_avg_pool2d.out(Tensor self, SymInt[2] output_size, *, Tensor(a!) out) -> Tensor(a!)"],
@@ -85,7 +97,7 @@ def _adaptive_avg_pool2d():
     """Means over windows so chosen that the output has a given size."""
 
 
-@kernel(
+@pooling(
     "_adaptive_avg_pool2d_backward(Tensor grad_output, Tensor self) -> Tensor",
     python="function",
     out=["_adaptive_avg_pool2d_backward.out(Tensor grad_output, Tensor self, *, Tensor(a!) out) -> Tensor(a!)"],
@@ -98,7 +110,7 @@ def _adaptive_avg_pool2d_backward():
     """Spreads each gradient over its window."""
 
 
-@kernel(
+@pooling(
     "adaptive_max_pool2d(Tensor self, int[2] output_size) -> (Tensor, Tensor)",
     python="nn",
     out=["adaptive_max_pool2d.out(Tensor self, int[2] output_size, *, Tensor(a!) out, Tensor(b!) indices) -> (Tensor(a!), "
@@ -109,7 +121,7 @@ def adaptive_max_pool2d():
     """Largest values, with indices, over windows so chosen that the output has a given size."""
 
 
-@kernel(
+@pooling(
     "adaptive_max_pool2d_backward(Tensor grad_output, Tensor self, Tensor indices) -> Tensor",
     python="nn",
     out=["adaptive_max_pool2d_backward.grad_input(Tensor grad_output, Tensor self, Tensor indices, *, Tensor(a!) grad_input) -> "
@@ -120,9 +132,9 @@ def adaptive_max_pool2d_backward():
     """Sends each gradient to the element that was largest."""
 
 
-@kernel(
+@pooling(
     "fractional_max_pool2d(Tensor self, int[2] kernel_size, int[2] output_size, Tensor random_samples) -> (Tensor, Tensor)",
-    python="nn",
+    kinds=FLOATING, python="nn",
     out=["fractional_max_pool2d.output(Tensor self, int[2] kernel_size, int[2] output_size, Tensor random_samples, *, "
          "Tensor(a!) output, Tensor(b!) indices) -> (Tensor(a!), Tensor(b!))"],
     grad={"self": "fractional_max_pool2d_backward(grad, self, kernel_size, output_size, result1)"}, jvp="transposed", vmap="loop",
@@ -131,10 +143,10 @@ def fractional_max_pool2d():
     """Largest values, with indices, over windows of pseudo-random position."""
 
 
-@kernel(
+@pooling(
     "fractional_max_pool2d_backward(Tensor grad_output, Tensor self, int[2] kernel_size, int[2] output_size, Tensor "
     "indices) -> Tensor",
-    python="nn",
+    kinds=FLOATING, python="nn",
     out=["fractional_max_pool2d_backward.grad_input(Tensor grad_output, Tensor self, int[2] kernel_size, int[2] output_size, "
          "Tensor indices, *, Tensor(a!) grad_input) -> Tensor(a!)"],
     grad={"grad_output": "_gather_planes(grad, indices, 2)", "self": "zeros_like(grad)"}, jvp="transposed", vmap="loop",
@@ -143,9 +155,9 @@ def fractional_max_pool2d_backward():
     """Sends each gradient to the element that was largest."""
 
 
-@kernel(
+@pooling(
     "max_unpool2d(Tensor self, Tensor indices, SymInt[2] output_size) -> Tensor",
-    python="nn",
+    kinds="busfc", python="nn",
     out=["max_unpool2d.out(Tensor self, Tensor indices, SymInt[2] output_size, *, Tensor(a!) out) -> Tensor(a!)"],
     grad={"self": "_gather_planes(grad, indices, 2)"}, jvp="transposed", vmap="merge<3>",
 )
@@ -173,7 +185,7 @@ def adaptive_avg_pool2d(self, output_size):
     return _adaptive_avg_pool2d(self, output_size)
 
 
-@kernel(
+@pooling(
     "max_pool3d_with_indices(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool "
     "ceil_mode=False) -> (Tensor, Tensor)",
     python="nn",
@@ -186,7 +198,7 @@ def max_pool3d_with_indices():
     """Largest value of each window of (N, C, D, H, W) and its index in the flattened plane."""
 
 
-@kernel(
+@pooling(
     "max_pool3d_with_indices_backward(Tensor grad_output, Tensor self, int[3] kernel_size, int[3] stride, int[3] padding, "
     "int[3] dilation, bool ceil_mode, Tensor indices) -> Tensor",
     python="nn",
@@ -205,12 +217,16 @@ def max_pool3d_with_indices_backward():
     out=False,
 )
 def max_pool3d(self, kernel_size, stride, padding, dilation, ceil_mode):
-    """Largest value of each window of (N, C, D, H, W) or without N."""
+    """Largest value of each window of (N, C, D, H, W) or without N.
+
+    >>> torch.max_pool3d(torch.arange(8.).view(1, 2, 2, 2), 2)
+    tensor([[[[7.]]]])
+    """
     out, _ = max_pool3d_with_indices(self, kernel_size, stride, padding, dilation, ceil_mode)
     return out
 
 
-@kernel(
+@pooling(
     "avg_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, bool ceil_mode=False, bool "
     "count_include_pad=True, int? divisor_override=None) -> Tensor",
     python="nn",
@@ -220,10 +236,14 @@ def max_pool3d(self, kernel_size, stride, padding, dilation, ceil_mode):
     vmap="merge<4>",
 )
 def avg_pool3d():
-    """Mean of each window of (N, C, D, H, W) or without N; count_include_pad counts the zeros of the padding."""
+    """Mean of each window of (N, C, D, H, W) or without N; count_include_pad counts the zeros of the padding.
+
+    >>> F.avg_pool3d(torch.ones(1, 2, 2, 2), 2).shape
+    torch.Size([1, 1, 1, 1])
+    """
 
 
-@kernel(
+@pooling(
     "avg_pool3d_backward(Tensor grad_output, Tensor self, int[3] kernel_size, int[3] stride, int[3] padding, bool "
     "ceil_mode, bool count_include_pad, int? divisor_override) -> Tensor",
     python="nn",
@@ -238,7 +258,7 @@ def avg_pool3d_backward():
     """Spreads each gradient over its window."""
 
 
-@kernel(
+@pooling(
     "_adaptive_avg_pool3d(Tensor self, SymInt[3] output_size) -> Tensor",
     python="function",
     out=["_adaptive_avg_pool3d.out(Tensor self, SymInt[3] output_size, *, Tensor(a!) out) -> Tensor(a!)"],
@@ -248,7 +268,7 @@ def _adaptive_avg_pool3d():
     """Means over windows so chosen that the output has a given size."""
 
 
-@kernel(
+@pooling(
     "_adaptive_avg_pool3d_backward(Tensor grad_output, Tensor self) -> Tensor",
     python="function",
     out=["_adaptive_avg_pool3d_backward.out(Tensor grad_output, Tensor self, *, Tensor(a!) out) -> Tensor(a!)"],
@@ -261,7 +281,7 @@ def _adaptive_avg_pool3d_backward():
     """Spreads each gradient over its window."""
 
 
-@kernel(
+@pooling(
     "adaptive_max_pool3d(Tensor self, int[3] output_size) -> (Tensor, Tensor)",
     python="nn",
     out=["adaptive_max_pool3d.out(Tensor self, int[3] output_size, *, Tensor(a!) out, Tensor(b!) indices) -> (Tensor(a!), "
@@ -272,7 +292,7 @@ def adaptive_max_pool3d():
     """Largest values, with indices, over windows so chosen that the output has a given size."""
 
 
-@kernel(
+@pooling(
     "adaptive_max_pool3d_backward(Tensor grad_output, Tensor self, Tensor indices) -> Tensor",
     python="nn",
     out=["adaptive_max_pool3d_backward.grad_input(Tensor grad_output, Tensor self, Tensor indices, *, Tensor(a!) grad_input) -> "
@@ -283,9 +303,9 @@ def adaptive_max_pool3d_backward():
     """Sends each gradient to the element that was largest."""
 
 
-@kernel(
+@pooling(
     "fractional_max_pool3d(Tensor self, int[3] kernel_size, int[3] output_size, Tensor random_samples) -> (Tensor, Tensor)",
-    python="nn",
+    kinds=FLOATING, python="nn",
     out=["fractional_max_pool3d.output(Tensor self, int[3] kernel_size, int[3] output_size, Tensor random_samples, *, "
          "Tensor(a!) output, Tensor(b!) indices) -> (Tensor(a!), Tensor(b!))"],
     grad={"self": "fractional_max_pool3d_backward(grad, self, kernel_size, output_size, result1)"}, jvp="transposed", vmap="loop",
@@ -294,10 +314,10 @@ def fractional_max_pool3d():
     """Largest values, with indices, over windows of pseudo-random position."""
 
 
-@kernel(
+@pooling(
     "fractional_max_pool3d_backward(Tensor grad_output, Tensor self, int[3] kernel_size, int[3] output_size, Tensor "
     "indices) -> Tensor",
-    python="nn",
+    kinds=FLOATING, python="nn",
     out=["fractional_max_pool3d_backward.grad_input(Tensor grad_output, Tensor self, int[3] kernel_size, int[3] output_size, "
          "Tensor indices, *, Tensor(a!) grad_input) -> Tensor(a!)"],
     grad={"grad_output": "_gather_planes(grad, indices, 3)", "self": "zeros_like(grad)"}, jvp="transposed", vmap="loop",
@@ -306,9 +326,9 @@ def fractional_max_pool3d_backward():
     """Sends each gradient to the element that was largest."""
 
 
-@kernel(
+@pooling(
     "max_unpool3d(Tensor self, Tensor indices, SymInt[3] output_size, int[3] stride, int[3] padding) -> Tensor",
-    python="nn",
+    kinds="busfc", python="nn",
     out=["max_unpool3d.out(Tensor self, Tensor indices, SymInt[3] output_size, int[3] stride, int[3] padding, *, Tensor(a!) "
          "out) -> Tensor(a!)"],
     grad={"self": "_gather_planes(grad, indices, 3)"}, jvp="transposed", vmap="merge<4>",
@@ -345,7 +365,11 @@ def adaptive_avg_pool3d(self, output_size):
          "count_include_pad=True, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact",
 )
 def avg_pool1d(self, kernel_size, stride, padding, ceil_mode, count_include_pad):
-    """Mean of each window of (N, C, L) or (C, L)."""
+    """Mean of each window of (N, C, L) or (C, L).
+
+    >>> torch.avg_pool1d(torch.arange(4.).view(1, 4), 2)
+    tensor([[0.5000, 2.5000]])
+    """
     if self.ndim != 2 and self.ndim != 3:
         raise RuntimeError(f"Expected 2 to 3 dimensions, but got {self.ndim}-dimensional tensor for argument #1 'self' "
                            "(while checking arguments for avg_pool1d)")
@@ -360,7 +384,11 @@ def avg_pool1d(self, kernel_size, stride, padding, ceil_mode, count_include_pad)
     out=False,
 )
 def max_pool1d_with_indices(self, kernel_size, stride, padding, dilation, ceil_mode):
-    """Largest value of each window of (N, C, L) or (C, L) and its index."""
+    """Largest value of each window of (N, C, L) or (C, L) and its index.
+
+    >>> torch.max_pool1d_with_indices(torch.arange(4.).view(1, 4), 2)[1]
+    tensor([[1, 3]])
+    """
     if self.ndim != 2 and self.ndim != 3:
         raise RuntimeError("max_pool1d: Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size for input, but got:", self.shape)
     steps = kernel_size if len(stride) == 0 else stride
@@ -375,7 +403,11 @@ def max_pool1d_with_indices(self, kernel_size, stride, padding, dilation, ceil_m
     out=False,
 )
 def max_pool1d(self, kernel_size, stride, padding, dilation, ceil_mode):
-    """Largest value of each window of (N, C, L) or (C, L)."""
+    """Largest value of each window of (N, C, L) or (C, L).
+
+    >>> torch.max_pool1d(torch.arange(4.).view(1, 4), 2)
+    tensor([[1., 3.]])
+    """
     if len(stride) > 0:
         if stride[0] <= 0:
             raise RuntimeError(f"max_pool1d() stride must be greater than zero, but got {stride[0]}")
@@ -389,7 +421,11 @@ def max_pool1d(self, kernel_size, stride, padding, dilation, ceil_mode):
     out=["adaptive_avg_pool1d.out(Tensor self, int[1] output_size, *, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact",
 )
 def adaptive_avg_pool1d(self, output_size):
-    """Means over windows so chosen that the output has a given length."""
+    """Means over windows so chosen that the output has a given length.
+
+    >>> torch.adaptive_avg_pool1d(torch.arange(4.).view(1, 4), 2)
+    tensor([[0.5000, 2.5000]])
+    """
     if self.ndim != 2 and self.ndim != 3:
         raise RuntimeError(f"Expected 2 to 3 dimensions, but got {self.ndim}-dimensional tensor for argument #1 'self' "
                            "(while checking arguments for adaptive_avg_pool1d)")
@@ -404,7 +440,11 @@ def adaptive_avg_pool1d(self, output_size):
     out=False,
 )
 def adaptive_max_pool1d(self, output_size):
-    """Largest values, with indices, over windows so chosen that the output has a given length."""
+    """Largest values, with indices, over windows so chosen that the output has a given length.
+
+    >>> torch.adaptive_max_pool1d(torch.arange(4.).view(1, 4), 2)
+    (tensor([[1., 3.]]), tensor([[1, 3]]))
+    """
     if self.ndim != 2 and self.ndim != 3:
         raise RuntimeError(f"Expected 2 to 3 dimensions, but got {self.ndim}-dimensional tensor for argument #1 'self' "
                            "(while checking arguments for adaptive_max_pool1d)")

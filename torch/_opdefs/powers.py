@@ -144,13 +144,17 @@ def square_(self):
 
 
 def _as_double(self, exponent):
-    """self ** exponent in float64 or complex128."""
+    """self ** exponent in float64 or complex128.
+
+    >>> torch.float_power(torch.tensor([2, 3]), 2)
+    tensor([4., 9.], dtype=torch.float64)
+    """
     if self.is_complex() or exponent.is_complex():
         return pow(self.to(torch.complex128), exponent.to(torch.complex128))  # noqa: F821
     return pow(self.to(torch.float64), exponent.to(torch.float64))  # noqa: F821
 
 
-composite("float_power.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor", out=True)(_as_double)
+composite("float_power.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor", kinds=ALL, out=True)(_as_double)
 
 
 @composite("float_power.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor", out=True)
@@ -189,7 +193,7 @@ def float_power_(self, exponent):
     return self.pow_(exponent.to(self.dtype))
 
 
-@pointwise("ldexp.Tensor(Tensor self, Tensor other) -> Tensor", result=FLOAT, kinds=ALL, inplace=["ldexp_(Tensor(a!) self, Tensor other) -> Tensor(a!)"],
+@pointwise("ldexp.Tensor(Tensor self, Tensor other) -> Tensor", result=FLOAT, kinds="busfc", without=(*WIDE_UNSIGNED, *FLOAT8,), inplace=["ldexp_(Tensor(a!) self, Tensor other) -> Tensor(a!)"],
            out=["ldexp.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)"],
            grad={"self": "grad * pow(2, other).conj()", "other": "grad * result.conj() * 0.6931471805599453"})
 def ldexp(x, y):
@@ -232,7 +236,9 @@ def frexp(self):
     """Mantissa and exponent: self = mantissa * 2**exponent with 1/2 <= |mantissa| < 1.
 
     >>> torch.frexp(torch.tensor([8.]))
-    torch.return_types.frexp(mantissa=tensor([0.5000]), exponent=tensor([4], dtype=torch.int32))
+    torch.return_types.frexp(
+    mantissa=tensor([0.5000]),
+    exponent=tensor([4], dtype=torch.int32))
     """
     if not self.is_floating_point():
         raise RuntimeError("torch.frexp() only supports floating-point dtypes")

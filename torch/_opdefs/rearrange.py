@@ -14,7 +14,11 @@ def flip():
 
 @composite("fliplr(Tensor self) -> Tensor")
 def fliplr(self):
-    """Dimension 1 in reverse order."""
+    """Dimension 1 in reverse order.
+
+    >>> torch.fliplr(torch.tensor([[1, 2]]))
+    tensor([[2, 1]])
+    """
     if self.ndim < 2:
         raise RuntimeError("Input must be >= 2-d.")
     return self.flip([1])
@@ -22,7 +26,12 @@ def fliplr(self):
 
 @composite("flipud(Tensor self) -> Tensor")
 def flipud(self):
-    """Dimension 0 in reverse order."""
+    """Dimension 0 in reverse order.
+
+    >>> torch.flipud(torch.tensor([[1], [2]]))
+    tensor([[2],
+            [1]])
+    """
     if self.ndim < 1:
         raise RuntimeError("Input must be >= 1-d.")
     return self.flip([0])

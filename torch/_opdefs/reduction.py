@@ -9,7 +9,7 @@ import math
 from . import expr as E
 from .complexes import Complex
 from .expr import cast, eq, exp, isnan, log, maximum, minimum, ne, sqrt, where
-from .language import BOOL, INT64, ORDERED, REAL, REALS, SAME, UINT64, Fold, composite, decomposed, reduction
+from .language import BOOL, FLOAT8, FLOATING_COMPLEX, INT64, ORDERED, REAL, REALS, SAME, UINT64, Fold, composite, decomposed, reduction
 
 
 def tree(values, join):
@@ -51,14 +51,22 @@ def sum_dim():
            grad={"self": "grad.expand(self.shape)"}, jvp="linear", out=["sum.out(Tensor self, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)"], node="SumBackward0",
            vmap="sum(self, [], False, dtype=dtype)")
 def sum():
-    """Sum of all elements."""
+    """Sum of all elements.
+
+    >>> torch.sum(torch.tensor([[1, 2], [3, 4]]), 0)
+    tensor([4, 6])
+    """
     return sum_fold()
 
 
 @reduction("nansum(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor", kinds="busf", widens=True,
            grad={"self": "restore_dims(grad, self.ndim, dim, keepdim).expand(self.shape) * self.isnan().logical_not()"})
 def nansum():
-    """Sum over dimensions, NaN counting as 0."""
+    """Sum over dimensions, NaN counting as 0.
+
+    >>> torch.nansum(torch.tensor([1., float("nan"), 3.]))
+    tensor(4.)
+    """
     return Fold((0,), map=lambda x: (where(isnan(x), 0, x),), combine=lambda a, b: (a[0] + b[0],))
 
 
@@ -79,7 +87,11 @@ def prod_dim():
            out=["prod.out(Tensor self, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)"], node="ProdBackward0",
            vmap="prod(self.reshape([-1]), 0, False, dtype=dtype)")
 def prod():
-    """Product of all elements."""
+    """Product of all elements.
+
+    >>> torch.prod(torch.tensor([2, 3, 4]))
+    tensor(24)
+    """
     return prod_fold()
 
 
@@ -103,21 +115,33 @@ def mean_dim():
            out=["mean.dtype_out(Tensor self, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)"], node="MeanBackward0",
            vmap="mean(self, [], False, dtype=dtype)")
 def mean():
-    """Mean of all elements."""
+    """Mean of all elements.
+
+    >>> torch.mean(torch.tensor([[1., 3.], [5., 2.]]), 1)
+    tensor([2.0000, 3.5000])
+    """
     return mean_fold()
 
 
 @composite("nanmean(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
-           out=["nanmean.out(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)"])
+           kinds=REALS, without=FLOAT8, out=["nanmean.out(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)"])
 def nanmean(self, dim, keepdim, dtype):
-    """Mean over dimensions of what is not NaN."""
+    """Mean over dimensions of what is not NaN.
+
+    >>> torch.nanmean(torch.tensor([1., float("nan"), 3.]))
+    tensor(2.)
+    """
     factor = self.detach().ne(self).logical_not_().sum(dim, keepdim)
     return nansum(self, dim, keepdim, dtype=dtype) / factor
 
 
 @reduction("count_nonzero.dim_IntList(Tensor self, int[] dim) -> Tensor", result=INT64, grad=None)
 def count_nonzero_dims():
-    """Number of elements over dimensions that are not 0."""
+    """Number of elements over dimensions that are not 0.
+
+    >>> torch.count_nonzero(torch.tensor([0, 2, 3]))
+    tensor(2)
+    """
     return Fold((0,), map=lambda x: (cast(ne(x, 0), "i64"),), combine=lambda a, b: (a[0] + b[0],), types=("i64",))
 
 
@@ -131,7 +155,11 @@ def count_nonzero():
            empty="hash_tensor: Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument.",
            grad=None)
 def hash_tensor():
-    """Exclusive or of the bits of the elements over dimensions, floats as double precision and integers as int64."""
+    """Exclusive or of the bits of the elements over dimensions, floats as double precision and integers as int64.
+
+    >>> torch.hash_tensor(torch.tensor([1, 2])).shape
+    torch.Size([])
+    """
     def bits(x):
         return E.bitcast(cast(x, "f64"), "i64") if x.is_float else cast(x, "i64")
 
@@ -164,7 +192,11 @@ def any_dim():
 @reduction("any(Tensor self) -> Tensor", result=BOOL, grad=None, kernels="any_dims",
            out=["any.all_out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)"], vmap="any(self.reshape([-1]), 0)")
 def any():
-    """Whether any element is not 0."""
+    """Whether any element is not 0.
+
+    >>> torch.any(torch.tensor([[True, False], [False, False]]), 1)
+    tensor([ True, False])
+    """
     return any_fold()
 
 
@@ -184,7 +216,11 @@ def all_dim():
 @reduction("all(Tensor self) -> Tensor", result=BOOL, grad=None, kernels="all_dims",
            out=["all.all_out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)"], vmap="all(self.reshape([-1]), 0)")
 def all():
-    """Whether no element is 0."""
+    """Whether no element is 0.
+
+    >>> torch.all(torch.tensor([[True, False], [True, True]]), 1)
+    tensor([False,  True])
+    """
     return all_fold()
 
 
@@ -222,27 +258,47 @@ def _selected(grads, result1, self, dim, keepdim):
 
 @reduction("amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor", kinds=ORDERED, identity=False, grad={"self": _spread})
 def amax():
-    """Largest value over dimensions; a NaN wins. Equal ones share the gradient."""
+    """Largest value over dimensions; a NaN wins. Equal ones share the gradient.
+
+    >>> torch.amax(torch.tensor([[1, 3], [5, 2]]), 1)
+    tensor([3, 5])
+    """
     return greatest_fold()
 
 
 @reduction("amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor", kinds=ORDERED, identity=False, grad={"self": _spread})
 def amin():
-    """Smallest value over dimensions; a NaN wins. Equal ones share the gradient."""
+    """Smallest value over dimensions; a NaN wins. Equal ones share the gradient.
+
+    >>> torch.amin(torch.tensor([[1, 3], [5, 2]]), 1)
+    tensor([1, 2])
+    """
     return least_fold()
 
 
 @reduction("max(Tensor self) -> Tensor", kinds=ORDERED, identity=False, kernels="amax", grad={"self": _spread_full},
            out=["max.unary_out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)"], node="MaxBackward1", vmap="amax(self, [])")
 def max():
-    """Largest element; a NaN wins."""
+    """Largest element; a NaN wins.
+
+    >>> torch.max(torch.tensor([[1, 3], [5, 2]]), 1)
+    torch.return_types.max(
+    values=tensor([3, 5]),
+    indices=tensor([1, 0]))
+    """
     return greatest_fold()
 
 
 @reduction("min(Tensor self) -> Tensor", kinds=ORDERED, identity=False, kernels="amin", grad={"self": _spread_full},
            out=["min.unary_out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)"], node="MinBackward1", vmap="amin(self, [])")
 def min():
-    """Smallest element; a NaN wins."""
+    """Smallest element; a NaN wins.
+
+    >>> torch.min(torch.tensor([[1, 3], [5, 2]]), 1)
+    torch.return_types.min(
+    values=tensor([1, 2]),
+    indices=tensor([0, 1]))
+    """
     return least_fold()
 
 
@@ -265,7 +321,13 @@ def _aminmax(grads, result0, result1, self, dim, keepdim):
            empty="aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.",
            grad={"self": _aminmax}, out_dtype="exact")
 def aminmax():
-    """Smallest and largest value, of all elements or over one dimension."""
+    """Smallest and largest value, of all elements or over one dimension.
+
+    >>> torch.aminmax(torch.tensor([1, 3, 2]))
+    torch.return_types.aminmax(
+    min=tensor(1),
+    max=tensor(3))
+    """
     return Fold((math.inf, -math.inf), map=lambda x: (x, x), combine=lambda a, b: (minimum(a[0], b[0]), maximum(a[1], b[1])))
 
 
@@ -318,13 +380,21 @@ def _index_only(fold):
 
 @reduction("argmax(Tensor self, int? dim=None, bool keepdim=False) -> Tensor", kinds=ORDERED, identity=False, result=INT64, grad=None)
 def argmax():
-    """Index of the first largest value over one dimension, or of the flattened tensor."""
+    """Index of the first largest value over one dimension, or of the flattened tensor.
+
+    >>> torch.argmax(torch.tensor([[1, 3], [5, 2]]), 1)
+    tensor([1, 0])
+    """
     return _index_only(_indexed(_greater, -math.inf))
 
 
 @reduction("argmin(Tensor self, int? dim=None, bool keepdim=False) -> Tensor", kinds=ORDERED, identity=False, result=INT64, grad=None)
 def argmin():
-    """Index of the first smallest value over one dimension, or of the flattened tensor."""
+    """Index of the first smallest value over one dimension, or of the flattened tensor.
+
+    >>> torch.argmin(torch.tensor([[1, 3], [5, 2]]), 1)
+    tensor([0, 1])
+    """
     return _index_only(_indexed(_less, math.inf))
 
 
@@ -410,7 +480,11 @@ def std_mean(correction):
 
 @composite("var(Tensor self, bool unbiased=True) -> Tensor")
 def var_all(self, unbiased):
-    """Variance of all elements."""
+    """Variance of all elements.
+
+    >>> torch.var(torch.tensor([1., 2., 3.]))
+    tensor(1.)
+    """
     return aten.var.correction(self, None, correction=1 if unbiased else 0, keepdim=False)
 
 
@@ -423,7 +497,11 @@ def var_dims(self, dim, unbiased, keepdim):
 
 @composite("std(Tensor self, bool unbiased=True) -> Tensor")
 def std_all(self, unbiased):
-    """Standard deviation of all elements."""
+    """Standard deviation of all elements.
+
+    >>> torch.std(torch.tensor([1., 2., 3.]))
+    tensor(1.)
+    """
     return aten.std.correction(self, None, correction=1 if unbiased else 0, keepdim=False)
 
 
@@ -436,7 +514,11 @@ def std_dims(self, dim, unbiased, keepdim):
 
 @composite("var_mean(Tensor self, bool unbiased=True) -> (Tensor, Tensor)", python="function")
 def var_mean_all(self, unbiased):
-    """Variance and mean of all elements."""
+    """Variance and mean of all elements.
+
+    >>> torch.var_mean(torch.tensor([1., 2., 3.]))
+    (tensor(1.), tensor(2.))
+    """
     return aten.var_mean.correction(self, None, correction=1 if unbiased else 0, keepdim=False)
 
 
@@ -448,7 +530,11 @@ def var_mean_dims(self, dim, unbiased, keepdim):
 
 @composite("std_mean(Tensor self, bool unbiased=True) -> (Tensor, Tensor)", python="function")
 def std_mean_all(self, unbiased):
-    """Standard deviation and mean of all elements."""
+    """Standard deviation and mean of all elements.
+
+    >>> torch.std_mean(torch.tensor([1., 2., 3.]))
+    (tensor(1.), tensor(2.))
+    """
     return aten.std_mean.correction(self, None, correction=1 if unbiased else 0, keepdim=False)
 
 
@@ -469,7 +555,11 @@ def modulus(x):
            error="linalg.vector_norm: Expected a floating point or complex tensor as input. Got ",
            grad={"self": "norm_backward(grad, self, ord, result, dim, keepdim)"})
 def linalg_vector_norm(ord):
-    """(sum |x|**ord) ** (1/ord) over dimensions; the largest or smallest |x| for ord = inf or -inf, the number of non-zeros for 0."""
+    """(sum |x|**ord) ** (1/ord) over dimensions; the largest or smallest |x| for ord = inf or -inf, the number of non-zeros for 0.
+
+    >>> torch.linalg.vector_norm(torch.tensor([3., 4.]))
+    tensor(5.)
+    """
     def total(function, finish=None):
         return Fold((0,), map=lambda x: (function(x),), combine=lambda a, b: (a[0] + b[0],), finish=finish, types=("real",))
 
@@ -501,13 +591,13 @@ def norm_dim(self, p, dim, keepdim):
 
 
 @composite("norm.ScalarOpt_dim_dtype(Tensor self, Scalar? p, int[1] dim, bool keepdim, *, ScalarType dtype) -> Tensor",
-           out=["norm.dtype_out(Tensor self, Scalar? p, int[1] dim, bool keepdim, *, ScalarType dtype, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact")
+           kinds=FLOATING_COMPLEX, out=["norm.dtype_out(Tensor self, Scalar? p, int[1] dim, bool keepdim, *, ScalarType dtype, Tensor(a!) out) -> Tensor(a!)"], out_dtype="exact")
 def norm_dim_dtype(self, p, dim, keepdim, dtype):
     """The p-norm over dimensions, computed in `dtype`."""
     return linalg_vector_norm(self, p if p is not None else 2, dim, keepdim, dtype=dtype)
 
 
-@composite("norm.ScalarOpt_dtype(Tensor self, Scalar? p, *, ScalarType dtype) -> Tensor", out="below")
+@composite("norm.ScalarOpt_dtype(Tensor self, Scalar? p, *, ScalarType dtype) -> Tensor", kinds=FLOATING_COMPLEX, out="below")
 def norm_dtype(self, p, dtype):
     """The p-norm of all elements, computed in `dtype`."""
     return linalg_vector_norm(self, p if p is not None else 2, None, False, dtype=dtype)
@@ -518,10 +608,14 @@ def _dist_other(grad, self, other, p, result):
     return None if g is None else -g
 
 
-@decomposed("dist(Tensor self, Tensor other, Scalar p=2) -> Tensor", jvp="transposed",
+@decomposed("dist(Tensor self, Tensor other, Scalar p=2) -> Tensor", kinds=FLOATING_COMPLEX, jvp="transposed",
             grad={"self": "norm_backward(grad, self - other, p, result, None, False)", "other": _dist_other}, out="below")
 def dist(self, other, p):
-    """The p-norm of self - other."""
+    """The p-norm of self - other.
+
+    >>> torch.dist(torch.tensor([3., 0.]), torch.tensor([0., 4.]))
+    tensor(5.)
+    """
     return aten.norm.Scalar(self - other, p)
 
 
@@ -553,5 +647,9 @@ def log_sum_fold():
 @reduction("logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor", floats=True,
            grad={"self": "restore_dims(grad, self.ndim, dim, keepdim) * (self - restore_dims(result, self.ndim, dim, keepdim)).exp().conj()"})
 def logsumexp():
-    """log(sum(exp(x))) over dimensions, without overflow."""
+    """log(sum(exp(x))) over dimensions, without overflow.
+
+    >>> torch.logsumexp(torch.zeros(2), 0)
+    tensor(0.6931)
+    """
     return log_sum_fold()

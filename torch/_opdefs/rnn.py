@@ -1,26 +1,38 @@
 """Recurrent layers. A sequence is packed rows: the batch of step 0, then that of step 1, ..., never longer than the one before."""
 # ruff: noqa: F821
 
-from .language import composite
+from .language import FLOATING_COMPLEX, composite
 
 _CELL = "(Tensor input, {state} hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> "
 
 
 @composite("rnn_tanh_cell" + _CELL.format(state="Tensor") + "Tensor", python="function")
 def rnn_tanh_cell(input, hx, w_ih, w_hh, b_ih, b_hh):
-    """tanh(W_ih x + b_ih + W_hh h + b_hh): one step of an Elman network (Elman 1990)."""
+    """tanh(W_ih x + b_ih + W_hh h + b_hh): one step of an Elman network (Elman 1990).
+
+    >>> torch.rnn_tanh_cell(torch.zeros(1, 2), torch.zeros(1, 3), torch.ones(3, 2), torch.ones(3, 3))
+    tensor([[0., 0., 0.]])
+    """
     return (linear(input, w_ih, b_ih) + linear(hx, w_hh, b_hh)).tanh()
 
 
 @composite("rnn_relu_cell" + _CELL.format(state="Tensor") + "Tensor", python="function")
 def rnn_relu_cell(input, hx, w_ih, w_hh, b_ih, b_hh):
-    """relu(W_ih x + b_ih + W_hh h + b_hh)."""
+    """relu(W_ih x + b_ih + W_hh h + b_hh).
+
+    >>> torch.rnn_relu_cell(torch.ones(1, 2), torch.zeros(1, 1), torch.ones(1, 2), torch.ones(1, 1))
+    tensor([[2.]])
+    """
     return (linear(input, w_ih, b_ih) + linear(hx, w_hh, b_hh)).relu()
 
 
 @composite("gru_cell" + _CELL.format(state="Tensor") + "Tensor", python="function")
 def gru_cell(input, hx, w_ih, w_hh, b_ih, b_hh):
-    """One step of a gated recurrent unit (Cho et al. 2014), the reset gate after the matrix product."""
+    """One step of a gated recurrent unit (Cho et al. 2014), the reset gate after the matrix product.
+
+    >>> torch.gru_cell(torch.zeros(1, 2), torch.zeros(1, 1), torch.ones(3, 2), torch.ones(3, 1))
+    tensor([[0.]])
+    """
     return _gru_step(linear(input, w_ih, b_ih), linear(hx, w_hh, b_hh), hx)
 
 
@@ -37,7 +49,11 @@ def gru_step(x, r, h):
 
 @composite("lstm_cell" + _CELL.format(state="Tensor[]") + "(Tensor, Tensor)", python="function")
 def lstm_cell(input, hx, w_ih, w_hh, b_ih, b_hh):
-    """One step of a long short-term memory (Hochreiter & Schmidhuber 1997): the new state and cell."""
+    """One step of a long short-term memory (Hochreiter & Schmidhuber 1997): the new state and cell.
+
+    >>> torch.lstm_cell(torch.zeros(1, 2), [torch.zeros(1, 1), torch.zeros(1, 1)], torch.ones(4, 2), torch.ones(4, 1))[0]
+    tensor([[0.]])
+    """
     return _lstm_step(linear(input, w_ih, b_ih) + linear(hx[0], w_hh, b_hh), hx[1])
 
 
@@ -153,13 +169,17 @@ def rnn_padded(input, h0, c0, params, has_biases, num_layers, dropout, train, bi
 _TAIL = "Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional"
 
 
-@composite(f"lstm.input(Tensor input, Tensor[] hx, {_TAIL}, bool batch_first) -> (Tensor, Tensor, Tensor)", python="function")
+@composite(f"lstm.input(Tensor input, Tensor[] hx, {_TAIL}, bool batch_first) -> (Tensor, Tensor, Tensor)", kinds=FLOATING_COMPLEX, python="function")
 def lstm(input, hx, params, has_biases, num_layers, dropout, train, bidirectional, batch_first):
-    """A stack of long short-term memory layers: results, last states, last cells."""
+    """A stack of long short-term memory layers: results, last states, last cells.
+
+    >>> torch.lstm(torch.zeros(1, 1, 2), [torch.zeros(1, 1, 1), torch.zeros(1, 1, 1)], [torch.ones(4, 2), torch.ones(4, 1)], False, 1, 0.0, False, False, False)[0].shape
+    torch.Size([1, 1, 1])
+    """
     return _rnn_padded(input, hx[0], hx[1], params, has_biases, num_layers, dropout, train, bidirectional, batch_first, "lstm")
 
 
-@composite(f"lstm.data(Tensor data, Tensor batch_sizes, Tensor[] hx, {_TAIL}) -> (Tensor, Tensor, Tensor)", python="function")
+@composite(f"lstm.data(Tensor data, Tensor batch_sizes, Tensor[] hx, {_TAIL}) -> (Tensor, Tensor, Tensor)", kinds=FLOATING_COMPLEX, python="function")
 def lstm_packed(data, batch_sizes, hx, params, has_biases, num_layers, dropout, train, bidirectional):
     """The same over packed sequences."""
     return _rnn(data, int_values(batch_sizes), hx[0], hx[1], params, has_biases, num_layers, dropout, train, bidirectional, "lstm")
@@ -175,15 +195,27 @@ def _one_state(name, mode, line):
         y, h, _ = _rnn(data, int_values(batch_sizes), hx, None, params, has_biases, num_layers, dropout, train, bidirectional, _MODE)
         return y, h
 
-    padded.__doc__, packed.__doc__ = line, line + " Over packed sequences."
+    padded.__doc__, packed.__doc__ = line, line.split("\n")[0] + " Over packed sequences."
     for schema, body in ((f"{name}.input(Tensor input, Tensor hx, {_TAIL}, bool batch_first) -> (Tensor, Tensor)", padded),
                          (f"{name}.data(Tensor data, Tensor batch_sizes, Tensor hx, {_TAIL}) -> (Tensor, Tensor)", packed)):
-        composite(schema, python="function", values={"_MODE": mode})(body)
+        composite(schema, kinds="usf" if mode == "relu" else FLOATING_COMPLEX, python="function", values={"_MODE": mode})(body)
 
 
-_one_state("gru", "gru", "A stack of gated recurrent units: results and last states.")
-_one_state("rnn_tanh", "tanh", "A stack of Elman layers with tanh: results and last states.")
-_one_state("rnn_relu", "relu", "A stack of Elman layers with relu: results and last states.")
+_one_state("gru", "gru", """A stack of gated recurrent units: results and last states.
+
+    >>> torch.gru(torch.zeros(1, 1, 2), torch.zeros(1, 1, 1), [torch.ones(3, 2), torch.ones(3, 1)], False, 1, 0.0, False, False, False)[0].shape
+    torch.Size([1, 1, 1])
+    """)
+_one_state("rnn_tanh", "tanh", """A stack of Elman layers with tanh: results and last states.
+
+    >>> torch.rnn_tanh(torch.zeros(1, 1, 2), torch.zeros(1, 1, 1), [torch.ones(1, 2), torch.ones(1, 1)], False, 1, 0.0, False, False, False)[0].shape
+    torch.Size([1, 1, 1])
+    """)
+_one_state("rnn_relu", "relu", """A stack of Elman layers with relu: results and last states.
+
+    >>> torch.rnn_relu(torch.zeros(1, 1, 2), torch.zeros(1, 1, 1), [torch.ones(1, 2), torch.ones(1, 1)], False, 1, 0.0, False, False, False)[0].shape
+    torch.Size([1, 1, 1])
+    """)
 
 
 @composite('pad_sequence(Tensor[] sequences, bool batch_first=False, float padding_value=0., str padding_side="right") -> Tensor', python="nn")

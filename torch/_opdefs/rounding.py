@@ -47,7 +47,7 @@ def round_decimals(x, decimals):
 aliases("trunc", "fix")
 
 
-@composite("special_round(Tensor self, *, int decimals=0) -> Tensor", out=True)
+@composite("special_round(Tensor self, *, int decimals=0) -> Tensor", kinds=FLOATING, out=True)
 def special_round(self, decimals):
     """Alias of :func:`torch.round`."""
     return round(self, decimals=decimals)

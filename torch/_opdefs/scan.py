@@ -33,7 +33,11 @@ def cumsum():
       grad={"self": "cumprod_backward(grad, self, dim, result)"}, jvp=None,
       inplace=["cumprod_(Tensor(a!) self, int dim, *, ScalarType? dtype=None) -> Tensor(a!)"])
 def cumprod():
-    """Running product along `dim`, in double precision; integers in int64."""
+    """Running product along `dim`, in double precision; integers in int64.
+
+    >>> torch.cumprod(torch.tensor([1, 2, 3]), 0)
+    tensor([1, 2, 6])
+    """
     return Fold((1,), map=lambda x: (x,), combine=lambda a, b: (a[0] * b[0],), types=("wide",), ordered=True)
 
 
@@ -59,7 +63,11 @@ def _logcumsumexp_tangent(self_p, self_t, dim, result):
 
 @scan("logcumsumexp(Tensor self, int dim) -> Tensor", kinds="fc", grad={"self": "logcumsumexp_backward(grad, self, result, dim)"}, jvp={"result": _logcumsumexp_tangent})
 def logcumsumexp():
-    """log of the running sum of exp(x) along `dim`."""
+    """log of the running sum of exp(x) along `dim`.
+
+    >>> torch.logcumsumexp(torch.zeros(3), 0)
+    tensor([0.0000, 0.6931, 1.0986])
+    """
     return Fold((-math.inf,), map=lambda x: (cast(x, "f64"),), combine=lambda a, b: (_log_add(a[0], b[0]),), types=("wide",), ordered=True)
 
 
@@ -80,11 +88,23 @@ def _running(later_wins, start):
 
 @scan("cummax(Tensor self, int dim) -> (Tensor values, Tensor indices)", kinds=ORDERED, result=(SAME, INT64), grad={"self": _at_extrema}, jvp=None)
 def cummax():
-    """Running maximum along `dim` and where it was met last."""
+    """Running maximum along `dim` and where it was met last.
+
+    >>> torch.cummax(torch.tensor([1, 3, 2]), 0)
+    torch.return_types.cummax(
+    values=tensor([1, 3, 3]),
+    indices=tensor([0, 1, 1]))
+    """
     return _running(lambda x, best: x >= best, -math.inf)
 
 
 @scan("cummin(Tensor self, int dim) -> (Tensor values, Tensor indices)", kinds=ORDERED, result=(SAME, INT64), grad={"self": _at_extrema}, jvp=None)
 def cummin():
-    """Running minimum along `dim` and where it was met last."""
+    """Running minimum along `dim` and where it was met last.
+
+    >>> torch.cummin(torch.tensor([3, 1, 2]), 0)
+    torch.return_types.cummin(
+    values=tensor([3, 1, 1]),
+    indices=tensor([0, 1, 1]))
+    """
     return _running(lambda x, best: x <= best, math.inf)

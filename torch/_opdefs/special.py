@@ -6,6 +6,11 @@ from .expr import *
 from .language import *
 
 
+def _shown(doc, expression, result):
+    """A docstring with an example."""
+    return f"{doc}\n\n    >>> {expression}\n    {result}\n    "
+
+
 def _special(schema, grad, body, doc, **options):
     body.__doc__ = doc
     options.setdefault("kinds", REALS)
@@ -33,9 +38,9 @@ _special("erfinv(Tensor self) -> Tensor", {"self": "self.erfinv().pow(2).exp() *
     tensor([0.])
     """)
 _special("special_erfcx(Tensor self) -> Tensor", {"self": "(2.0 * self * result - 1.1283791670955126) * grad"}, lambda x: erfcx(x),
-         "exp(x^2) erfc(x).", inplace=False)
+         _shown("exp(x^2) erfc(x).", "torch.special.erfcx(torch.tensor([0.]))", "tensor([1.])"), inplace=False)
 _special("special_ndtri(Tensor self) -> Tensor", {"self": "grad * (result.pow(2) / 2).exp() * 2.5066282746310002"}, lambda x: call("kd_ndtri", x),
-         "The inverse of the normal distribution function.", inplace=False)
+         _shown("The inverse of the normal distribution function.", "torch.special.ndtri(torch.tensor([0.5]))", "tensor([0.])"), inplace=False)
 
 
 def _log_ndtr(x):
@@ -45,12 +50,16 @@ def _log_ndtr(x):
 
 
 _special("special_log_ndtr(Tensor self) -> Tensor", {"self": "grad * (-(result + self.pow(2) / 2)).exp() / 2.5066282746310002"}, _log_ndtr,
-         "The logarithm of the normal distribution function, accurate for very negative x.", inplace=False)
+         _shown("The logarithm of the normal distribution function, accurate for very negative x.", "torch.special.log_ndtr(torch.tensor([0.]))", "tensor([-0.6931])"), inplace=False)
 
 
 @composite("special_ndtr(Tensor self) -> Tensor", out=True)
 def special_ndtr(self):
-    """The normal distribution function."""
+    """The normal distribution function.
+
+    >>> torch.special.ndtr(torch.tensor([0.]))
+    tensor([0.5000])
+    """
     return ((self * 0.7071067811865476).erf() + 1) * 0.5
 
 
@@ -92,7 +101,7 @@ def _grad_mvlgamma(grad, self, p):
     return grad * total
 
 
-@decomposed("mvlgamma(Tensor self, int p) -> Tensor", grad={"self": _grad_mvlgamma}, jvp=None, inplace=True, out=True, out_dtype="cast")
+@decomposed("mvlgamma(Tensor self, int p) -> Tensor", kinds=REALS, grad={"self": _grad_mvlgamma}, jvp=None, inplace=True, out=True, out_dtype="cast")
 def mvlgamma(self, p):
     """The logarithm of the multivariate gamma function of dimension p.
 
@@ -151,7 +160,11 @@ def _xlogy(x, y):
 
 
 def _xlog1py(x, y):
-    """x log(1 + y), 0 where x is 0 and y is not NaN."""
+    """x log(1 + y), 0 where x is 0 and y is not NaN.
+
+    >>> torch.special.xlog1py(torch.tensor([0.]), torch.tensor([-1.]))
+    tensor([0.])
+    """
     return where(isnan(y), y, where(eq(x, 0), like(0, x), x * log1p(y)))
 
 
@@ -208,7 +221,8 @@ def _entropy(x):
     return where(isnan(x), x, where(x > 0, -x * log(x), where(eq(x, 0), like(0, x), like(-math.inf, x))))
 
 
-_special("special_entr(Tensor self) -> Tensor", {"self": "grad * -(self.log() + 1)"}, _entropy, "-x log(x), 0 at 0 and -inf below.", inplace=False)
+_special("special_entr(Tensor self) -> Tensor", {"self": "grad * -(self.log() + 1)"}, _entropy,
+         _shown("-x log(x), 0 at 0 and -inf below.", "torch.special.entr(torch.tensor([1.]))", "tensor([-0.])"), inplace=False)
 
 
 def _grad_sinc(grad, self):
@@ -226,7 +240,7 @@ def sinc(x):
     """sin(pi x) / (pi x), 1 at 0.
 
     >>> torch.sinc(torch.tensor([0., 1.]))
-    tensor([1.0000e+00, 0.0000e+00])
+    tensor([1., 0.])
     """
     y = x * math.pi
     ratio = sinpi(x) / y if isinstance(x, Expr) else sin(y) / y
@@ -280,7 +294,7 @@ _special("i0(Tensor self) -> Tensor", {"self": "grad * special_i1(self)"}, lambd
     tensor([1.])
     """)
 _special("special_i0e(Tensor self) -> Tensor", {"self": "grad * (special_i1e(self) - self.sgn() * result)"}, lambda x: i0e(x),
-         "exp(-|x|) i0(x).", inplace=False)
+         _shown("exp(-|x|) i0(x).", "torch.special.i0e(torch.tensor([0.]))", "tensor([1.])"), inplace=False)
 
 
 def _grad_i1(grad, self, result):
@@ -298,10 +312,10 @@ def _grad_i1e(grad, self, result):
 
 
 _special("special_i1(Tensor self) -> Tensor", {"self": _grad_i1}, lambda x: i1e(x) * exp(abs(x)),
-         "The modified Bessel function of the first kind of order 1.", inplace=False)
-_special("special_i1e(Tensor self) -> Tensor", {"self": _grad_i1e}, lambda x: i1e(x), "exp(-|x|) i1(x).", inplace=False)
-_special("special_modified_bessel_i0(Tensor self) -> Tensor", None, lambda x: i0e(x) * exp(abs(x)), "The same as i0.", inplace=False)
-_special("special_modified_bessel_i1(Tensor self) -> Tensor", None, lambda x: i1e(x) * exp(abs(x)), "The same as i1.", inplace=False)
+         _shown("The modified Bessel function of the first kind of order 1.", "torch.special.i1(torch.tensor([0.]))", "tensor([0.])"), inplace=False)
+_special("special_i1e(Tensor self) -> Tensor", {"self": _grad_i1e}, lambda x: i1e(x), _shown("exp(-|x|) i1(x).", "torch.special.i1e(torch.tensor([0.]))", "tensor([0.])"), inplace=False)
+_special("special_modified_bessel_i0(Tensor self) -> Tensor", None, lambda x: i0e(x) * exp(abs(x)), _shown("The same as i0.", "torch.special.modified_bessel_i0(torch.tensor([0.]))", "tensor([1.])"), inplace=False)
+_special("special_modified_bessel_i1(Tensor self) -> Tensor", None, lambda x: i1e(x) * exp(abs(x)), _shown("The same as i1.", "torch.special.modified_bessel_i1(torch.tensor([0.]))", "tensor([0.])"), inplace=False)
 aliases("i0", "special_i0", inplace=False)
 
 
@@ -309,16 +323,21 @@ def _of_cpp(name):
     return lambda x: call(f"kd_{name}", x)
 
 
-for _name, _argument, _doc in (
-        ("bessel_j0", "self", "The Bessel function of the first kind of order 0."), ("bessel_j1", "self", "The Bessel function of the first kind of order 1."),
-        ("bessel_y0", "self", "The Bessel function of the second kind of order 0."), ("bessel_y1", "self", "The Bessel function of the second kind of order 1."),
-        ("modified_bessel_k0", "self", "The modified Bessel function of the second kind of order 0."),
-        ("modified_bessel_k1", "self", "The modified Bessel function of the second kind of order 1."),
-        ("scaled_modified_bessel_k0", "x", "exp(x) modified_bessel_k0(x)."), ("scaled_modified_bessel_k1", "x", "exp(x) modified_bessel_k1(x)."),
-        ("airy_ai", "x", "The Airy function Ai.")):
-    _special(f"special_{_name}(Tensor {_argument}) -> Tensor", None, _of_cpp(_name), _doc, inplace=False)
+for _name, _argument, _doc, _at, _value in (
+        ("bessel_j0", "self", "The Bessel function of the first kind of order 0.", "0.", "tensor([1.])"),
+        ("bessel_j1", "self", "The Bessel function of the first kind of order 1.", "0.", "tensor([0.])"),
+        ("bessel_y0", "self", "The Bessel function of the second kind of order 0.", "1.", "tensor([0.0883])"),
+        ("bessel_y1", "self", "The Bessel function of the second kind of order 1.", "1.", "tensor([-0.7812])"),
+        ("modified_bessel_k0", "self", "The modified Bessel function of the second kind of order 0.", "1.", "tensor([0.4210])"),
+        ("modified_bessel_k1", "self", "The modified Bessel function of the second kind of order 1.", "1.", "tensor([0.6019])"),
+        ("scaled_modified_bessel_k0", "x", "exp(x) modified_bessel_k0(x).", "1.", "tensor([1.1445])"),
+        ("scaled_modified_bessel_k1", "x", "exp(x) modified_bessel_k1(x).", "1.", "tensor([1.6362])"),
+        ("airy_ai", "x", "The Airy function Ai.", "0.", "tensor([0.3550])"),
+):
+    _special(f"special_{_name}(Tensor {_argument}) -> Tensor", None, _of_cpp(_name),
+             _shown(_doc, f"torch.special.{_name}(torch.tensor([{_at}]))", _value), inplace=False)
 _special("special_spherical_bessel_j0(Tensor x) -> Tensor", None, lambda x: where(isinf(x), like(0, x), where(eq(x, 0), like(1, x), sin(x) / x)),
-         "sin(x) / x, 1 at 0.", inplace=False)
+         _shown("sin(x) / x, 1 at 0.", "torch.special.spherical_bessel_j0(torch.tensor([0.]))", "tensor([1.])"), inplace=False)
 
 # ---- zeta and orthogonal polynomials ----
 
@@ -335,14 +354,27 @@ def _two_arguments(name, first, second, overloads, doc, grads=None):
         pointwise(schema, result=FLOAT, kinds=REALS, operands=(first, second), inplace=False, python="special", grad=grads.get(overload))(body)
 
 
-_two_arguments("zeta", "self", "other", ("self_scalar", "other_scalar"), "The Hurwitz zeta function.",
+_two_arguments("zeta", "self", "other", ("self_scalar", "other_scalar"),
+               _shown("The Hurwitz zeta function.", "torch.special.zeta(torch.tensor([2.]), torch.tensor([1.]))", "tensor([1.6449])"),
                {"": {"other": "grad * -self * special_zeta(self + 1.0, other)"}, "self_scalar": {"other": "grad * -self * special_zeta(self + 1.0, other)"}})
-for _kind, _letter in (("chebyshev_polynomial", "t"), ("chebyshev_polynomial", "u"), ("chebyshev_polynomial", "v"), ("chebyshev_polynomial", "w"),
-                       ("shifted_chebyshev_polynomial", "t"), ("shifted_chebyshev_polynomial", "u"), ("shifted_chebyshev_polynomial", "v"),
-                       ("shifted_chebyshev_polynomial", "w"), ("hermite_polynomial", "h"), ("hermite_polynomial", "he"), ("laguerre_polynomial", "l"),
-                       ("legendre_polynomial", "p")):
+for _kind, _letter, _at, _degree, _value in (
+        ("chebyshev_polynomial", "t", "2.", 3, "tensor([26.])"),
+        ("chebyshev_polynomial", "u", "2.", 3, "tensor([56.])"),
+        ("chebyshev_polynomial", "v", "2.", 2, "tensor([11.])"),
+        ("chebyshev_polynomial", "w", "2.", 2, "tensor([19.])"),
+        ("shifted_chebyshev_polynomial", "t", "1.", 2, "tensor([1.])"),
+        ("shifted_chebyshev_polynomial", "u", "1.", 2, "tensor([3.])"),
+        ("shifted_chebyshev_polynomial", "v", "1.", 2, "tensor([1.])"),
+        ("shifted_chebyshev_polynomial", "w", "1.", 2, "tensor([5.])"),
+        ("hermite_polynomial", "h", "2.", 2, "tensor([14.])"),
+        ("hermite_polynomial", "he", "2.", 2, "tensor([3.])"),
+        ("laguerre_polynomial", "l", "2.", 1, "tensor([-1.])"),
+        ("legendre_polynomial", "p", "2.", 2, "tensor([5.5000])"),
+):
     _name = f"{_kind}_{_letter}"
-    _two_arguments(_name, "x", "n", ("x_scalar", "n_scalar"), f"The {_kind.replace('_', ' ').replace(' polynomial', '')} polynomial {_letter} of degree n at x.")
+    _two_arguments(_name, "x", "n", ("x_scalar", "n_scalar"),
+                   _shown(f"The {_kind.replace('_', ' ').replace(' polynomial', '')} polynomial {_letter} of degree n at x.",
+                          f"torch.special.{_name}(torch.tensor([{_at}]), {_degree})", _value))
 
 # ---- reductions under other names ----
 

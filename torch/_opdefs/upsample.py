@@ -1,18 +1,22 @@
 """Resampling: nearest, linear and cubic interpolation, sampling at the points of a grid, patches as columns."""
 
-from .language import composite, kernel
+from functools import partial
+
+from .language import FLOATING, HALF, WIDE_UNSIGNED, composite, kernel
+
+resampling = partial(kernel, kinds="uf", without=WIDE_UNSIGNED, compute=HALF)
 
 # `size` is the spatial size of the result; a scale, where given, replaces the quotient of the sizes in finding the source of each output.
 
 
-@kernel("upsample_nearest1d(Tensor self, SymInt[1] output_size, float? scales=None) -> Tensor",
+@resampling("upsample_nearest1d(Tensor self, SymInt[1] output_size, float? scales=None) -> Tensor",
         grad={"self": "upsample_nearest1d_backward(grad, output_size, self.shape, scales)"}, python="nn", vmap="merge<2>")
 def upsample_nearest1d():
     """Each output is its nearest input, by the corner of its cell: (N, C, ...) to (N, C, *output_size)."""
 
 
-@kernel("upsample_nearest1d_backward(Tensor grad_output, SymInt[1] output_size, SymInt[3] input_size, float? scales=None) -> Tensor",
-        grad={"grad_output": "upsample_nearest1d(grad, output_size, scales)"}, out="grad_input", python="", vmap="merge<2>")
+@resampling("upsample_nearest1d_backward(Tensor grad_output, SymInt[1] output_size, SymInt[3] input_size, float? scales=None) -> Tensor",
+        kinds=FLOATING, grad={"grad_output": "upsample_nearest1d(grad, output_size, scales)"}, out="grad_input", python="", vmap="merge<2>")
 def upsample_nearest1d_backward():
     """The gradient of upsample_nearest1d."""
 
@@ -28,14 +32,14 @@ def upsample_nearest1d_vec(input, output_size, scale_factors):
     return upsample_nearest1d(input, size, scale_factors[0])
 
 
-@kernel("upsample_nearest2d(Tensor self, SymInt[2] output_size, float? scales_h=None, float? scales_w=None) -> Tensor",
+@resampling("upsample_nearest2d(Tensor self, SymInt[2] output_size, float? scales_h=None, float? scales_w=None) -> Tensor",
         grad={"self": "upsample_nearest2d_backward(grad, output_size, self.shape, scales_h, scales_w)"}, python="nn", vmap="merge<3>")
 def upsample_nearest2d():
     """Each output is its nearest input, by the corner of its cell: (N, C, ...) to (N, C, *output_size)."""
 
 
-@kernel("upsample_nearest2d_backward(Tensor grad_output, SymInt[2] output_size, SymInt[4] input_size, float? scales_h=None, float? scales_w=None) -> Tensor",
-        grad={"grad_output": "upsample_nearest2d(grad, output_size, scales_h, scales_w)"}, out="grad_input", python="", vmap="merge<3>")
+@resampling("upsample_nearest2d_backward(Tensor grad_output, SymInt[2] output_size, SymInt[4] input_size, float? scales_h=None, float? scales_w=None) -> Tensor",
+        kinds=FLOATING, grad={"grad_output": "upsample_nearest2d(grad, output_size, scales_h, scales_w)"}, out="grad_input", python="", vmap="merge<3>")
 def upsample_nearest2d_backward():
     """The gradient of upsample_nearest2d."""
 
@@ -51,14 +55,14 @@ def upsample_nearest2d_vec(input, output_size, scale_factors):
     return upsample_nearest2d(input, size, scale_factors[0], scale_factors[1])
 
 
-@kernel("upsample_nearest3d(Tensor self, SymInt[3] output_size, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor",
+@resampling("upsample_nearest3d(Tensor self, SymInt[3] output_size, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor",
         grad={"self": "upsample_nearest3d_backward(grad, output_size, self.shape, scales_d, scales_h, scales_w)"}, python="nn", vmap="merge<4>")
 def upsample_nearest3d():
     """Each output is its nearest input, by the corner of its cell: (N, C, ...) to (N, C, *output_size)."""
 
 
-@kernel("upsample_nearest3d_backward(Tensor grad_output, SymInt[3] output_size, SymInt[5] input_size, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor",
-        grad={"grad_output": "upsample_nearest3d(grad, output_size, scales_d, scales_h, scales_w)"}, out="grad_input", python="", vmap="merge<4>")
+@resampling("upsample_nearest3d_backward(Tensor grad_output, SymInt[3] output_size, SymInt[5] input_size, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor",
+        kinds=FLOATING, grad={"grad_output": "upsample_nearest3d(grad, output_size, scales_d, scales_h, scales_w)"}, out="grad_input", python="", vmap="merge<4>")
 def upsample_nearest3d_backward():
     """The gradient of upsample_nearest3d."""
 
@@ -74,14 +78,14 @@ def upsample_nearest3d_vec(input, output_size, scale_factors):
     return upsample_nearest3d(input, size, scale_factors[0], scale_factors[1], scale_factors[2])
 
 
-@kernel("_upsample_nearest_exact1d(Tensor self, SymInt[1] output_size, float? scales=None) -> Tensor",
+@resampling("_upsample_nearest_exact1d(Tensor self, SymInt[1] output_size, float? scales=None) -> Tensor",
         grad={"self": "_upsample_nearest_exact1d_backward(grad, output_size, self.shape, scales)"}, python="nn", vmap="merge<2>")
 def _upsample_nearest_exact1d():
     """Each output is its nearest input, by the centre of its cell: (N, C, ...) to (N, C, *output_size)."""
 
 
-@kernel("_upsample_nearest_exact1d_backward(Tensor grad_output, SymInt[1] output_size, SymInt[3] input_size, float? scales=None) -> Tensor",
-        grad={"grad_output": "_upsample_nearest_exact1d(grad, output_size, scales)"}, out="grad_input", python="", vmap="merge<2>")
+@resampling("_upsample_nearest_exact1d_backward(Tensor grad_output, SymInt[1] output_size, SymInt[3] input_size, float? scales=None) -> Tensor",
+        kinds=FLOATING, grad={"grad_output": "_upsample_nearest_exact1d(grad, output_size, scales)"}, out="grad_input", python="", vmap="merge<2>")
 def _upsample_nearest_exact1d_backward():
     """The gradient of _upsample_nearest_exact1d."""
 
@@ -97,14 +101,14 @@ def _upsample_nearest_exact1d_vec(input, output_size, scale_factors):
     return _upsample_nearest_exact1d(input, size, scale_factors[0])
 
 
-@kernel("_upsample_nearest_exact2d(Tensor self, SymInt[2] output_size, float? scales_h=None, float? scales_w=None) -> Tensor",
+@resampling("_upsample_nearest_exact2d(Tensor self, SymInt[2] output_size, float? scales_h=None, float? scales_w=None) -> Tensor",
         grad={"self": "_upsample_nearest_exact2d_backward(grad, output_size, self.shape, scales_h, scales_w)"}, python="nn", vmap="merge<3>")
 def _upsample_nearest_exact2d():
     """Each output is its nearest input, by the centre of its cell: (N, C, ...) to (N, C, *output_size)."""
 
 
-@kernel("_upsample_nearest_exact2d_backward(Tensor grad_output, SymInt[2] output_size, SymInt[4] input_size, float? scales_h=None, float? scales_w=None) -> Tensor",
-        grad={"grad_output": "_upsample_nearest_exact2d(grad, output_size, scales_h, scales_w)"}, out="grad_input", python="", vmap="merge<3>")
+@resampling("_upsample_nearest_exact2d_backward(Tensor grad_output, SymInt[2] output_size, SymInt[4] input_size, float? scales_h=None, float? scales_w=None) -> Tensor",
+        kinds=FLOATING, grad={"grad_output": "_upsample_nearest_exact2d(grad, output_size, scales_h, scales_w)"}, out="grad_input", python="", vmap="merge<3>")
 def _upsample_nearest_exact2d_backward():
     """The gradient of _upsample_nearest_exact2d."""
 
@@ -120,14 +124,14 @@ def _upsample_nearest_exact2d_vec(input, output_size, scale_factors):
     return _upsample_nearest_exact2d(input, size, scale_factors[0], scale_factors[1])
 
 
-@kernel("_upsample_nearest_exact3d(Tensor self, SymInt[3] output_size, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor",
+@resampling("_upsample_nearest_exact3d(Tensor self, SymInt[3] output_size, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor",
         grad={"self": "_upsample_nearest_exact3d_backward(grad, output_size, self.shape, scales_d, scales_h, scales_w)"}, python="nn", vmap="merge<4>")
 def _upsample_nearest_exact3d():
     """Each output is its nearest input, by the centre of its cell: (N, C, ...) to (N, C, *output_size)."""
 
 
-@kernel("_upsample_nearest_exact3d_backward(Tensor grad_output, SymInt[3] output_size, SymInt[5] input_size, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor",
-        grad={"grad_output": "_upsample_nearest_exact3d(grad, output_size, scales_d, scales_h, scales_w)"}, out="grad_input", python="", vmap="merge<4>")
+@resampling("_upsample_nearest_exact3d_backward(Tensor grad_output, SymInt[3] output_size, SymInt[5] input_size, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor",
+        kinds=FLOATING, grad={"grad_output": "_upsample_nearest_exact3d(grad, output_size, scales_d, scales_h, scales_w)"}, out="grad_input", python="", vmap="merge<4>")
 def _upsample_nearest_exact3d_backward():
     """The gradient of _upsample_nearest_exact3d."""
 
@@ -143,14 +147,14 @@ def _upsample_nearest_exact3d_vec(input, output_size, scale_factors):
     return _upsample_nearest_exact3d(input, size, scale_factors[0], scale_factors[1], scale_factors[2])
 
 
-@kernel("upsample_linear1d(Tensor self, SymInt[1] output_size, bool align_corners, float? scales=None) -> Tensor",
+@resampling("upsample_linear1d(Tensor self, SymInt[1] output_size, bool align_corners, float? scales=None) -> Tensor",
         grad={"self": "upsample_linear1d_backward(grad, output_size, self.shape, align_corners, scales)"}, python="nn", vmap="merge<2>")
 def upsample_linear1d():
     """Linear interpolation: (N, C, ...) to (N, C, *output_size)."""
 
 
-@kernel("upsample_linear1d_backward(Tensor grad_output, SymInt[1] output_size, SymInt[3] input_size, bool align_corners, float? scales=None) -> Tensor",
-        grad={"grad_output": "upsample_linear1d(grad, output_size, align_corners, scales)"}, out="grad_input", python="", vmap="merge<2>")
+@resampling("upsample_linear1d_backward(Tensor grad_output, SymInt[1] output_size, SymInt[3] input_size, bool align_corners, float? scales=None) -> Tensor",
+        kinds=FLOATING, grad={"grad_output": "upsample_linear1d(grad, output_size, align_corners, scales)"}, out="grad_input", python="", vmap="merge<2>")
 def upsample_linear1d_backward():
     """The gradient of upsample_linear1d."""
 
@@ -166,14 +170,14 @@ def upsample_linear1d_vec(input, output_size, align_corners, scale_factors):
     return upsample_linear1d(input, size, align_corners, scale_factors[0])
 
 
-@kernel("upsample_bilinear2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor",
+@resampling("upsample_bilinear2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor",
         grad={"self": "upsample_bilinear2d_backward(grad, output_size, self.shape, align_corners, scales_h, scales_w)"}, python="nn", vmap="merge<3>")
 def upsample_bilinear2d():
     """Linear interpolation in two dimensions: (N, C, ...) to (N, C, *output_size)."""
 
 
-@kernel("upsample_bilinear2d_backward(Tensor grad_output, SymInt[2] output_size, SymInt[4] input_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor",
-        grad={"grad_output": "upsample_bilinear2d(grad, output_size, align_corners, scales_h, scales_w)"}, out="grad_input", python="", vmap="merge<3>")
+@resampling("upsample_bilinear2d_backward(Tensor grad_output, SymInt[2] output_size, SymInt[4] input_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor",
+        kinds=FLOATING, grad={"grad_output": "upsample_bilinear2d(grad, output_size, align_corners, scales_h, scales_w)"}, out="grad_input", python="", vmap="merge<3>")
 def upsample_bilinear2d_backward():
     """The gradient of upsample_bilinear2d."""
 
@@ -189,15 +193,15 @@ def upsample_bilinear2d_vec(input, output_size, align_corners, scale_factors):
     return upsample_bilinear2d(input, size, align_corners, scale_factors[0], scale_factors[1])
 
 
-@kernel("upsample_trilinear3d(Tensor self, SymInt[3] output_size, bool align_corners, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor",
+@resampling("upsample_trilinear3d(Tensor self, SymInt[3] output_size, bool align_corners, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor",
         grad={"self": "upsample_trilinear3d_backward(grad, output_size, self.shape, align_corners, scales_d, scales_h, scales_w)"}, python="nn",
         vmap="merge<4>")
 def upsample_trilinear3d():
     """Linear interpolation in three dimensions: (N, C, ...) to (N, C, *output_size)."""
 
 
-@kernel("upsample_trilinear3d_backward(Tensor grad_output, SymInt[3] output_size, SymInt[5] input_size, bool align_corners, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor",
-        grad={"grad_output": "upsample_trilinear3d(grad, output_size, align_corners, scales_d, scales_h, scales_w)"}, out="grad_input", python="", vmap="merge<4>")
+@resampling("upsample_trilinear3d_backward(Tensor grad_output, SymInt[3] output_size, SymInt[5] input_size, bool align_corners, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor",
+        kinds=FLOATING, grad={"grad_output": "upsample_trilinear3d(grad, output_size, align_corners, scales_d, scales_h, scales_w)"}, out="grad_input", python="", vmap="merge<4>")
 def upsample_trilinear3d_backward():
     """The gradient of upsample_trilinear3d."""
 
@@ -213,14 +217,14 @@ def upsample_trilinear3d_vec(input, output_size, align_corners, scale_factors):
     return upsample_trilinear3d(input, size, align_corners, scale_factors[0], scale_factors[1], scale_factors[2])
 
 
-@kernel("upsample_bicubic2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor",
+@resampling("upsample_bicubic2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor",
         grad={"self": "upsample_bicubic2d_backward(grad, output_size, self.shape, align_corners, scales_h, scales_w)"}, python="nn", vmap="merge<3>")
 def upsample_bicubic2d():
     """Cubic convolution (a = -0.75) in two dimensions: (N, C, ...) to (N, C, *output_size)."""
 
 
-@kernel("upsample_bicubic2d_backward(Tensor grad_output, SymInt[2] output_size, SymInt[4] input_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor",
-        grad={"grad_output": "upsample_bicubic2d(grad, output_size, align_corners, scales_h, scales_w)"}, out="grad_input", python="", vmap="merge<3>")
+@resampling("upsample_bicubic2d_backward(Tensor grad_output, SymInt[2] output_size, SymInt[4] input_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor",
+        kinds=FLOATING, grad={"grad_output": "upsample_bicubic2d(grad, output_size, align_corners, scales_h, scales_w)"}, out="grad_input", python="", vmap="merge<3>")
 def upsample_bicubic2d_backward():
     """The gradient of upsample_bicubic2d."""
 
@@ -236,14 +240,14 @@ def upsample_bicubic2d_vec(input, output_size, align_corners, scale_factors):
     return upsample_bicubic2d(input, size, align_corners, scale_factors[0], scale_factors[1])
 
 
-@kernel("_upsample_bilinear2d_aa(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor",
+@resampling("_upsample_bilinear2d_aa(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor",
         grad={"self": "_upsample_bilinear2d_aa_backward(grad, output_size, self.shape, align_corners, scales_h, scales_w)"}, python="nn", vmap="merge<3>")
 def _upsample_bilinear2d_aa():
     """Linear interpolation whose filter widens when shrinking: (N, C, H, W) to (N, C, *output_size)."""
 
 
-@kernel("_upsample_bilinear2d_aa_backward(Tensor grad_output, SymInt[2] output_size, SymInt[4] input_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor",
-        grad={"grad_output": "_upsample_bilinear2d_aa(grad, output_size, align_corners, scales_h, scales_w)"}, out="grad_input", python="", vmap="merge<3>")
+@resampling("_upsample_bilinear2d_aa_backward(Tensor grad_output, SymInt[2] output_size, SymInt[4] input_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor",
+        kinds=FLOATING, grad={"grad_output": "_upsample_bilinear2d_aa(grad, output_size, align_corners, scales_h, scales_w)"}, out="grad_input", python="", vmap="merge<3>")
 def _upsample_bilinear2d_aa_backward():
     """The gradient of _upsample_bilinear2d_aa."""
 
@@ -259,14 +263,14 @@ def _upsample_bilinear2d_aa_vec(input, output_size, align_corners, scale_factors
     return _upsample_bilinear2d_aa(input, size, align_corners, scale_factors[0], scale_factors[1])
 
 
-@kernel("_upsample_bicubic2d_aa(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor",
+@resampling("_upsample_bicubic2d_aa(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor",
         grad={"self": "_upsample_bicubic2d_aa_backward(grad, output_size, self.shape, align_corners, scales_h, scales_w)"}, python="nn", vmap="merge<3>")
 def _upsample_bicubic2d_aa():
     """Cubic convolution (a = -0.5) whose filter widens when shrinking: (N, C, H, W) to (N, C, *output_size)."""
 
 
-@kernel("_upsample_bicubic2d_aa_backward(Tensor grad_output, SymInt[2] output_size, SymInt[4] input_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor",
-        grad={"grad_output": "_upsample_bicubic2d_aa(grad, output_size, align_corners, scales_h, scales_w)"}, out="grad_input", python="", vmap="merge<3>")
+@resampling("_upsample_bicubic2d_aa_backward(Tensor grad_output, SymInt[2] output_size, SymInt[4] input_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor",
+        kinds=FLOATING, grad={"grad_output": "_upsample_bicubic2d_aa(grad, output_size, align_corners, scales_h, scales_w)"}, out="grad_input", python="", vmap="merge<3>")
 def _upsample_bicubic2d_aa_backward():
     """The gradient of _upsample_bicubic2d_aa."""
 
@@ -289,14 +293,18 @@ def im2col():
 
 
 @kernel("col2im(Tensor self, SymInt[2] output_size, int[2] kernel_size, int[2] dilation, int[2] padding, int[2] stride) -> Tensor",
-        grad={"self": "im2col(grad, kernel_size, dilation, padding, stride)"}, python="nn", vmap="merge<2>")
+        compute=HALF, grad={"self": "im2col(grad, kernel_size, dilation, padding, stride)"}, python="nn", vmap="merge<2>")
 def col2im():
     """Columns added back to their patches: the transpose of im2col."""
 
 
 @composite("affine_grid_generator(Tensor theta, SymInt[] size, bool align_corners) -> Tensor", python="function", out="below")
 def affine_grid_generator(theta, size, align_corners):
-    """The grid of an affine map: theta (N, 2, 3) and size (N, C, H, W) to (N, H, W, 2), or one dimension more."""
+    """The grid of an affine map: theta (N, 2, 3) and size (N, C, H, W) to (N, H, W, 2), or one dimension more.
+
+    >>> torch.affine_grid_generator(torch.tensor([[[1., 0., 0.], [0., 1., 0.]]]), [1, 1, 2, 2], True).shape
+    torch.Size([1, 2, 2, 2])
+    """
     if len(size) != 4 and len(size) != 5:
         raise RuntimeError("AffineGridGenerator needs 4d (spatial) or 5d (volumetric) inputs.")
     n = len(size) - 2

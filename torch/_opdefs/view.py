@@ -1,6 +1,6 @@
 """Views: the same elements under another shape, and the operators that put values at a view's place."""
 
-from .language import composite, decomposed, kernel
+from .language import FLOAT8, FLOATING, NUMERIC, composite, decomposed, kernel
 
 # ---- shape ----
 
@@ -91,7 +91,11 @@ def unflatten(self, dim, sizes):
 
 @composite("ravel(Tensor(a) self) -> Tensor(a)")
 def ravel(self):
-    """All elements in one dimension; a view where possible."""
+    """All elements in one dimension; a view where possible.
+
+    >>> torch.ravel(torch.tensor([[1, 2], [3, 4]]))
+    tensor([1, 2, 3, 4])
+    """
     return self.contiguous().view([-1])
 
 
@@ -193,7 +197,12 @@ def expand_as(self, other):
 
 @composite("broadcast_to(Tensor(a) self, SymInt[] size) -> Tensor(a)")
 def broadcast_to(self, size):
-    """This tensor expanded to a shape."""
+    """This tensor expanded to a shape.
+
+    >>> torch.broadcast_to(torch.tensor([1, 2]), (2, 2))
+    tensor([[1, 2],
+            [1, 2]])
+    """
     return self.expand(size)
 
 
@@ -230,7 +239,11 @@ def permute():
 
 @kernel("transpose.int(Tensor(a) self, int dim0, int dim1) -> Tensor(a)", grad={"self": "grad.transpose(dim0, dim1)"}, jvp="linear")
 def transpose():
-    """Two dimensions exchanged."""
+    """Two dimensions exchanged.
+
+    >>> torch.transpose(torch.zeros(2, 3), 0, 1).shape
+    torch.Size([3, 2])
+    """
 
 
 @kernel("transpose_(Tensor(a!) self, int dim0, int dim1) -> Tensor(a!)", python="method", grad={"self": "grad.transpose(dim0, dim1)"}, jvp="linear",
@@ -241,12 +254,21 @@ def transpose_():
 
 @kernel("t(Tensor(a) self) -> Tensor(a)", "t_(Tensor(a!) self) -> Tensor(a!)", grad={"self": "grad.t()"}, jvp="linear", vmap={"t": "t", "t_": "restride"})
 def t():
-    """A matrix transposed; tensors of fewer than two dimensions as they are."""
+    """A matrix transposed; tensors of fewer than two dimensions as they are.
+
+    >>> torch.t(torch.tensor([[1, 2]]))
+    tensor([[1],
+            [2]])
+    """
 
 
 @composite("swapaxes(Tensor(a) self, int axis0, int axis1) -> Tensor(a)")
 def swapaxes(self, axis0, axis1):
-    """Two dimensions exchanged."""
+    """Two dimensions exchanged.
+
+    >>> torch.swapaxes(torch.zeros(2, 3), 0, 1).shape
+    torch.Size([3, 2])
+    """
     return self.transpose(axis0, axis1)
 
 
@@ -258,7 +280,7 @@ def swapaxes_(self, axis0, axis1):
 
 @composite("swapdims(Tensor(a) self, int dim0, int dim1) -> Tensor(a)")
 def swapdims(self, dim0, dim1):
-    """Two dimensions exchanged."""
+    """Alias of :func:`torch.transpose`."""
     return self.transpose(dim0, dim1)
 
 
@@ -286,13 +308,13 @@ def movedim_int(self, source, destination):
 
 @composite("moveaxis.intlist(Tensor(a) self, int[] source, int[] destination) -> Tensor(a)")
 def moveaxis(self, source, destination):
-    """Some dimensions moved to new places, the others in their order."""
+    """Alias of :func:`torch.movedim`."""
     return self.movedim(source, destination)
 
 
 @composite("moveaxis.int(Tensor(a) self, int source, int destination) -> Tensor(a)")
 def moveaxis_int(self, source, destination):
-    """One dimension moved to a new place."""
+    """Alias of :func:`torch.movedim`."""
     return self.movedim([source], [destination])
 
 
@@ -315,7 +337,12 @@ def mT(self):
 
 @composite("adjoint(Tensor(a) self) -> Tensor(a)")
 def adjoint(self):
-    """Each matrix of a batch transposed and conjugated."""
+    """Each matrix of a batch transposed and conjugated.
+
+    >>> torch.adjoint(torch.tensor([[1 + 1j, 2]]))
+    tensor([[1.-1.j],
+            [2.-0.j]])
+    """
     if self.ndim == 1:
         raise RuntimeError("tensor.adjoint() is only supported on matrices or batches of matrices. Got 1-D tensor.")
     if self.ndim == 0:
@@ -445,187 +472,6 @@ def as_strided_():
     """Give this tensor other sizes, strides and offset."""
 
 
-# ---- lists of parts ----
-
-
-@kernel("unbind.int(Tensor(a -> *) self, int dim=0) -> Tensor(a)[]", grad={"self": "stack(with_zeros(grads, self.shape, dim, []), dim)"}, jvp="linear")
-def unbind():
-    """All slices of a dimension, which goes away.
-
-    >>> torch.tensor([[1, 2], [3, 4]]).unbind()
-    (tensor([1, 2]), tensor([3, 4]))
-    """
-
-
-@kernel("split.Tensor(Tensor(a -> *) self, SymInt split_size, int dim=0) -> Tensor(a)[]", grad={"self": "cat(with_zeros(grads, self.shape, dim, [split_size]), dim)"},
-        jvp="linear")
-def split():
-    """Parts of a dimension, split_size long; the last may be shorter.
-
-    >>> torch.arange(5).split(2)
-    (tensor([0, 1]), tensor([2, 3]), tensor([4]))
-    """
-
-
-@kernel("split_with_sizes(Tensor(a -> *) self, SymInt[] split_sizes, int dim=0) -> Tensor(a)[]",
-        grad={"self": "cat(with_zeros(grads, self.shape, dim, split_sizes), dim)"}, jvp="linear")
-def split_with_sizes():
-    """Parts of a dimension of the given lengths."""
-
-
-@composite("split.sizes(Tensor(a -> *) self, SymInt[] split_size, int dim=0) -> Tensor(a)[]")
-def split_sizes(self, split_size, dim):
-    """Parts of a dimension of the given lengths."""
-    return self.split_with_sizes(split_size, dim)
-
-
-@kernel("unsafe_split.Tensor(Tensor self, SymInt split_size, int dim=0) -> Tensor[]", grad={"self": "cat(with_zeros(grads, self.shape, dim, [split_size]), dim)"}, jvp="linear", out="below")
-def unsafe_split():
-    """Parts of a dimension that autograd does not treat as views."""
-
-
-@kernel("unsafe_split_with_sizes(Tensor self, SymInt[] split_sizes, int dim=0) -> Tensor[]",
-        grad={"self": "cat(with_zeros(grads, self.shape, dim, split_sizes), dim)"}, jvp="linear", out="below")
-def unsafe_split_with_sizes():
-    """Parts of the given lengths that autograd does not treat as views."""
-
-
-@composite("chunk(Tensor(a -> *) self, int chunks, int dim=0) -> Tensor(a)[]")
-def chunk(self, chunks, dim):
-    """At most so many parts of equal size; the last may be smaller.
-
-    >>> torch.arange(5).chunk(2)
-    (tensor([0, 1, 2]), tensor([3, 4]))
-    """
-    if self.ndim == 0:
-        raise RuntimeError("chunk expects at least a 1-dimensional tensor")
-    if chunks <= 0:
-        raise RuntimeError("chunk expects `chunks` to be greater than 0, got: ", chunks)
-    n = self.size(dim)
-    length = (n + chunks - 1) // chunks
-    if length == 0:
-        return self.split_with_sizes([0] * chunks, dim)
-    return self.split(length, dim)
-
-
-@composite("unsafe_chunk(Tensor self, int chunks, int dim=0) -> Tensor[]")
-def unsafe_chunk(self, chunks, dim):
-    """Like chunk, but autograd does not treat the parts as views."""
-    if chunks <= 0:
-        raise RuntimeError("chunk expects `chunks` to be greater than 0, got: ", chunks)
-    n = self.size(dim)
-    length = (n + chunks - 1) // chunks
-    if length == 0:
-        return self.unsafe_split_with_sizes([0] * chunks, dim)
-    return self.unsafe_split(length, dim)
-
-
-@composite("tensor_split.indices(Tensor(a -> *) self, SymInt[] indices, int dim=0) -> Tensor(a)[]")
-def tensor_split_indices(self, indices, dim):
-    """Parts of a dimension between the given indices."""
-    if self.ndim == 0:
-        raise RuntimeError("tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims")
-    parts = []
-    start = 0
-    for i in indices:
-        parts.append(self.slice(dim, start, i, 1))
-        start = i
-    parts.append(self.slice(dim, start, self.size(dim), 1))
-    return parts
-
-
-@composite("tensor_split.sections(Tensor(a -> *) self, SymInt sections, int dim=0) -> Tensor(a)[]")
-def tensor_split(self, sections, dim):
-    """So many parts of a dimension; the first ones are one longer where it does not divide.
-
-    >>> torch.arange(5).tensor_split(3)
-    (tensor([0, 1]), tensor([2, 3]), tensor([4]))
-    """
-    if self.ndim == 0:
-        raise RuntimeError("tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims")
-    if sections <= 0:
-        raise RuntimeError("number of sections must be larger than 0, got ", sections)
-    n = self.size(dim)
-    if sections > n + 16777216:
-        raise ValueError(f"tensor_split: {sections} sections are too many for a dimension of size {n}")
-    parts = []
-    start = 0
-    for i in range(sections):
-        length = n // sections + (1 if i < n % sections else 0)
-        parts.append(self.slice(dim, start, start + length, 1))
-        start = start + length
-    return parts
-
-
-@composite("tensor_split.tensor_indices_or_sections(Tensor(a -> *) self, Tensor tensor_indices_or_sections, int dim=0) -> Tensor(a)[]")
-def tensor_split_tensor(self, tensor_indices_or_sections, dim):
-    """Parts given by a tensor: a number of sections, or indices."""
-    if tensor_indices_or_sections.ndim > 1:
-        raise RuntimeError("tensor_split expected tensor_indices_or_sections to be a zero-dimensional or one-dimensional tensor, but got a tensor with ",
-                           tensor_indices_or_sections.ndim, " dims")
-    if tensor_indices_or_sections.ndim == 0:
-        return self.tensor_split(int(tensor_indices_or_sections.item()), dim)
-    return self.tensor_split(int_values(tensor_indices_or_sections), dim)
-
-
-@composite("hsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]")
-def hsplit(self, sections):
-    """Equal parts along columns: dimension 1, or 0 of a vector."""
-    if self.ndim == 0:
-        raise RuntimeError("torch.hsplit requires a tensor with at least 1 dimension, but got a tensor with 0 dimensions!")
-    dim = 0 if self.ndim == 1 else 1
-    if sections == 0 or self.size(dim) % sections != 0:
-        raise RuntimeError("torch.hsplit attempted to split along dimension ", dim, ", but the size of the dimension ", self.size(dim),
-                           " is not divisible by the split_size ", sections, "!")
-    return self.tensor_split(sections, dim)
-
-
-@composite("hsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[]")
-def hsplit_array(self, indices):
-    """Parts along columns between the given indices."""
-    if self.ndim == 0:
-        raise RuntimeError("torch.hsplit requires a tensor with at least 1 dimension, but got a tensor with 0 dimensions!")
-    return self.tensor_split(indices, 0 if self.ndim == 1 else 1)
-
-
-@composite("vsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]")
-def vsplit(self, sections):
-    """Equal parts along rows."""
-    if self.ndim < 2:
-        raise RuntimeError("torch.vsplit requires a tensor with at least 2 dimension, but got a tensor with ", self.ndim, " dimensions!")
-    if sections == 0 or self.size(0) % sections != 0:
-        raise RuntimeError("torch.vsplit attempted to split along dimension 0, but the size of the dimension ", self.size(0),
-                           " is not divisible by the split_size ", sections, "!")
-    return self.tensor_split(sections, 0)
-
-
-@composite("vsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[]")
-def vsplit_array(self, indices):
-    """Parts along rows between the given indices."""
-    if self.ndim < 2:
-        raise RuntimeError("torch.vsplit requires a tensor with at least 2 dimension, but got a tensor with ", self.ndim, " dimensions!")
-    return self.tensor_split(indices, 0)
-
-
-@composite("dsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]")
-def dsplit(self, sections):
-    """Equal parts along dimension 2."""
-    if self.ndim < 3:
-        raise RuntimeError("torch.dsplit requires a tensor with at least 3 dimension, but got a tensor with ", self.ndim, " dimensions!")
-    if sections == 0 or self.size(2) % sections != 0:
-        raise RuntimeError("torch.dsplit attempted to split along dimension 2, but the size of the dimension ", self.size(2),
-                           " is not divisible by the split_size ", sections, "!")
-    return self.tensor_split(sections, 2)
-
-
-@composite("dsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[]")
-def dsplit_array(self, indices):
-    """Parts along dimension 2 between the given indices."""
-    if self.ndim < 3:
-        raise RuntimeError("torch.dsplit requires a tensor with at least 3 dimension, but got a tensor with ", self.ndim, " dimensions!")
-    return self.tensor_split(indices, 2)
-
-
 # ---- the same elements as they are ----
 
 
@@ -636,7 +482,11 @@ def alias():
 
 @kernel("detach(Tensor(a) self) -> Tensor(a)", grad=None)
 def detach():
-    """The same elements without their history: gradients stop here."""
+    """The same elements without their history: gradients stop here.
+
+    >>> torch.detach(torch.ones(1, requires_grad=True)).requires_grad
+    False
+    """
 
 
 @kernel("lift(Tensor self) -> Tensor", python="", grad={"self": "grad"}, out="below", vmap="shift")
@@ -655,9 +505,13 @@ def lift_fresh_copy(self):
     return clone(self)
 
 
-@composite("positive(Tensor(a) self) -> Tensor(a)")
+@composite("positive(Tensor(a) self) -> Tensor(a)", kinds=NUMERIC)
 def positive(self):
-    """+x: the tensor itself."""
+    """+x: the tensor itself.
+
+    >>> torch.positive(torch.tensor([-1, 2]))
+    tensor([-1,  2])
+    """
     if self.dtype == torch.bool:
         raise RuntimeError("The `+` operator, on a bool tensor is not supported.")
     return self
@@ -666,14 +520,22 @@ def positive(self):
 # ---- complex ----
 
 
-@kernel("view_as_real(Tensor(a) self) -> Tensor(a)", grad={"self": "view_as_complex(grad.contiguous())"}, jvp="linear")
+@kernel("view_as_real(Tensor(a) self) -> Tensor(a)", kinds="c", grad={"self": "view_as_complex(grad.contiguous())"}, jvp="linear")
 def view_as_real():
-    """A complex tensor as a real one with a last dimension of real and imaginary part."""
+    """A complex tensor as a real one with a last dimension of real and imaginary part.
+
+    >>> torch.view_as_real(torch.tensor([1 + 2j]))
+    tensor([[1., 2.]])
+    """
 
 
-@kernel("view_as_complex(Tensor(a) self) -> Tensor(a)", grad={"self": "view_as_real(grad.contiguous().resolve_conj())"}, jvp="linear")
+@kernel("view_as_complex(Tensor(a) self) -> Tensor(a)", kinds=FLOATING, without=(*FLOAT8, "bfloat16"), grad={"self": "view_as_real(grad.contiguous().resolve_conj())"}, jvp="linear")
 def view_as_complex():
-    """A real tensor whose last dimension holds real and imaginary part as a complex one."""
+    """A real tensor whose last dimension holds real and imaginary part as a complex one.
+
+    >>> torch.view_as_complex(torch.tensor([[1., 2.]]))
+    tensor([1.+2.j])
+    """
 
 
 @kernel("_conj(Tensor(a) self) -> Tensor(a)", python="", grad={"self": "grad.conj()"}, jvp="linear")
@@ -688,13 +550,21 @@ def neg_view():
 
 @composite("conj(Tensor(a) self) -> Tensor(a)")
 def conj(self):
-    """The complex conjugate: a view, carried out when the values are read; a real tensor itself."""
+    """The complex conjugate: a view, carried out when the values are read; a real tensor itself.
+
+    >>> torch.conj(torch.tensor([1 + 2j])).resolve_conj()
+    tensor([1.-2.j])
+    """
     return _conj(self) if self.is_complex() else self
 
 
-@composite("real(Tensor(a) self) -> Tensor(a)", python="function")
+@composite("real(Tensor(a) self) -> Tensor(a)", kinds="busfc", python="function")
 def real(self):
-    """The real part: a view; a real tensor itself."""
+    """The real part: a view; a real tensor itself.
+
+    >>> torch.real(torch.tensor([1 + 2j]))
+    tensor([1.])
+    """
     if not self.is_complex():
         return self
     whole = _conj(self) if self.is_conj() else self
@@ -703,7 +573,11 @@ def real(self):
 
 @composite("imag(Tensor(a) self) -> Tensor(a)", python="function")
 def imag(self):
-    """The imaginary part of a complex tensor: a view."""
+    """The imaginary part of a complex tensor: a view.
+
+    >>> torch.imag(torch.tensor([1 + 2j]))
+    tensor([2.])
+    """
     if not self.is_complex():
         raise RuntimeError("imag is not implemented for tensors with non-complex dtypes.")
     if self.is_conj():
@@ -718,21 +592,35 @@ def imag(self):
         grad={"self": "select_scatter(grad, zeros(src.shape, dtype=grad.dtype), dim, index)", "src": "grad.select(dim, index)"},
         jvp={"result": "select_scatter(self_t, src_t, dim, index)"})
 def select_scatter():
-    """A copy of self with src at one index of a dimension."""
+    """A copy of self with src at one index of a dimension.
+
+    >>> torch.select_scatter(torch.zeros(2, 2), torch.ones(2), 0, 1)
+    tensor([[0., 0.],
+            [1., 1.]])
+    """
 
 
 @kernel("slice_scatter(Tensor self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor",
         grad={"self": "slice_scatter(grad, zeros(src.shape, dtype=grad.dtype), dim, start, end, step)", "src": "grad.slice(dim, start, end, step)"},
         jvp={"result": "slice_scatter(self_t, src_t, dim, start, end, step)"})
 def slice_scatter():
-    """A copy of self with src at a slice of a dimension."""
+    """A copy of self with src at a slice of a dimension.
+
+    >>> torch.slice_scatter(torch.zeros(3), torch.ones(2), 0, 1, 3)
+    tensor([0., 1., 1.])
+    """
 
 
 @kernel("diagonal_scatter(Tensor self, Tensor src, int offset=0, int dim1=0, int dim2=1) -> Tensor",
         grad={"self": "diagonal_scatter(grad, zeros(src.shape, dtype=grad.dtype), offset, dim1, dim2)", "src": "grad.diagonal(offset, dim1, dim2)"},
         jvp={"result": "diagonal_scatter(self_t, src_t, offset, dim1, dim2)"})
 def diagonal_scatter():
-    """A copy of self with src on a diagonal."""
+    """A copy of self with src on a diagonal.
+
+    >>> torch.diagonal_scatter(torch.zeros(2, 2), torch.ones(2))
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
 
 
 @kernel("as_strided_scatter(Tensor self, Tensor src, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor",
@@ -740,7 +628,11 @@ def diagonal_scatter():
               "src": "grad.contiguous().as_strided(size, stride, storage_offset)"},
         jvp={"result": "as_strided_scatter(self_t, src_t, size, stride, storage_offset)"}, vmap="loop")
 def as_strided_scatter():
-    """A copy of self with src at the places that sizes, strides and offset name."""
+    """A copy of self with src at the places that sizes, strides and offset name.
+
+    >>> torch.as_strided_scatter(torch.zeros(4), torch.ones(2), (2,), (2,))
+    tensor([1., 0., 1., 0.])
+    """
 
 
 # ---- storage ----

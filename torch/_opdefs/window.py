@@ -12,7 +12,11 @@ from .language import kernel
     python="function", grad=None,
 )
 def hann_window():
-    """Hann window: (1 - cos x) / 2."""
+    """Hann window: (1 - cos x) / 2.
+
+    >>> torch.hann_window(4)
+    tensor([0.0000, 0.5000, 1.0000, 0.5000])
+    """
 
 
 @kernel(
@@ -23,7 +27,11 @@ def hann_window():
     python="function", grad=None,
 )
 def hamming_window():
-    """Hamming window: alpha - beta cos x, 0.54 and 0.46 unless given."""
+    """Hamming window: alpha - beta cos x, 0.54 and 0.46 unless given.
+
+    >>> torch.hamming_window(4)
+    tensor([0.0800, 0.5400, 1.0000, 0.5400])
+    """
 
 
 @kernel(
@@ -32,7 +40,11 @@ def hamming_window():
     python="function", grad=None,
 )
 def blackman_window():
-    """Blackman window: 0.42 - 0.5 cos x + 0.08 cos 2x."""
+    """Blackman window: 0.42 - 0.5 cos x + 0.08 cos 2x.
+
+    >>> torch.blackman_window(3, periodic=False).shape
+    torch.Size([3])
+    """
 
 
 @kernel(
@@ -41,7 +53,11 @@ def blackman_window():
     python="function", grad=None,
 )
 def bartlett_window():
-    """Bartlett window: a triangle."""
+    """Bartlett window: a triangle.
+
+    >>> torch.bartlett_window(5, periodic=False)
+    tensor([0.0000, 0.5000, 1.0000, 0.5000, 0.0000])
+    """
 
 
 @kernel(
@@ -51,4 +67,8 @@ def bartlett_window():
     python="function", grad=None,
 )
 def kaiser_window():
-    """Kaiser window: the Bessel function I0 over half a circle, of shape beta = 12 unless given."""
+    """Kaiser window: the Bessel function I0 over half a circle, of shape beta = 12 unless given.
+
+    >>> torch.kaiser_window(5).shape
+    torch.Size([5])
+    """

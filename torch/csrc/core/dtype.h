@@ -79,7 +79,7 @@ inline DType to_complex(DType d) {
     case DType::float32:
     case DType::bfloat16: return DType::complex64;
     case DType::float64: return DType::complex128;
-    default: return d;
+    default: return is_float8(d) ? DType::complex64 : d;
   }
 }
 

@@ -238,15 +238,20 @@ const Tensor& with_memory(const Tensor& t) {
 }
 
 Scalar item(const Tensor& t) {
-  KD_CHECK(!t->has(TensorImpl::Batched), Runtime,
-           "vmap: It looks like you're calling .item() on a Tensor. We don't support vmap over calling .item() on a Tensor, please try "
-           "to rewrite what you're doing with other operations. If error is occurring somewhere inside PyTorch internals, please file "
-           "a bug report.");
+  KD_CHECK(
+      !t->has(TensorImpl::Batched), Runtime,
+      "vmap: It looks like you're calling .item() on a Tensor. We don't support vmap over calling .item() on a Tensor, please try "
+      "to rewrite what you're doing with other operations. If error is occurring somewhere inside PyTorch internals, please file "
+      "a bug report.");
   KD_CHECK(t.numel() == 1, Runtime, "a Tensor with ", t.numel(), " elements cannot be converted to Scalar");
   KD_CHECK(t.is_cpu() && t.storage()->data, Runtime, "Tensor.item() cannot be called on meta tensors");
   Scalar s = load_scalar(t.raw(), t.dtype());
   if (t.is_conj()) s.im = -s.im;
   return t.is_neg() ? -s : s;
+}
+
+void fail_element_size(DType expected, DType found) {
+  fail(ErrorKind::Runtime, "expected scalar type ", legacy_name(expected), " but found ", legacy_name(found));
 }
 
 // ---- views ----

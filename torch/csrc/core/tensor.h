@@ -85,6 +85,9 @@ struct TensorOptions {
   Device device;
 };
 
+// RuntimeError "expected scalar type Float but found Double": a kernel would read past the end.
+[[noreturn]] void fail_element_size(DType expected, DType found);
+
 class Tensor {
   TensorImpl* p_ = nullptr;
 
@@ -141,6 +144,9 @@ class Tensor {
   char* raw() const { return p_->storage->data + p_->offset * kindling::itemsize(p_->dtype); }
   template <class T>
   T* data() const {
+    if constexpr (requires { DTypeOf<T>::value; })
+      if (sizeof(T) != itemsize()) [[unlikely]]
+        fail_element_size(DTypeOf<T>::value, dtype());
     return reinterpret_cast<T*>(raw());
   }
 

@@ -1,6 +1,7 @@
 // p-norm distances between the rows of two batches of matrices, and their gradient.
 #include <cmath>
 
+#include "copy.h"
 #include "dispatch.h"
 #include "kernels.h"
 #include "threads.h"
@@ -45,7 +46,7 @@ Dims with_last(Dims batch, int64_t rows, int64_t columns) {
   batch.push_back(columns);
   return batch;
 }
-Tensor dense(const Tensor& t, IntList sizes) { return ops::contiguous(ops::expand(t, sizes)); }
+Tensor dense(const Tensor& t, IntList sizes) { return contiguous_of(ops::expand(t, sizes)); }
 
 template <class F>
 void visit_distance(DType d, const char* name, F&& fn) {

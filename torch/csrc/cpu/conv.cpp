@@ -475,11 +475,10 @@ Dims transposed_sizes(const Tensor& input, const Tensor& weight, const Tensor& b
   return out;
 }
 
-// Half precision computes in float32 and integers in float64, which holds their products exactly up to 2^53.
+// Integers compute in float64, which holds their products exactly up to 2^53.
 Tensor in_float(const Tensor& t) {
   if (!t.defined()) return t;
   Tensor values = t.is_neg() ? ops::resolve_neg(t) : t;
-  if (is_reduced_float(t.dtype())) return ops::_to_copy(values, DType::float32);
   return is_integral(t.dtype(), false) ? ops::_to_copy(values, DType::float64) : values;
 }
 Tensor back_from_float(const Tensor& t, DType d) {
@@ -554,7 +553,7 @@ std::tuple<Tensor, Tensor, Tensor> convolution_backward(const Tensor& grad_outpu
   if (output_mask[2].to_bool()) {
     Dims dims{0};
     for (int64_t d = 2; d < g.dim(); d++) dims.push_back(d);
-    gb = ops::sum_dim_IntList(g, IntList(dims), false, DType::none);
+    gb = ops::sum_dim_IntList(g, IntList(dims), false, g.dtype());
   }
   auto back = [&](const Tensor& t) { return t.defined() && !meta ? conv::back_from_float(t, input.dtype()) : t; };
   return {back(gi), back(gw), back(gb)};

@@ -21,7 +21,8 @@ enum VisitMask : uint32_t {
   kHalvesT = 16,
   kComplexT = 32,
   kRealT = kIntsT | kFloatsT | kHalvesT,
-  kAnyT = kRealT | kBoolT | kWideUnsignedT | kComplexT,
+  kOrderedT = kRealT | kBoolT | kWideUnsignedT,
+  kAnyT = kOrderedT | kComplexT,
 };
 
 [[noreturn]] inline void fail_dtype(std::string_view name, DType d) {

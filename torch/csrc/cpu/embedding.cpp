@@ -78,7 +78,7 @@ Tensor embedding_dense_backward(const Tensor& grad_output, const Tensor& indices
     if (index[i] != padding_idx) check_row(index[i], num_weights, i, "embedding_dense_backward()");
   if (scale_grad_by_freq)
     for (int64_t i = 0; i < n; i++) count[index[i]]++;
-  visit<kFloatsT | kHalvesT | kComplexT>(grad.dtype(), "embedding_backward", [&]<class T>(Of<T>) {
+  visit<kAnyT>(grad.dtype(), "embedding_backward", [&]<class T>(Of<T>) {
     using C = compute_t<T>;
     const T* g = grad.data<T>();
     T* out = result.data<T>();

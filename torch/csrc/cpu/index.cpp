@@ -369,7 +369,7 @@ Tensor index_reduce_(const Tensor& whole, int64_t dim, const Tensor& index_, con
     if (v < 0 || v >= size) out_of_self(v, size, dim, i, "index_reduce()");
     return v;
   });
-  visit<kRealT | kBoolT>(self.dtype(), "index_reduce", [&]<class T>(Of<T>) {
+  visit<kOrderedT>(self.dtype(), "index_reduce", [&]<class T>(Of<T>) {
     T* p = self.data<T>();
     const T* v = source.data<T>();
     if (!include_self) {

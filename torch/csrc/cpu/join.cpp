@@ -252,8 +252,12 @@ KD_PAD(3)
 Tensor repeat_interleave_Tensor(const Tensor& repeats_, std::optional<int64_t> output_size) {
   KD_CHECK(repeats_.dim() == 1, Runtime, "repeat_interleave only accept 1D vector as repeat");
   if (repeats_.dtype() != DType::int64 && repeats_.dtype() != DType::int32) fail_dtype("repeat_interleave_cpu", repeats_.dtype());
-  KD_CHECK(!repeats_.is_meta(), NotImplemented,
-           "repeat_interleave: the number of results depends on the data, which a meta tensor does not have");
+  if (repeats_.is_meta()) {
+    KD_CHECK(output_size, NotImplemented,
+             "repeat_interleave: the shape of the result depends on elements, which a tensor on the meta "
+             "device does not have: give output_size");
+    return empty(Dims{*output_size}, repeats_.options());
+  }
   const Tensor repeats = dense(cast(repeats_, DType::int64));
   const int64_t* r = repeats.data<int64_t>();
   int64_t total = 0;
@@ -278,7 +282,7 @@ Tensor isin_Tensor_Tensor(const Tensor& elements, const Tensor& test_elements, b
   type.add(elements);
   type.add(test_elements);
   const Tensor values = dense(cast(elements, type.get())), tests = dense(cast(test_elements, type.get()));
-  visit<kRealT>(values.dtype(), "isin_default_kernel_cpu", [&]<class T>(Of<T>) {
+  visit<kOrderedT>(values.dtype(), "isin_default_kernel_cpu", [&]<class T>(Of<T>) {
     std::vector<keys::key_t<T>> sorted;
     for (int64_t i = 0; i < tests.numel(); i++)
       if (!is_nan(tests.data<T>()[i])) sorted.push_back(keys::key(tests.data<T>()[i]));

@@ -20,10 +20,14 @@ void* open_library() {
 
 }  // namespace
 
-void* lapack_symbol(const char* letter, const char* name) {
+void* lapack_library() {
   static void* const handle = open_library();
+  return handle;
+}
+
+void* lapack_symbol(const char* letter, const char* name) {
   std::string symbol = concat("scipy_", letter, name, "_");
-  void* address = dlsym(handle, symbol.c_str());
+  void* address = dlsym(lapack_library(), symbol.c_str());
   KD_CHECK(address, Runtime, "the LAPACK library has no ", symbol);
   return address;
 }

@@ -10,7 +10,10 @@ namespace kindling {
 // Path of the library; set by python/, which knows where packages are installed.
 extern std::string (*find_lapack)();
 
-void* lapack_symbol(const char* letter, const char* name);  // e.g. ("d", "getrf"); RuntimeError when there is no such library
+// Opens it; RuntimeError when there is none. Finding the path may take the lock of Python: to be called before work is spread over
+// threads that the holder of that lock waits for.
+void* lapack_library();
+void* lapack_symbol(const char* letter, const char* name);  // e.g. ("d", "getrf")
 
 template <class T>
 inline constexpr const char* kLapackLetter = nullptr;

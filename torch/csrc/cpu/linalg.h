@@ -43,6 +43,7 @@ inline TensorOptions real_options(const Tensor& t) { return {to_real(t.dtype()),
 // fn(i) for each matrix of the batch.
 template <class F>
 void for_matrices(int64_t batch, F&& fn) {
+  lapack_library();
   parallel_for(0, batch, 1, [&](int64_t from, int64_t to) {
     for (int64_t i = from; i < to; i++) fn(i);
   });

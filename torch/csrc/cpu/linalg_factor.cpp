@@ -1,6 +1,7 @@
 // Factorisations: Cholesky, LU, LDL, QR, singular values, eigenvalues.
 #include <cmath>
 
+#include "copy.h"
 #include "linalg.h"
 
 namespace kindling {
@@ -191,7 +192,7 @@ Tensor linalg_householder_product(const Tensor& input, const Tensor& tau) {
            legacy_name(input.dtype()));
   Tensor Q = column_major_copy(input);
   if (Q.is_meta() || Q.numel() == 0) return Q;
-  Tensor t = ops::contiguous(ops::resolve_conj(tau));
+  Tensor t = contiguous_of(tau);
   int m = int(rows(Q)), n = int(columns(Q)), k = int(tau.size(-1));
   visit_type(Q.dtype(), "orgqr_cpu", [&](auto tag) {
     using T = typename decltype(tag)::type;
@@ -218,7 +219,7 @@ Tensor ormqr(const Tensor& self, const Tensor& tau, const Tensor& other, bool le
            left ? "-2" : "-1", "], input.shape[-1])");
   Tensor C = column_major_copy(other);
   if (C.is_meta() || C.numel() == 0) return C;
-  Tensor a = column_major_copy(self), t = ops::contiguous(ops::resolve_conj(tau));
+  Tensor a = column_major_copy(self), t = contiguous_of(tau);
   int m = int(rows(C)), n = int(columns(C)), k = int(tau.size(-1)), lda = int(rows(a));
   visit_type(C.dtype(), "ormqr_cpu", [&](auto tag) {
     using T = typename decltype(tag)::type;

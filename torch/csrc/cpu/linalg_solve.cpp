@@ -1,6 +1,7 @@
 // Equations, inverses, determinants and what else follows from a factorisation.
 #include <cmath>
 
+#include "copy.h"
 #include "linalg.h"
 
 namespace kindling {
@@ -376,7 +377,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> linalg_lstsq(const Tensor& self, cons
 
 void _linalg_check_errors(const Tensor& info, std::string_view api_name, bool is_matrix) {
   if (info.is_meta()) return;
-  Tensor codes = ops::contiguous(info);
+  const Tensor codes = contiguous_of(converted(info, DType::int32));
   for (int64_t i = 0; i < codes.numel(); i++) {
     int code = codes.data<int32_t>()[i];
     if (code == 0) continue;

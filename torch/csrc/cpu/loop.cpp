@@ -351,7 +351,7 @@ void Call::find_dtype() {
   }
   common = type.get();
   if (info.promotes_ints_to_float && is_integral(common)) common = default_dtype();
-  if (!(info.kinds_allowed >> int(kindling::info(common).kind) & 1) || is_float8(common))
+  if (!(info.kinds_allowed >> int(kindling::info(common).kind) & 1))
     fail(ErrorKind::NotImplemented, '"', info.name, "_cpu\" not implemented for '", legacy_name(common), "'");
   compute = compute_dtype(info.result == ResultDType::Complex ? to_complex(common) : common);
 }

@@ -246,7 +246,7 @@ std::tuple<Tensor, Tensor> max_pool(const Tensor& self, const Window& w, int dim
   Tensor out = empty(sizes, self.options()), indices = empty(sizes, {DType::int64, self.device()});
   if (out.is_meta() || out.numel() == 0) return {out, indices};
   Tensor in = solid(self);
-  visit<kRealT>(in.dtype(), name, [&](auto tag) {
+  visit<kRealT | kWideUnsignedT>(in.dtype(), name, [&](auto tag) {
     using T = typename decltype(tag)::type;
     auto run = [&](auto range) { max_forward<T>(w, range, in.data<T>(), out.data<T>(), indices.data<int64_t>()); };
     adaptive ? run(adaptive_range) : run(fixed_range);
@@ -262,7 +262,7 @@ Tensor max_backward(const Tensor& grad, const Tensor& self, const Tensor& indice
   Tensor g = solid(grad), at = solid(indices);
   int64_t planes = 1, in_size = 1;
   for (int64_t d = 0; d < self.dim(); d++) (d < self.dim() - dims ? planes : in_size) *= self.size(d);
-  visit<kRealT>(g.dtype(), name, [&](auto tag) {
+  visit<kRealT | kWideUnsignedT>(g.dtype(), name, [&](auto tag) {
     using T = typename decltype(tag)::type;
     scatter_planes<T>(planes, in_size, planes ? g.numel() / planes : 0, g.data<T>(), at.data<int64_t>(), out.data<T>());
   });
@@ -273,7 +273,7 @@ Tensor average_pool(const Tensor& self, const Window& w, int dims, bool adaptive
   Tensor out = empty(output_shape(self, w, dims), self.options());
   if (out.is_meta() || out.numel() == 0) return out;
   Tensor in = solid(self);
-  visit<kRealT>(in.dtype(), name, [&](auto tag) {
+  visit<kRealT | kWideUnsignedT>(in.dtype(), name, [&](auto tag) {
     using T = typename decltype(tag)::type;
     auto divisor = [&](int64_t o, Range rd, Range rh, Range rw) { return divisor_of(w, rule, o, rd, rh, rw); };
     auto run = [&](auto range) { average_forward<T>(w, range, divisor, in.data<T>(), out.data<T>()); };
@@ -290,7 +290,7 @@ Tensor average_gradient(const Tensor& grad, const Tensor& self, const Window& w,
            grad.sizes());
   if (out.is_meta() || out.numel() == 0) return out;
   Tensor g = solid(grad);
-  visit<kRealT>(g.dtype(), name, [&](auto tag) {
+  visit<kRealT | kWideUnsignedT>(g.dtype(), name, [&](auto tag) {
     using T = typename decltype(tag)::type;
     auto divisor = [&](int64_t o, Range rd, Range rh, Range rw) { return divisor_of(w, rule, o, rd, rh, rw); };
     auto run = [&](auto range) { average_backward<T>(w, range, divisor, g.data<T>(), out.data<T>()); };

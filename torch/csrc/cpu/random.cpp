@@ -358,7 +358,7 @@ Tensor log_normal_(const Tensor& self, double mean, double std, Generator* gener
 
 Tensor bernoulli__float(const Tensor& self, double p, Generator* generator) {
   KD_CHECK(p >= 0 && p <= 1, Runtime, "bernoulli_ expects p to be in [0, 1], but got p=", p);
-  return fill_transformed<kRealT | kBoolT>(self, "bernoulli_scalar_cpu_", generator, [=](double u) { return u < p ? 1.0 : 0.0; });
+  return fill_transformed<kOrderedT>(self, "bernoulli_scalar_cpu_", generator, [=](double u) { return u < p ? 1.0 : 0.0; });
 }
 
 // ---- integers ----

@@ -162,7 +162,7 @@ bool wanted(const Op& op, const Value* args, int out) {
 void rows_kernel(const Op& op, const Value* args, OwnedValue* rets) {
   const RowsInfo& info = *static_cast<const RowsInfo*>(op.extra);
   const Tensor first = args[info.inputs[0]].tensor();
-  if (!first.is_floating() || is_float8(first.dtype())) fail_dtype(info.name, first.dtype());
+  if (!first.is_floating()) fail_dtype(info.name, first.dtype());
   Rows r{info};
   Dims each(first.sizes()), total;
   if (info.by_shape) {

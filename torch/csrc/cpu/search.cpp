@@ -117,8 +117,8 @@ Tensor nonzero_static(const Tensor& self, int64_t size, int64_t fill_value) {
 Tensor masked_select(const Tensor& self_, const Tensor& mask_) {
   KD_CHECK(mask_.dtype() == DType::bool_ || mask_.dtype() == DType::uint8, Runtime,
            "masked_select: expected BoolTensor for mask, but got ", info(mask_.dtype()).name);
-  KD_CHECK(!self_.is_meta() && !mask_.is_meta(), NotImplemented,
-           "masked_select: the shape of the result depends on elements, which a tensor on the meta device does not have");
+  check_has_data(self_, "masked_select");
+  check_has_data(mask_, "masked_select");
   const Dims sizes = broadcast_shapes(self_.sizes(), mask_.sizes());
   const Tensor self = dense(ops::expand(self_, sizes)), mask = dense(ops::expand(cast(mask_, DType::bool_), sizes));
   const bool* m = reinterpret_cast<const bool*>(mask.raw());
@@ -232,7 +232,7 @@ static std::tuple<Tensor, Tensor, Tensor> distinct(const Tensor& self, bool cons
 static std::tuple<Tensor, Tensor, Tensor> distinct_flat(const Tensor& self_, bool consecutive, bool inverse, bool counts) {
   check_has_data(self_, "unique");
   const Tensor self = dense(self_);
-  return visit<kRealT | kBoolT | kWideUnsignedT>(self.dtype(), "unique", [&]<class T>(Of<T>) {
+  return visit<kOrderedT>(self.dtype(), "unique", [&]<class T>(Of<T>) {
     return consecutive || inverse ? distinct<T>(self, consecutive, inverse, counts) : distinct_values<T>(self, counts);
   });
 }
@@ -265,7 +265,7 @@ static std::tuple<Tensor, Tensor, Tensor> distinct_slices(const Tensor& self, in
   std::vector<int64_t> order(n);
   std::iota(order.begin(), order.end(), 0);
   std::vector<bool> fresh(n, true);
-  visit<kRealT | kBoolT | kWideUnsignedT>(self.dtype(), "unique_dim", [&]<class T>(Of<T>) {
+  visit<kOrderedT>(self.dtype(), "unique_dim", [&]<class T>(Of<T>) {
     const T* p = moved.data<T>();
     auto value = [](T x) { return load(x); };
     if (!consecutive)
@@ -354,7 +354,7 @@ Tensor searchsorted_Tensor(const Tensor& sorted_sequence, const Tensor& self, bo
     for (int64_t i = 0; i < sorter.numel(); i++)
       KD_CHECK(sorter.data<int64_t>()[i] >= 0 && sorter.data<int64_t>()[i] < n, Index,
                "torch.searchsorted(): sorter index out of range");
-  visit<kRealT>(common, "searchsorted_out_cpu", [&]<class T>(Of<T>) {
+  visit<kOrderedT>(common, "searchsorted_out_cpu", [&]<class T>(Of<T>) {
     parallel_for(0, values.numel(), 512, [&](int64_t from, int64_t to) {
       for (int64_t i = from; i < to; i++) {
         const int64_t first = row ? i / row * n : 0;

@@ -79,8 +79,6 @@ Plain<uint64_t>* sort_items(Plain<uint64_t>* items, Plain<uint64_t>* spare, int6
 
 namespace {
 
-constexpr uint32_t kSortable = kRealT | kBoolT | kWideUnsignedT;
-
 void check_sortable(const Tensor& t, const char* name) {
   KD_CHECK(!t.is_complex(), Runtime, name, " does not support complex dtypes on CPU");
 }
@@ -145,7 +143,7 @@ std::tuple<Tensor, Tensor> sort_along(const Tensor& self, int64_t dim, bool desc
     return {like(self, self.sizes(), self.dtype()), like(self, self.sizes(), DType::int64)};
   const Rows rows(self, dim);
   Tensor values = empty(rows.data.sizes(), rows.data.options()), indices = like(self, rows.data.sizes(), DType::int64);
-  visit<kSortable>(self.dtype(), "sort", [&]<class T>(Of<T>) {
+  visit<kOrderedT>(self.dtype(), "sort", [&]<class T>(Of<T>) {
     each_row<T>(rows, descending, [&]<class Item>(int64_t r, Item* items, Item* spare) {
       const int64_t n = rows.n;
       const Item* sorted = sort_items(items, spare, n);
@@ -195,7 +193,7 @@ std::tuple<Tensor, Tensor> pick_along(const Tensor& self, int64_t dim, bool keep
   Tensor values = like(self, sizes, self.dtype()), indices = like(self, sizes, DType::int64);
   if (self.is_meta() || self.numel() == 0) return {values, indices};
   const Rows rows(self, dim);
-  visit<kRealT | kBoolT>(self.dtype(), name, [&]<class T>(Of<T> tag) {
+  visit<kOrderedT>(self.dtype(), name, [&]<class T>(Of<T> tag) {
     parallel_for(0, rows.count, std::max<int64_t>(1, 4096 / rows.n), [&](int64_t from, int64_t to) {
       Scratch<item_t<T>> items(2 * rows.n);
       for (int64_t r = from; r < to; r++) {
@@ -248,7 +246,7 @@ int64_t mode_place(const T* row, int64_t n, item_t<T>* items) {
 }
 
 void check_orderable(const Tensor& self, const char* name) {
-  if (self.is_complex() || self.dtype() == DType::bool_) fail_dtype(name, self.dtype());
+  if (self.is_complex()) fail_dtype(name, self.dtype());
 }
 
 }  // namespace
@@ -261,8 +259,7 @@ std::tuple<Tensor, Tensor> sort_stable(const Tensor& self, std::optional<bool>, 
 }
 
 std::tuple<Tensor, Tensor> topk(const Tensor& self, int64_t k, int64_t dim, bool largest, bool) {
-  KD_CHECK(!self.is_complex() && self.dtype() != DType::bool_, Runtime, "topk does not support ",
-           self.is_complex() ? "complex" : "bool", " dtypes on CPU");
+  KD_CHECK(!self.is_complex(), Runtime, "topk does not support complex dtypes on CPU");
   dim = wrap_dim(dim, self.dim());
   const int64_t n = self.dim() ? self.sizes()[dim] : 1;
   KD_CHECK(k >= 0 && k <= n, Runtime, "selected index k out of range: k is ", k, " but dimension ", dim, " has size ", n);
@@ -272,7 +269,7 @@ std::tuple<Tensor, Tensor> topk(const Tensor& self, int64_t k, int64_t dim, bool
   const Rows rows(self, dim);
   const Dims row_sizes = with_last(rows.data, k);
   Tensor values = empty(row_sizes, rows.data.options()), indices = like(self, row_sizes, DType::int64);
-  visit<kRealT>(self.dtype(), "topk", [&]<class T>(Of<T>) {
+  visit<kOrderedT>(self.dtype(), "topk", [&]<class T>(Of<T>) {
     const int64_t capacity = std::min(n, std::max<int64_t>(4 * k, 128)) + 1;
     parallel_for(0, rows.count, std::max<int64_t>(1, 4096 / n), [&](int64_t from, int64_t to) {
       Scratch<item_t<T>> buffer(capacity);
@@ -324,7 +321,7 @@ std::tuple<Tensor, Tensor> nanmedian_dim(const Tensor& self, int64_t dim, bool k
 }
 
 std::tuple<Tensor, Tensor> mode(const Tensor& self, int64_t dim, bool keepdim) {
-  if (self.is_complex()) fail_dtype("mode", self.dtype());
+  check_orderable(self, "mode");
   return pick_along(self, dim, keepdim, "mode",
                     []<class T>(const T* row, int64_t n, item_t<T>* items, Of<T>) { return mode_place(row, n, items); });
 }

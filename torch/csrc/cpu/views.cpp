@@ -143,6 +143,25 @@ Tensor with_dtype(const Tensor& t, DType d, const Shape& s) {
   return r;
 }
 
+void flip_flag(const Tensor& t, TensorImpl::Flag f) { t->set(f, !t->has(f)); }
+
+Tensor zeros_of(const Tensor& grad, IntList sizes) {
+  Tensor z = empty(sizes, grad.options());
+  fill_with(z, Scalar(0));
+  return z;
+}
+
+// A copy of the storage up to the last element, seen as the tensor is: as_strided finds the same places in it.
+Tensor clone_with_layout(const Tensor& t) {
+  if (t.numel() == 0) return clone_of(t);
+  int64_t last = t.offset() + 1;
+  for (int64_t i = 0; i < t.dim(); i++) last += (t.sizes()[i] - 1) * t.strides()[i];
+  const Tensor copy = clone_of(alias(t, Dims{last}, Dims{1}, 0));
+  return alias(copy, t.sizes(), t.strides(), t.offset());
+}
+
+}  // namespace
+
 // PyTorch's rule for a dtype of another width: the last dimension absorbs the ratio.
 Tensor reinterpreted(const Tensor& t, DType d) {
   Shape s(t);
@@ -167,25 +186,6 @@ Tensor reinterpreted(const Tensor& t, DType d) {
   for (int64_t i = 0; i + 1 < t.dim(); i++) scale(s.strides[i], "stride of dimension ", i);
   return with_dtype(t, d, s);
 }
-
-void flip_flag(const Tensor& t, TensorImpl::Flag f) { t->set(f, !t->has(f)); }
-
-Tensor zeros_of(const Tensor& grad, IntList sizes) {
-  Tensor z = empty(sizes, grad.options());
-  fill_with(z, Scalar(0));
-  return z;
-}
-
-// A copy of the storage up to the last element, seen as the tensor is: as_strided finds the same places in it.
-Tensor clone_with_layout(const Tensor& t) {
-  if (t.numel() == 0) return clone_of(t);
-  int64_t last = t.offset() + 1;
-  for (int64_t i = 0; i < t.dim(); i++) last += (t.sizes()[i] - 1) * t.strides()[i];
-  const Tensor copy = clone_of(alias(t, Dims{last}, Dims{1}, 0));
-  return alias(copy, t.sizes(), t.strides(), t.offset());
-}
-
-}  // namespace
 
 Tensor view_of(const Tensor& t, IntList sizes) {
   const Dims shape = infer_size(sizes, t.numel());

@@ -12,5 +12,6 @@ Tensor sliced(const Tensor& t, int64_t dim, int64_t start, int64_t end, int64_t 
 Tensor diagonal_of(const Tensor& t, int64_t offset, int64_t dim1, int64_t dim2);
 Tensor unfolded(const Tensor& t, int64_t dim, int64_t size, int64_t step);
 Tensor as_strided_view(const Tensor& t, IntList sizes, IntList strides, int64_t offset);
+Tensor reinterpreted(const Tensor& t, DType d);  // the same bits
 
 }  // namespace kindling

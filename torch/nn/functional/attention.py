@@ -94,6 +94,10 @@ def multi_head_attention_forward(query, key, value, embed_dim_to_check, num_head
     """Attention of `num_heads` heads: query (L, N, E), key and value (S, N, E), or all without N.
 
     Returns (output (L, N, E), weights (N, L, S) averaged over heads or (N, heads, L, S), or None).
+
+    >>> x = torch.zeros(2, 1, 2)
+    >>> F.multi_head_attention_forward(x, x, x, 2, 1, torch.ones(6, 2), None, None, None, False, 0.0, torch.ones(2, 2), None)[0].shape
+    torch.Size([2, 1, 2])
     """
     batched = _mha_shape_check(query, key, value, key_padding_mask, attn_mask, num_heads)
     if not batched:

@@ -18,6 +18,10 @@ def grouped_mm(mat_a, mat_b, *, offs=None, bias=None, out_dtype=None):
     ========== ========== ======================================= ==============
 
     Raises RuntimeError for a bias, for offsets that are missing or too many, and for another `out_dtype` than `mat_a`'s.
+
+    >>> offs = torch.tensor([1, 4], dtype=torch.int32)
+    >>> F.grouped_mm(torch.ones(4, 2, dtype=torch.bfloat16), torch.ones(2, 2, 8, dtype=torch.bfloat16), offs=offs).shape
+    torch.Size([4, 8])
     """
     if bias is not None:
         raise RuntimeError("Bias not supported yet")

@@ -33,21 +33,33 @@ def max_pool3d_with_indices(input, kernel_size, stride=None, padding=0, dilation
 
 
 def max_pool1d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
-    """Maximum over windows of (C, L) or (N, C, L); with `return_indices` also where each was."""
+    """Maximum over windows of (C, L) or (N, C, L); with `return_indices` also where each was.
+
+    >>> F.max_pool1d(torch.arange(4.).view(1, 4), 2)
+    tensor([[1., 3.]])
+    """
     if return_indices:
         return max_pool1d_with_indices(input, kernel_size, stride, padding, dilation, ceil_mode)
     return torch.max_pool1d(input, kernel_size, _strides(stride), padding, dilation, ceil_mode)
 
 
 def max_pool2d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
-    """Maximum over windows of (C, H, W) or (N, C, H, W); with `return_indices` also where each was."""
+    """Maximum over windows of (C, H, W) or (N, C, H, W); with `return_indices` also where each was.
+
+    >>> F.max_pool2d(torch.arange(4.).view(1, 2, 2), 2)
+    tensor([[[3.]]])
+    """
     if return_indices:
         return max_pool2d_with_indices(input, kernel_size, stride, padding, dilation, ceil_mode)
     return torch.max_pool2d(input, kernel_size, _strides(stride), padding, dilation, ceil_mode)
 
 
 def max_pool3d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
-    """Maximum over windows of (C, D, H, W) or (N, C, D, H, W); with `return_indices` also where each was."""
+    """Maximum over windows of (C, D, H, W) or (N, C, D, H, W); with `return_indices` also where each was.
+
+    >>> F.max_pool3d(torch.ones(1, 2, 2, 2), 2).shape
+    torch.Size([1, 1, 1, 1])
+    """
     if return_indices:
         return max_pool3d_with_indices(input, kernel_size, stride, padding, dilation, ceil_mode)
     return torch.max_pool3d(input, kernel_size, _strides(stride), padding, dilation, ceil_mode)
@@ -64,12 +76,20 @@ def _adaptive_size(input, output_size):
 
 
 def adaptive_avg_pool2d(input, output_size):
-    """Mean over windows chosen so that the result has `output_size` (an int or (H, W); None keeps the input's)."""
+    """Mean over windows chosen so that the result has `output_size` (an int or (H, W); None keeps the input's).
+
+    >>> F.adaptive_avg_pool2d(torch.arange(4.).view(1, 2, 2), 1)
+    tensor([[[1.5000]]])
+    """
     return _nn.adaptive_avg_pool2d(input, _adaptive_size(input, output_size))
 
 
 def adaptive_avg_pool3d(input, output_size):
-    """Mean over windows chosen so that the result has `output_size` (an int or (D, H, W); None keeps the input's)."""
+    """Mean over windows chosen so that the result has `output_size` (an int or (D, H, W); None keeps the input's).
+
+    >>> F.adaptive_avg_pool3d(torch.ones(1, 2, 2, 2), 1).shape
+    torch.Size([1, 1, 1, 1])
+    """
     return _nn.adaptive_avg_pool3d(input, _adaptive_size(input, output_size))
 
 
@@ -89,19 +109,31 @@ def adaptive_max_pool3d_with_indices(input, output_size, return_indices=False):
 
 
 def adaptive_max_pool1d(input, output_size, return_indices=False):
-    """Maximum over windows chosen so that the result has `output_size`."""
+    """Maximum over windows chosen so that the result has `output_size`.
+
+    >>> F.adaptive_max_pool1d(torch.arange(4.).view(1, 4), 2)
+    tensor([[1., 3.]])
+    """
     result = adaptive_max_pool1d_with_indices(input, output_size)
     return result if return_indices else result[0]
 
 
 def adaptive_max_pool2d(input, output_size, return_indices=False):
-    """Maximum over windows chosen so that the result has `output_size` (an int or (H, W); None keeps the input's)."""
+    """Maximum over windows chosen so that the result has `output_size` (an int or (H, W); None keeps the input's).
+
+    >>> F.adaptive_max_pool2d(torch.arange(4.).view(1, 2, 2), 1)
+    tensor([[[3.]]])
+    """
     result = adaptive_max_pool2d_with_indices(input, output_size)
     return result if return_indices else result[0]
 
 
 def adaptive_max_pool3d(input, output_size, return_indices=False):
-    """Maximum over windows chosen so that the result has `output_size` (an int or (D, H, W); None keeps the input's)."""
+    """Maximum over windows chosen so that the result has `output_size` (an int or (D, H, W); None keeps the input's).
+
+    >>> F.adaptive_max_pool3d(torch.ones(1, 2, 2, 2), 1).shape
+    torch.Size([1, 1, 1, 1])
+    """
     result = adaptive_max_pool3d_with_indices(input, output_size)
     return result if return_indices else result[0]
 
@@ -135,14 +167,22 @@ def fractional_max_pool3d_with_indices(input, kernel_size, output_size=None, out
 
 def fractional_max_pool2d(input, kernel_size, output_size=None, output_ratio=None, return_indices=False,
                           _random_samples=None):
-    """Maximum over windows at random positions (Graham 2014); one of `output_size`, `output_ratio` is needed."""
+    """Maximum over windows at random positions (Graham 2014); one of `output_size`, `output_ratio` is needed.
+
+    >>> F.fractional_max_pool2d(torch.ones(1, 4, 4), 2, output_size=2).shape
+    torch.Size([1, 2, 2])
+    """
     result = fractional_max_pool2d_with_indices(input, kernel_size, output_size, output_ratio, True, _random_samples)
     return result if return_indices else result[0]
 
 
 def fractional_max_pool3d(input, kernel_size, output_size=None, output_ratio=None, return_indices=False,
                           _random_samples=None):
-    """Maximum over windows at random positions (Graham 2014); one of `output_size`, `output_ratio` is needed."""
+    """Maximum over windows at random positions (Graham 2014); one of `output_size`, `output_ratio` is needed.
+
+    >>> F.fractional_max_pool3d(torch.ones(1, 4, 4, 4), 2, output_size=2).shape
+    torch.Size([1, 2, 2, 2])
+    """
     result = fractional_max_pool3d_with_indices(input, kernel_size, output_size, output_ratio, True, _random_samples)
     return result if return_indices else result[0]
 
@@ -157,17 +197,29 @@ def _lp_pool(spatial, pool, input, norm_type, kernel_size, stride, ceil_mode):
 
 
 def lp_pool1d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
-    """p-norm over windows, p = `norm_type`."""
+    """p-norm over windows, p = `norm_type`.
+
+    >>> F.lp_pool1d(torch.tensor([[3., 4.]]), 2, 2)
+    tensor([[5.]])
+    """
     return _lp_pool(1, avg_pool1d, input, norm_type, kernel_size, stride, ceil_mode)
 
 
 def lp_pool2d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
-    """p-norm over windows, p = `norm_type`."""
+    """p-norm over windows, p = `norm_type`.
+
+    >>> F.lp_pool2d(torch.ones(1, 2, 2), 2, 2)
+    tensor([[[2.]]])
+    """
     return _lp_pool(2, avg_pool2d, input, norm_type, kernel_size, stride, ceil_mode)
 
 
 def lp_pool3d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
-    """p-norm over windows, p = `norm_type`."""
+    """p-norm over windows, p = `norm_type`.
+
+    >>> F.lp_pool3d(torch.ones(1, 2, 2, 2), 2, 2).shape
+    torch.Size([1, 1, 1, 1])
+    """
     return _lp_pool(3, avg_pool3d, input, norm_type, kernel_size, stride, ceil_mode)
 
 
@@ -203,15 +255,28 @@ def _max_unpool(spatial, input, indices, kernel_size, stride, padding, output_si
 
 
 def max_unpool1d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
-    """Put each maximum back where max_pool1d found it, zeros elsewhere."""
+    """Put each maximum back where max_pool1d found it, zeros elsewhere.
+
+    >>> F.max_unpool1d(torch.tensor([[5.]]), torch.tensor([[1]]), 2)
+    tensor([[0., 5.]])
+    """
     return _max_unpool(1, input, indices, kernel_size, stride, padding, output_size)
 
 
 def max_unpool2d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
-    """Put each maximum back where max_pool2d found it, zeros elsewhere."""
+    """Put each maximum back where max_pool2d found it, zeros elsewhere.
+
+    >>> F.max_unpool2d(torch.tensor([[[5.]]]), torch.tensor([[[3]]]), 2)
+    tensor([[[0., 0.],
+             [0., 5.]]])
+    """
     return _max_unpool(2, input, indices, kernel_size, stride, padding, output_size)
 
 
 def max_unpool3d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
-    """Put each maximum back where max_pool3d found it, zeros elsewhere."""
+    """Put each maximum back where max_pool3d found it, zeros elsewhere.
+
+    >>> F.max_unpool3d(torch.ones(1, 1, 1, 1), torch.zeros(1, 1, 1, 1, dtype=torch.int64), 2).shape
+    torch.Size([1, 2, 2, 2])
+    """
     return _max_unpool(3, input, indices, kernel_size, stride, padding, output_size)

@@ -11,20 +11,32 @@ def _check_probability(p):
 
 
 def dropout(input, p=0.5, training=True, inplace=False):
-    """In training, zero each element with probability `p` and scale the others by 1 / (1 - p)."""
+    """In training, zero each element with probability `p` and scale the others by 1 / (1 - p).
+
+    >>> F.dropout(torch.ones(3), training=False)
+    tensor([1., 1., 1.])
+    """
     if p < 0.0 or p > 1.0:
         _check_probability(p)
     return torch.dropout_(input, p, training) if inplace else torch.dropout(input, p, training)
 
 
 def alpha_dropout(input, p=0.5, training=False, inplace=False):
-    """Dropout that keeps the mean and variance of SELU activations."""
+    """Dropout that keeps the mean and variance of SELU activations.
+
+    >>> F.alpha_dropout(torch.ones(3), training=False)
+    tensor([1., 1., 1.])
+    """
     _check_probability(p)
     return torch.alpha_dropout_(input, p, training) if inplace else torch.alpha_dropout(input, p, training)
 
 
 def feature_alpha_dropout(input, p=0.5, training=False, inplace=False):
-    """Alpha dropout of whole channels."""
+    """Alpha dropout of whole channels.
+
+    >>> F.feature_alpha_dropout(torch.ones(1, 3), training=False)
+    tensor([[1., 1., 1.]])
+    """
     _check_probability(p)
     function = torch.feature_alpha_dropout_ if inplace else torch.feature_alpha_dropout
     return function(input, p, training)
@@ -50,7 +62,11 @@ def _drop_channels(name, spatial, input, p, training, inplace):
 
 
 def dropout1d(input, p=0.5, training=True, inplace=False):
-    """Zero whole channels of (C, L) or (N, C, L) input with probability `p`."""
+    """Zero whole channels of (C, L) or (N, C, L) input with probability `p`.
+
+    >>> F.dropout1d(torch.ones(1, 2, 3), training=False).shape
+    torch.Size([1, 2, 3])
+    """
     ndim = input.dim()
     if ndim not in (2, 3):
         _check_probability(p)
@@ -61,7 +77,11 @@ def dropout1d(input, p=0.5, training=True, inplace=False):
 
 
 def dropout2d(input, p=0.5, training=True, inplace=False):
-    """Zero whole channels of (N, C, H, W) input with probability `p`."""
+    """Zero whole channels of (N, C, H, W) input with probability `p`.
+
+    >>> F.dropout2d(torch.ones(1, 2, 3, 3), training=False).shape
+    torch.Size([1, 2, 3, 3])
+    """
     _check_probability(p)
     ndim = input.dim()
     if ndim == 3:
@@ -75,5 +95,9 @@ def dropout2d(input, p=0.5, training=True, inplace=False):
 
 
 def dropout3d(input, p=0.5, training=True, inplace=False):
-    """Zero whole channels of (C, D, H, W) or (N, C, D, H, W) input with probability `p`."""
+    """Zero whole channels of (C, D, H, W) or (N, C, D, H, W) input with probability `p`.
+
+    >>> F.dropout3d(torch.ones(1, 2, 3, 3, 3), training=False).shape
+    torch.Size([1, 2, 3, 3, 3])
+    """
     return _drop_channels("dropout3d", 3, input, p, training, inplace)

@@ -16,6 +16,10 @@ def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, sca
     """Rows of `weight` (V, D) at the integer positions `input` (*): result (*, D).
 
     Row `padding_idx` gets no gradient; with `max_norm` the rows used are first scaled down to that norm, in place.
+
+    >>> F.embedding(torch.tensor([1, 0]), torch.tensor([[0., 0.], [1., 1.]]))
+    tensor([[1., 1.],
+            [0., 0.]])
     """
     if padding_idx is None:
         padding_idx = -1
@@ -53,7 +57,11 @@ def _bags(input, offsets, per_sample_weights):
 
 def embedding_bag(input, weight, offsets=None, max_norm=None, norm_type=2, scale_grad_by_freq=False, mode="mean",
                   sparse=False, per_sample_weights=None, include_last_offset=False, padding_idx=None):
-    """Sum, mean or maximum of embedding rows over bags: 2-D `input` holds a bag a row, 1-D `input` needs `offsets`."""
+    """Sum, mean or maximum of embedding rows over bags: 2-D `input` holds a bag a row, 1-D `input` needs `offsets`.
+
+    >>> F.embedding_bag(torch.tensor([[0, 1]]), torch.tensor([[1.], [2.]]), mode="sum")
+    tensor([[3.]])
+    """
     if weight.dtype == torch.long and input.is_floating_point():
         input, weight = weight, input  # the order of arguments before 0.4
     if per_sample_weights is not None and input.size() != per_sample_weights.size():

@@ -50,6 +50,9 @@ def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corne
     """Resize the spatial dimensions of (N, C, *) input to `size` or by `scale_factor`.
 
     mode: "nearest", "nearest-exact", "linear" (3-D input), "bilinear" and "bicubic" (4-D), "trilinear" (5-D), "area".
+
+    >>> F.interpolate(torch.tensor([[[1., 2.]]]), scale_factor=2)
+    tensor([[[1., 1., 2., 2.]]])
     """
     nearest = mode in ("nearest", "nearest-exact")
     if nearest or mode == "area":
@@ -82,25 +85,41 @@ def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corne
 
 
 def upsample(input, size=None, scale_factor=None, mode="nearest", align_corners=None):
-    """Deprecated name of :func:`interpolate`."""
+    """Deprecated name of :func:`interpolate`.
+
+    >>> F.upsample(torch.tensor([[[1., 2.]]]), scale_factor=2).shape
+    torch.Size([1, 1, 4])
+    """
     warnings.warn("`nn.functional.upsample` is deprecated. Use `nn.functional.interpolate` instead.", stacklevel=2)
     return interpolate(input, size, scale_factor, mode, align_corners)
 
 
 def upsample_nearest(input, size=None, scale_factor=None):
-    """Deprecated: interpolate(mode="nearest")."""
+    """Deprecated: interpolate(mode="nearest").
+
+    >>> F.upsample_nearest(torch.ones(1, 1, 2, 2), scale_factor=2).shape
+    torch.Size([1, 1, 4, 4])
+    """
     warnings.warn("`nn.functional.upsample_nearest` is deprecated. Use `nn.functional.interpolate` instead.", stacklevel=2)
     return interpolate(input, size, scale_factor, mode="nearest")
 
 
 def upsample_bilinear(input, size=None, scale_factor=None):
-    """Deprecated: interpolate(mode="bilinear", align_corners=True)."""
+    """Deprecated: interpolate(mode="bilinear", align_corners=True).
+
+    >>> F.upsample_bilinear(torch.ones(1, 1, 2, 2), scale_factor=2).shape
+    torch.Size([1, 1, 4, 4])
+    """
     warnings.warn("`nn.functional.upsample_bilinear` is deprecated. Use `nn.functional.interpolate` instead.", stacklevel=2)
     return interpolate(input, size, scale_factor, mode="bilinear", align_corners=True)
 
 
 def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corners=None):
-    """Sample (N, C, *) input at the positions `grid` (N, *, 2 or 3), given in [-1, 1]; Jaderberg et al. 2015."""
+    """Sample (N, C, *) input at the positions `grid` (N, *, 2 or 3), given in [-1, 1]; Jaderberg et al. 2015.
+
+    >>> F.grid_sample(torch.arange(4.).view(1, 1, 2, 2), torch.zeros(1, 1, 1, 2), align_corners=True)
+    tensor([[[[1.5000]]]])
+    """
     if mode not in GRID_SAMPLE_INTERPOLATION_MODES:
         raise ValueError("nn.functional.grid_sample(): expected mode to be 'bilinear', 'nearest' or 'bicubic', but got: "
                          f"'{mode}'")
@@ -131,7 +150,11 @@ def _check_affine(theta, size):
 
 
 def affine_grid(theta, size, align_corners=None):
-    """The grid for :func:`grid_sample` of the affine maps `theta` (N, 2, 3) or (N, 3, 4) to output of `size`."""
+    """The grid for :func:`grid_sample` of the affine maps `theta` (N, 2, 3) or (N, 3, 4) to output of `size`.
+
+    >>> F.affine_grid(torch.tensor([[[1., 0., 0.], [0., 1., 0.]]]), [1, 1, 2, 2], align_corners=True).shape
+    torch.Size([1, 2, 2, 2])
+    """
     _check_affine(theta, size)
     if align_corners is None:
         warnings.warn("Default grid_sample and affine_grid behavior has changed to align_corners=False since 1.3.0. Please "
@@ -141,10 +164,19 @@ def affine_grid(theta, size, align_corners=None):
 
 
 def unfold(input, kernel_size, dilation=1, padding=0, stride=1):
-    """Every window of (N, C, H, W) input as a column: (N, C * kernel elements, windows)."""
+    """Every window of (N, C, H, W) input as a column: (N, C * kernel elements, windows).
+
+    >>> F.unfold(torch.arange(4.).view(1, 1, 2, 2), (2, 2)).flatten()
+    tensor([0., 1., 2., 3.])
+    """
     return _nn.im2col(input, _pair(kernel_size), _pair(dilation), _pair(padding), _pair(stride))
 
 
 def fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1):
-    """Add columns made by :func:`unfold` back into an image of `output_size`."""
+    """Add columns made by :func:`unfold` back into an image of `output_size`.
+
+    >>> F.fold(torch.ones(1, 4, 1), (2, 2), (2, 2))
+    tensor([[[[1., 1.],
+              [1., 1.]]]])
+    """
     return _nn.col2im(input, _pair(output_size), _pair(kernel_size), _pair(dilation), _pair(padding), _pair(stride))
