@@ -35,7 +35,7 @@ std::span<const uint32_t> open_dual_levels();  // outermost first
 uint32_t open_dual_level();
 void close_dual_level(uint32_t level);  // RuntimeError unless it is the innermost
 Tensor tangent_of(const Tensor& t, uint32_t level);
-void set_tangent(const Tensor& t, Tensor tangent, uint32_t level);            // checks the shape
+void set_tangent(const Tensor& t, Tensor tangent, uint32_t level);              // checks the shape
 Tensor make_dual(const Tensor& primal, const Tensor& tangent, uint32_t level);  // a view of the primal
 Tensor primal_of(const Tensor& t, uint32_t level);  // the same history, no tangents of this level and inner ones
 

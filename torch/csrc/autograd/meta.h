@@ -31,7 +31,7 @@ struct AutogradMeta {
   Node* accumulator = nullptr;  // weak: AccumulateGrad of a leaf, which clears this when it dies
   NodeHooks* hooks = nullptr;   // of a leaf; those of a computed tensor live on its grad_fn
   ViewMeta* view = nullptr;
-  std::vector<Tangent> tangents;  // of the dual levels it takes part in, outermost first; those of closed levels mean nothing
+  std::vector<Tangent> tangents;   // of the dual levels it takes part in, outermost first; those of closed levels mean nothing
   DType grad_dtype = DType::none;  // none: the tensor's own
   bool any_grad_dtype = false;     // grad_dtype = None: `.grad` may have any dtype
 };

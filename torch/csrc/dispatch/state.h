@@ -18,7 +18,7 @@ struct ThreadState {
   bool multithreading = true;            // torch.autograd.set_multithreading_enabled
   bool view_replay = false;              // regenerate the grad_fn of views by replaying them instead of as_strided
   int32_t dispatch_modes = 0;            // TorchDispatchModes on the stack (python/modes.cpp owns it)
-  int32_t vmap_level = 0;      // the innermost vmap in force (vmap/batch.h)
+  int32_t vmap_level = 0;                // the innermost vmap in force (vmap/batch.h)
   int32_t function_modes = 0;
   void* saved_tensor_hooks = nullptr;  // stack of (pack, unpack), python-owned
 };

@@ -178,11 +178,12 @@ PyObject* py_requires_grad_(PyObject* self, PyObject* args, PyObject* kwargs) {
       PyObject* all[] = {self, on ? Py_True : Py_False};
       return intercept_method(self, "requires_grad_", all, 2, nullptr);
     }
-    KD_CHECK(!on || !tls.vmap_level || impl_of(self)->autograd, Runtime,
-             "You are attempting to call Tensor.requires_grad_() (or perhaps using torch.autograd.functional.* APIs) inside of a "
-             "function being transformed by a functorch transform. This is unsupported, please attempt to use the functorch "
-             "transforms (e.g. grad, vjp, jacrev, jacfwd, hessian) or call requires_grad_() outside of a function being transformed "
-             "instead.");
+    KD_CHECK(
+        !on || !tls.vmap_level || impl_of(self)->autograd, Runtime,
+        "You are attempting to call Tensor.requires_grad_() (or perhaps using torch.autograd.functional.* APIs) inside of a "
+        "function being transformed by a functorch transform. This is unsupported, please attempt to use the functorch "
+        "transforms (e.g. grad, vjp, jacrev, jacfwd, hessian) or call requires_grad_() outside of a function being transformed "
+        "instead.");
     set_requires_grad(unwrap(self), on);
     return Py_NewRef(self);
   });

@@ -198,8 +198,15 @@ PyMethodDef functions[] = {
      "maybe_current_level() -> int or None\n\nThe level of the innermost open vmap."},
     {nullptr, nullptr, 0, nullptr}};
 
-PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, "torch._C._functorch", "Levels of function transforms.", -1, functions, nullptr, nullptr, nullptr, nullptr};
+PyModuleDef definition = {PyModuleDef_HEAD_INIT,
+                          "torch._C._functorch",
+                          "Levels of function transforms.",
+                          -1,
+                          functions,
+                          nullptr,
+                          nullptr,
+                          nullptr,
+                          nullptr};
 
 }  // namespace
 

@@ -208,8 +208,8 @@ PyObject* call_torch_function(PyObject* callable, const std::vector<PyObject*>& 
 void init_autograd(PyObject* module);  // throws; adds classes and functions to torch._C
 void init_modes(PyObject* module);
 void init_fake(PyObject* module);
-const Op& operator_of(PyObject* o);  // of a torch._C._Op; TypeError if it is none
-void init_functorch(PyObject* module);  // functorch.cpp
+const Op& operator_of(PyObject* o);               // of a torch._C._Op; TypeError if it is none
+void init_functorch(PyObject* module);            // functorch.cpp
 extern PyMethodDef tensor_autograd_methods[];     // methods and properties of TensorBase that belong to autograd:
 extern PyGetSetDef tensor_autograd_properties[];  // grad_fn, _backward_hooks, _post_accumulate_grad_hooks, retains_grad...
 PyObject* wrap_node(const Ref<Node>& node);       // None for null

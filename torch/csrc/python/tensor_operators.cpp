@@ -195,9 +195,10 @@ int to_bool(PyObject* self) {
       return PyObject_IsTrue(answer.get());
     }
     Tensor t = unwrap(self);
-    KD_CHECK(!t->has(TensorImpl::Batched), Runtime,
-             "vmap: It looks like you're attempting to use a Tensor in some data-dependent control flow. We don't support that yet, "
-             "please file an issue at https://github.com/pytorch/pytorch/issues . torch.where selects between the examples.");
+    KD_CHECK(
+        !t->has(TensorImpl::Batched), Runtime,
+        "vmap: It looks like you're attempting to use a Tensor in some data-dependent control flow. We don't support that yet, "
+        "please file an issue at https://github.com/pytorch/pytorch/issues . torch.where selects between the examples.");
     KD_CHECK(t.numel() > 0, Runtime, "Boolean value of Tensor with no values is ambiguous");
     KD_CHECK(t.numel() == 1, Runtime, "Boolean value of Tensor with more than one value is ambiguous");
     PyRef value = owned(scalar_to_python(t));

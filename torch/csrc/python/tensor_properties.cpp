@@ -209,7 +209,8 @@ int set_grad(PyObject* self, PyObject* value, void*) {
 PyObject* get_data(PyObject* self, void*) {
   return get(self, "data", [](TensorImpl* t) -> PyObject* {
     Tensor detached = detach(shared(t));
-    if (!t->has(TensorImpl::PythonDispatch)) detached->version = Ref<VersionCounter>();  // writes through .data go unnoticed by autograd
+    if (!t->has(TensorImpl::PythonDispatch))
+      detached->version = Ref<VersionCounter>();  // writes through .data go unnoticed by autograd
     return wrap(detached);
   });
 }

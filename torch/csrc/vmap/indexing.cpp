@@ -21,18 +21,19 @@ Tensor batch_numbers(const VmapCall& c, const Tensor& like, int64_t rank) {
 struct Indices {
   std::vector<Tensor> list;
   bool any_batched = false;
-  int64_t first = 0;      // position of the first tensor
-  int64_t rank = 0;       // of the broadcast indices
-  int64_t used = 0;       // dimensions of self that are indexed
-  bool adjacent = true;   // no full slice between tensors: the result has the index dimensions at `first`, else in front
+  int64_t first = 0;     // position of the first tensor
+  int64_t rank = 0;      // of the broadcast indices
+  int64_t used = 0;      // dimensions of self that are indexed
+  bool adjacent = true;  // no full slice between tensors: the result has the index dimensions at `first`, else in front
 
   Indices(const VmapCall& c, const Value& v) {
     for (const Value& e : v.list()) {
       Tensor t = e.tensor();
       bool mask = t.defined() && (t.dtype() == DType::bool_ || t.dtype() == DType::uint8);
-      KD_CHECK(!mask || !c.batched(e), Runtime,
-               "vmap: We do not support batching operators that can support dynamic shape. Attempting to batch over indexing with a "
-               "boolean mask.");
+      KD_CHECK(
+          !mask || !c.batched(e), Runtime,
+          "vmap: We do not support batching operators that can support dynamic shape. Attempting to batch over indexing with a "
+          "boolean mask.");
       if (!mask) {
         list.push_back(t);
         continue;
@@ -159,7 +160,8 @@ void vmap_index_dim(VmapCall& c) {
   bool adds = name.starts_with("index_add");
   Tensor source = c.args[3].tensor();
   if (adds) source = ops::mul_Scalar(source, c.args[4].scalar());
-  if (!self.is_complex() && source.dtype() != self.dtype()) source = ops::to_dtype(source, self.dtype(), false, false, std::nullopt);
+  if (!self.is_complex() && source.dtype() != self.dtype())
+    source = ops::to_dtype(source, self.dtype(), false, false, std::nullopt);
   if (c.op.inplace) ops::index_put_(self, places, source, adds);
   else c.rets[0] = OwnedValue(ops::index_put(self, places, source, adds));
 }

@@ -40,11 +40,12 @@ void refuse_escaped(const Op& op, const Value* args) {
 void refuse_write(const VmapCall& c) {
   if (c.op.vmap == vmap_random) return;
   for (int i = 0; i < c.op.nargs; i++)
-    KD_CHECK(!c.op.args[i].write || c.args[i].is_none() || c.batched(i), Runtime, "vmap: ", c.op.name,
-             "(self, *extra_args) is not possible because there exists a Tensor `other` in extra_args that has more elements than `",
-             c.op.args[i].name, "`. This happened due to `other` being vmapped over but `", c.op.args[i].name,
-             "` not being vmapped over in a vmap. Please try to use out-of-place operators instead of ", c.op.name,
-             ". If said operator is being called inside the PyTorch framework, please file a bug report instead.");
+    KD_CHECK(
+        !c.op.args[i].write || c.args[i].is_none() || c.batched(i), Runtime, "vmap: ", c.op.name,
+        "(self, *extra_args) is not possible because there exists a Tensor `other` in extra_args that has more elements than `",
+        c.op.args[i].name, "`. This happened due to `other` being vmapped over but `", c.op.args[i].name,
+        "` not being vmapped over in a vmap. Please try to use out-of-place operators instead of ", c.op.name,
+        ". If said operator is being called inside the PyTorch framework, please file a bug report instead.");
 }
 
 }  // namespace
@@ -94,7 +95,9 @@ Tensor VmapCall::spread(const Tensor& t) const {
   return ops::expand(t, prepended(batch, t.sizes()));
 }
 
-Tensor VmapCall::wrap(Tensor value, int64_t dim) const { return value.defined() ? make_batched(std::move(value), dim, level) : value; }
+Tensor VmapCall::wrap(Tensor value, int64_t dim) const {
+  return value.defined() ? make_batched(std::move(value), dim, level) : value;
+}
 
 void VmapCall::run(const Arguments& a) const {
   {

@@ -42,9 +42,10 @@ void vmap_random(VmapCall& c) {
     case Randomness::Same: return same_for_all(c);
     default: break;
   }
-  KD_CHECK(!c.op.inplace || c.batched(0), Runtime,
-           "vmap: Cannot ask for different inplace randomness on an unbatched tensor. This will appear like same randomness. If this "
-           "is necessary for your usage, please file an issue with functorch.");
+  KD_CHECK(
+      !c.op.inplace || c.batched(0), Runtime,
+      "vmap: Cannot ask for different inplace randomness on an unbatched tensor. This will appear like same randomness. If this "
+      "is necessary for your usage, please file an issue with functorch.");
   std::string_view name = c.op.name;
   if (name == "randperm") return vmap_loop(c);
   if (makes_from_sizes(c)) return vmap_shift(c);

@@ -48,22 +48,22 @@ struct VmapCall {
 };
 
 Tensor batch_front(const Tensor& value, int64_t dim);
-Tensor with_rank(const Tensor& front, int64_t rank);  // ones between the batch and the other dimensions
-Tensor merged(const Tensor& front);                   // dimensions 0 and 1 as one
+Tensor with_rank(const Tensor& front, int64_t rank);           // ones between the batch and the other dimensions
+Tensor merged(const Tensor& front);                            // dimensions 0 and 1 as one
 Tensor parted(const Tensor& t, int64_t batch, int64_t items);  // the reverse
 Dims prepended(int64_t batch, IntList sizes);
 
 // ---- for whole families ----
-void vmap_broadcast(VmapCall& c);  // element-wise, and products of stacks of matrices: dimensions are matched from the right
-void vmap_shift(VmapCall& c);      // the batch is one more leading dimension: numbers of dimensions move, sizes grow
+void vmap_broadcast(VmapCall& c);       // element-wise, and products of stacks of matrices: dimensions are matched from the right
+void vmap_shift(VmapCall& c);           // the batch is one more leading dimension: numbers of dimensions move, sizes grow
 const Op* functional_of(const Op& op);  // what an in-place operator is the in-place form of; null if nothing
-void vmap_body(VmapCall& c);       // written in other operators: these have rules of their own
-void vmap_as_is(VmapCall& c);      // looks at shapes and dtypes only
-void vmap_restride(VmapCall& c);   // changes sizes in place
+void vmap_body(VmapCall& c);            // written in other operators: these have rules of their own
+void vmap_as_is(VmapCall& c);           // looks at shapes and dtypes only
+void vmap_restride(VmapCall& c);        // changes sizes in place
 void vmap_merge_items(VmapCall& c, int sample);  // independent items of `sample` dimensions: the batch joins those in front
 void vmap_random(VmapCall& c);
-void vmap_dynamic(VmapCall& c);    // the shape of the result depends on values: refused
-void vmap_loop(VmapCall& c);       // each example by itself
+void vmap_dynamic(VmapCall& c);                                        // the shape of the result depends on values: refused
+void vmap_loop(VmapCall& c);                                           // each example by itself
 void loop_examples(VmapCall& c, const std::function<void()>& before);  // calls `before` ahead of each
 template <int sample>
 void vmap_merge(VmapCall& c) {
@@ -92,7 +92,7 @@ void vmap_batch_norm_backward(VmapCall& c);
 void vmap_index(VmapCall& c);
 void vmap_index_put(VmapCall& c);
 void vmap_index_dim(VmapCall& c);  // index_add and its kin: one vector of indices into one dimension
-void vmap_elements(VmapCall& c);  // looks up each element of one argument
+void vmap_elements(VmapCall& c);   // looks up each element of one argument
 void vmap_embedding(VmapCall& c);
 void vmap_embedding_backward(VmapCall& c);
 void vmap_layer_norm(VmapCall& c);
