@@ -6,7 +6,7 @@
 A case is a number: it draws an operator, a dtype that torch.support() claims, a sample of its arguments and a twist for each tensor:
 other strides, a storage offset, stride zero, a lazy negative or conjugate bit, indices that count from the end, no elements, no
 dimensions, more elements. The result must be that of contiguous operands without lazy bits; that of float64, complex128 or int64 up
-to the dtype's rounding; NumPy's, where it has the operator; and in shape, dtype and strides that of the meta device. Batches of cases run in
+to the dtype's rounding; and in shape, dtype and strides that of the meta device. Batches of cases run in
 processes of their own between guard pages, so that a crash is a finding like any other.
 """
 
