@@ -12,7 +12,8 @@ sanitized() {  # name, sanitizers, runtime library
   mkdir -p "$work/$1/site/torch"
   for entry in "$root"/torch/*; do ln -sfn "$entry" "$work/$1/site/torch/$(basename "$entry")"; done
   cp "$work/$1/_C.so" "$work/$1/site/torch/_C.so"
-  ASAN_OPTIONS=detect_leaks=0 LD_PRELOAD=$(gcc -print-file-name="$3") PYTHONPATH="$work/$1/site" python3 "$root/test/run_test.py"
+  # libstdc++ too: Python does not load it, and the sanitizer looks for its functions at the start
+  ASAN_OPTIONS=detect_leaks=0 LD_PRELOAD="$(gcc -print-file-name="$3") $(gcc -print-file-name=libstdc++.so)" PYTHONPATH="$work/$1/site" python3 "$root/test/run_test.py"
 }
 
 sanitized asan address,undefined libasan.so
